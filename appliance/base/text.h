@@ -1,0 +1,14 @@
+/* text.h - messages for people, through gettext: English in the source, Czech in config/po/cs.po. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <libintl.h>
+
+#define _(text) gettext(text)
+/* Marks a text for translation where it is not yet translated (tables). */
+#define N_(text) (text)
+
+/* Chooses the catalogue. `language` "cs" or "en"; catalogues are sought beside the program (../share/locale) and then in /usr/share/locale. */
+void text_open(const char *language);
+
+#endif
