@@ -112,10 +112,10 @@ static int allow_sockets(scmp_filter_ctx filter, uint32_t groups)
 	err = ALLOW(filter, SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getpeername), SCMP_SYS(setsockopt), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
 	            SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4));
 	for (size_t i = 0; err == 0 && (groups & SANDBOX_NET) != 0 && i < sizeof net / sizeof net[0]; i++) {
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)net[i]));
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)net[i], 0));
 	}
 	if (err == 0 && (groups & SANDBOX_UNIX) != 0) {
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	}
 	return err == 0 ? 0 : ERR_SYSTEM;
 }

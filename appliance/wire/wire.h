@@ -19,7 +19,7 @@
 #define WIRE_VERSION 1
 #define WIRE_MESSAGE_MAX_BYTES 98304
 #define WIRE_FIELDS_MAX 48
-#define WIRE_FDS_MAX 6
+#define WIRE_FDS_MAX 16
 #define WIRE_STRING_MAX_BYTES 4096 /* a field of kind string; text blobs (lines, leaf, bytes) are bound by the message */
 
 /* Bits, so that the schema can name sets. */

@@ -1,0 +1,91 @@
+/* cli.h - podatelna, the operator's command line (design 7). It is thin: it hands the words to the hub and prints the rows that come back.
+ *
+ * What the hub gets: WIRE_COMMAND with ARGUMENT... = the words of the command without the program's own options: command, sub-command where it has one, then
+ * the positional words, then each option that was given as one word "--reason=TEXT" or "--all". KIND is "text" or "json" (it changes nothing that the hub
+ * must do). Descriptors:
+ *   token login [NAME]   a pipe that holds the PIN without line end
+ *   attach ID FILE       the file, open for reading; FILE itself is not sent
+ *   export ID DIR        the folder; DIR itself is not sent. Files may also come as WIRE_CONTENT, NAME = name of the file: they are created there by the CLI
+ * What it answers: WIRE_OUTPUT rows (rows.h), WIRE_CONTENT (NAME "names": lines "case TAB name" that are joined into the `case` rows; any other is printed
+ * below the rows), WIRE_PROGRESS, and at the end WIRE_FINISHED {CODE exit code, TEXT} or WIRE_ERROR {CODE -enum err, TEXT}.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CLI_DEFAULT_SOCKET "/run/podatelna/control"
+#define CLI_DEFAULT_CONFIG "/etc/podatelna/podatelna.conf"
+#define CLI_WORDS_MAX 16
+#define CLI_PATH_MAX_BYTES 4096
+#define CLI_TALK_MS 600000          /* a command that a person waits for */
+#define CLI_VERIFY_MS (24 * 3600000) /* journal verify */
+
+/* Exit codes (design 7). */
+enum cli_exit {
+	CLI_YES = 0,
+	CLI_NO = 1,
+	CLI_USAGE = 2,
+	CLI_UNREACHABLE = 3,
+	CLI_DENIED = 4,
+	CLI_DAMAGE = 5,
+};
+
+struct cli {
+	char socket[CLI_PATH_MAX_BYTES];
+	const char *config; /* NULL: not given */
+	bool json;
+	bool in_console;
+	FILE *out, *err;
+};
+
+struct cli_call {
+	const struct cli_command *command;
+	const char *words[CLI_WORDS_MAX]; /* command, sub-command, positional words */
+	size_t word_count;
+	const char *reason;   /* --reason */
+	const char *pin_file; /* --pin-file */
+	bool all;             /* --all */
+};
+
+#define CLI_OPTION_REASON (1u << 0)
+#define CLI_OPTION_ALL (1u << 1)
+#define CLI_OPTION_PIN_FILE (1u << 2)
+#define CLI_OPTION_REASON_NEEDED (1u << 3)
+
+struct cli_command {
+	const char *name, *sub; /* sub NULL: none */
+	const char *arguments;  /* for the help */
+	const char *help;       /* N_() */
+	size_t least, most;     /* positional words after them */
+	unsigned options;
+	int (*run)(struct cli *cli, const struct cli_call *call); /* an exit code */
+};
+
+/* The whole program: an exit code. */
+int cli_main(int count, char **words, FILE *out, FILE *err);
+/* One command from its words; used by the console too. */
+int cli_run(struct cli *cli, int count, char **words);
+
+/* command.c: the table, its last entry has no name; and the help made of it. */
+extern const struct cli_command cli_commands[];
+void cli_help(FILE *to);
+
+/* talk.c: one command to the hub, its rows to cli->out. `fd` < 0: none. `directory` < 0: content goes to standard output. An exit code. */
+int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory);
+
+/* pin.c: a pipe that holds the PIN, or -1 after saying why. `name` may be NULL. */
+int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file);
+
+/* daemon.c: `podatelnad --config FILE --get KEY` beside this program. False when it said nothing usable. */
+bool cli_daemon_get(const char *config, const char *key, char *ret, size_t size);
+/* `podatelnad --config FILE --check`: its exit code. */
+int cli_daemon_check(struct cli *cli);
+
+/* console.c: commands line by line from standard input until its end. */
+int cli_console(struct cli *cli, const struct cli_call *call);
+
+#endif

@@ -1,0 +1,101 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/clock.h"
+#include "../base/text.h"
+#include "rows.h"
+
+struct label {
+	const char *id, *text;
+};
+
+static const struct label states[] = {
+	{ "received", N_("received") },
+	{ "unknown", N_("unknown type") },
+	{ "held", N_("waits for approval") },
+	{ "ready", N_("ready to be sent") },
+	{ "signing", N_("being signed") },
+	{ "testing", N_("test run") },
+	{ "sending", N_("being sent") },
+	{ "sent", N_("sent, waits for the result") },
+	{ "uncertain", N_("outcome uncertain") },
+	{ "done", N_("closed, accepted") },
+	{ "data-error", N_("closed with an error in the data") },
+	{ "failed", N_("serious failure") },
+	{ "refused", N_("refused by the box") },
+	{ "deleted", N_("deleted") },
+	{ NULL, NULL },
+};
+
+static const struct label token_states[] = {
+	{ "absent", N_("not there") },
+	{ "pin-needed", N_("PIN needed") },
+	{ "ready", N_("token ready") },
+	{ "pin-refused", N_("PIN refused") },
+	{ "pin-last-try", N_("only one try for the PIN is left") },
+	{ "pin-blocked", N_("PIN blocked") },
+	{ "foreign", N_("another token than expected") },
+	{ "broken", N_("broken") },
+	{ NULL, NULL },
+};
+
+static const struct label fields[] = {
+	{ "box", N_("Box") },
+	{ "store", N_("Store") },
+	{ "rolled-back", N_("Rolled back") },
+	{ "inbox", N_("Files in the inbox") },
+	{ "inbox-waits", N_("The inbox waits") },
+	{ "case", N_("Case") },
+	{ "state", N_("State") },
+	{ "kind", N_("Kind") },
+	{ "partner", N_("Partner") },
+	{ "env", N_("Environment") },
+	{ "form", N_("Form") },
+	{ "name", N_("File") },
+	{ "received-time", N_("Taken in") },
+	{ "changed-time", N_("Last change") },
+	{ "by", N_("Handed in by") },
+	{ "waiting", N_("Waits because") },
+	{ "reason", N_("Reason") },
+	{ NULL, NULL },
+};
+
+#define CASES "cases-" /* how many cases are in a state */
+
+static const char *find(const struct label *labels, const char *id)
+{
+	for (; labels->id != NULL; labels++) {
+		if (strcmp(labels->id, id) == 0) {
+			return _(labels->text);
+		}
+	}
+	return id;
+}
+
+const char *label_state(const char *id)
+{
+	return find(states, id);
+}
+
+const char *label_token_state(const char *id)
+{
+	return find(token_states, id);
+}
+
+const char *label_field(const char *name)
+{
+	return strncmp(name, CASES, strlen(CASES)) == 0 ? label_state(name + strlen(CASES)) : find(fields, name);
+}
+
+void label_time(const char *utc, char *ret, size_t size)
+{
+	struct clock_date date;
+	int64_t ms = 0;
+
+	if (!clock_parse_utc(span_of_string(utc), &ms)) {
+		(void)snprintf(ret, size, "%s", utc);
+		return;
+	}
+	clock_czech_date(ms, &date);
+	(void)snprintf(ret, size, "%04d-%02d-%02d %02d:%02d:%02d", date.year, date.month, date.day, date.hour, date.minute, date.second);
+}

@@ -1,0 +1,53 @@
+/* rows.h - what the hub sends as WIRE_OUTPUT, and how a person or another program gets to see it.
+ *
+ * KIND says which layout; LINES (lines.h) are the cells. Known kinds and their lines (all optional, further lines appear in --json only):
+ *   case     case, state (id), partner, form, env, time (UTC as in clock.h), name, reason
+ *   field    name, value, [label]       one "label: value"; the value of the names `state` and `*-state` is a state id, of `time` and `*-time` UTC
+ *   record   index, time, type, detail
+ *   program  program, pid, protection, restarts, text
+ *   token    token, state, label, serial, software, text
+ *   key      key, token, use, state, not-after, subject, warning
+ *   finding  file, line, level, text
+ *   text     line
+ * Consecutive rows of one kind make one table. In JSON: one array of objects, each with `kind` and all lines as strings.
+ */
+#ifndef CLI_ROWS_H
+#define CLI_ROWS_H
+
+#include "../base/lines.h"
+#include "cli.h"
+
+#define ROWS_MAX 200000
+#define ROWS_KIND_MAX 24
+#define ROWS_CONTENT_MAX_BYTES (16u << 20) /* of names, and of content that is printed */
+
+struct row {
+	char kind[ROWS_KIND_MAX];
+	char *text; /* canonical lines, terminated; owned */
+	size_t length;
+};
+
+struct rows {
+	struct row *rows;
+	size_t count;
+};
+
+int rows_add(struct rows *rows, struct span kind, struct span lines);
+/* Puts `name` into the `case` rows, from lines "case TAB name LF". Lines without TAB are ignored. */
+int rows_join_names(struct rows *rows, struct span names);
+void rows_free(struct rows *rows);
+/* The value of a line, "" when absent; at most `size` - 1 bytes, unescaped. */
+void rows_value(const struct row *row, const char *name, char *ret, size_t size);
+
+void rows_print_table(const struct rows *rows, FILE *to);
+void rows_print_json(const struct rows *rows, FILE *to);
+
+/* label.c: words for a state id of a case (design 3) or of a token; the id itself when unknown. Translated. */
+const char *label_state(const char *id);
+const char *label_token_state(const char *id);
+/* What a person calls a `field`; the name itself when unknown. Translated. */
+const char *label_field(const char *name);
+/* "2026-11-21T18:39:00.123Z" -> Czech time "2026-11-21 19:39:00"; other text stays. */
+void label_time(const char *utc, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,245 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/escape.h"
+#include "../base/text.h"
+#include "rows.h"
+
+#define CELL_MAX_BYTES 2048
+#define CELL_MAX_COLUMNS 48 /* the last column may be longer */
+#define COLUMNS_MAX 8
+
+enum format { PLAIN, CASE_STATE, TOKEN_STATE, TIME };
+
+struct column {
+	const char *line, *header; /* header NULL: none */
+	enum format format;
+};
+
+static const struct layout {
+	const char *kind;
+	struct column columns[COLUMNS_MAX + 1];
+} layouts[] = {
+	{ "case",
+	  { { "case", N_("Case"), PLAIN },
+	    { "time", N_("Since"), TIME },
+	    { "state", N_("State"), CASE_STATE },
+	    { "partner", N_("Partner"), PLAIN },
+	    { "form", N_("Form"), PLAIN },
+	    { "env", N_("Environment"), PLAIN },
+	    { "name", N_("File"), PLAIN },
+	    { "reason", N_("Reason"), PLAIN } } },
+	{ "record", { { "index", N_("Record"), PLAIN }, { "time", N_("Time"), TIME }, { "type", N_("Type"), PLAIN }, { "detail", N_("Detail"), PLAIN } } },
+	{ "program",
+	  { { "program", N_("Program"), PLAIN },
+	    { "pid", N_("Process"), PLAIN },
+	    { "restarts", N_("Restarts"), PLAIN },
+	    { "protection", N_("Protection"), PLAIN },
+	    { "text", N_("Note"), PLAIN } } },
+	{ "token",
+	  { { "token", N_("Token"), PLAIN },
+	    { "state", N_("State"), TOKEN_STATE },
+	    { "label", N_("Label"), PLAIN },
+	    { "serial", N_("Serial number"), PLAIN },
+	    { "software", N_("Software"), PLAIN },
+	    { "text", N_("Note"), PLAIN } } },
+	{ "key",
+	  { { "key", N_("Key"), PLAIN },
+	    { "token", N_("Token"), PLAIN },
+	    { "use", N_("Use"), PLAIN },
+	    { "state", N_("State"), PLAIN },
+	    { "not-after", N_("Valid until"), TIME },
+	    { "subject", N_("Holder"), PLAIN },
+	    { "warning", N_("Warning"), PLAIN } } },
+	{ "finding", { { "file", N_("File"), PLAIN }, { "line", N_("Line"), PLAIN }, { "level", N_("Weight"), PLAIN }, { "text", N_("Finding"), PLAIN } } },
+};
+
+static size_t count_columns(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text != '\0'; text++) {
+		count += ((unsigned char)*text & 0xc0) != 0x80 ? 1 : 0;
+	}
+	return count;
+}
+
+static void cell(const struct row *row, const struct column *column, char ret[CELL_MAX_BYTES])
+{
+	char value[CELL_MAX_BYTES / 2], time[64];
+	const char *shown = value;
+
+	rows_value(row, column->line, value, sizeof value);
+	if (column->format == CASE_STATE) {
+		shown = label_state(value);
+	} else if (column->format == TOKEN_STATE) {
+		shown = label_token_state(value);
+	} else if (column->format == TIME && strlen(value) < sizeof time) {
+		label_time(value, time, sizeof time);
+		shown = time;
+	}
+	(void)escape_text(ESCAPE_TERMINAL, span_of_string(shown), ret, CELL_MAX_BYTES);
+}
+
+/* The first `columns` characters; "…" at the end when that is not all. */
+static void cut(char *text, size_t columns)
+{
+	size_t count = 0;
+
+	if (count_columns(text) <= columns) {
+		return;
+	}
+	for (; *text != '\0'; text++) {
+		if (((unsigned char)*text & 0xc0) != 0x80 && ++count == columns) {
+			(void)memcpy(text, "…", sizeof "…");
+			return;
+		}
+	}
+}
+
+/* A cell is at least 4 bytes longer than what cut() keeps, so that the ellipsis fits. */
+static void print_padded(const char *text, size_t width, FILE *to)
+{
+	size_t columns = count_columns(text);
+
+	(void)fputs(text, to);
+	for (; columns < width; columns++) {
+		(void)fputc(' ', to);
+	}
+}
+
+static void measure(const struct layout *layout, const struct row *rows, size_t count, size_t widths[COLUMNS_MAX])
+{
+	char text[CELL_MAX_BYTES];
+
+	for (size_t k = 0; k < COLUMNS_MAX && layout->columns[k].line != NULL; k++) {
+		size_t width = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			cell(&rows[i], &layout->columns[k], text);
+			width = count_columns(text) > width ? count_columns(text) : width;
+		}
+		/* A column in which nothing stands is left out. */
+		if (width > 0) {
+			size_t header = count_columns(_(layout->columns[k].header));
+
+			width = width > CELL_MAX_COLUMNS ? CELL_MAX_COLUMNS : width;
+			widths[k] = width > header ? width : header;
+		}
+	}
+}
+
+static void print_line(const struct layout *layout, const struct row *row, const size_t widths[COLUMNS_MAX], size_t last, FILE *to)
+{
+	for (size_t k = 0; k <= last; k++) {
+		char text[CELL_MAX_BYTES];
+
+		if (widths[k] == 0) {
+			continue;
+		}
+		if (row != NULL) {
+			cell(row, &layout->columns[k], text);
+		} else {
+			(void)snprintf(text, sizeof text, "%s", _(layout->columns[k].header));
+		}
+		if (k == last) {
+			(void)fprintf(to, "%s\n", text);
+		} else {
+			cut(text, widths[k]);
+			print_padded(text, widths[k] + 2, to);
+		}
+	}
+}
+
+static void print_group(const struct layout *layout, const struct row *rows, size_t count, FILE *to)
+{
+	size_t widths[COLUMNS_MAX] = { 0 };
+	size_t last = 0;
+
+	measure(layout, rows, count, widths);
+	for (size_t k = 0; k < COLUMNS_MAX; k++) {
+		last = widths[k] > 0 ? k : last;
+	}
+	print_line(layout, NULL, widths, last, to);
+	for (size_t i = 0; i < count; i++) {
+		print_line(layout, &rows[i], widths, last, to);
+	}
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+
+	return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static void print_field(const struct row *row, FILE *to)
+{
+	char name[256], label[256], title[512], shown[CELL_MAX_BYTES];
+	struct column column = { .line = "value", .format = PLAIN };
+
+	rows_value(row, "name", name, sizeof name);
+	rows_value(row, "label", label, sizeof label);
+	if (strcmp(name, "state") == 0 || ends_with(name, "-state")) {
+		column.format = CASE_STATE;
+	} else if (strcmp(name, "time") == 0 || ends_with(name, "-time")) {
+		column.format = TIME;
+	}
+	cell(row, &column, shown);
+	(void)escape_text(ESCAPE_TERMINAL, span_of_string(label[0] != '\0' ? label : label_field(name)), title, sizeof title);
+	(void)fprintf(to, "%s: %s\n", title, shown);
+}
+
+/* `text` rows, and kinds that this program does not know: all values, divided by blanks. */
+static void print_plain(const struct row *row, FILE *to)
+{
+	struct span left = span_of(row->text, row->length);
+	struct span name = { 0 }, value = { 0 };
+	const char *before = "";
+
+	while (lines_next(&left, &name, &value)) {
+		char shown[CELL_MAX_BYTES];
+
+		(void)escape_text(ESCAPE_TERMINAL, value, shown, sizeof shown);
+		(void)fprintf(to, "%s%s", before, shown);
+		before = "  ";
+	}
+	(void)fputc('\n', to);
+}
+
+static const struct layout *find_layout(const char *kind)
+{
+	for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+		if (strcmp(layouts[i].kind, kind) == 0) {
+			return &layouts[i];
+		}
+	}
+	return NULL;
+}
+
+void rows_print_table(const struct rows *rows, FILE *to)
+{
+	for (size_t i = 0; i < rows->count;) {
+		const struct row *row = &rows->rows[i];
+		const struct layout *layout = find_layout(row->kind);
+		size_t count = 1;
+
+		while (i + count < rows->count && strcmp(rows->rows[i + count].kind, row->kind) == 0) {
+			count++;
+		}
+		if (i > 0) {
+			(void)fputc('\n', to);
+		}
+		if (layout != NULL) {
+			print_group(layout, row, count, to);
+		}
+		for (size_t k = 0; layout == NULL && k < count; k++) {
+			if (strcmp(row->kind, "field") == 0) {
+				print_field(&row[k], to);
+			} else {
+				print_plain(&row[k], to);
+			}
+		}
+		i += count;
+	}
+}

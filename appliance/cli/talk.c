@@ -1,0 +1,383 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "../base/cleanup.h"
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/escape.h"
+#include "../base/fdio.h"
+#include "../base/text.h"
+#include "../wire/channel.h"
+#include "rows.h"
+
+#define REQUEST_ID 1
+#define TEXT_SHOWN_MAX_BYTES 8192
+
+struct talk {
+	struct cli *cli;
+	int link;
+	int directory;
+	struct rows rows;
+	uint8_t *names;
+	size_t names_length;
+	uint8_t *content; /* to be printed below the rows */
+	size_t content_length;
+	bool progress; /* a notice stands on the terminal */
+};
+
+static void say(struct talk *talk, FILE *to, struct span text)
+{
+	char shown[TEXT_SHOWN_MAX_BYTES];
+
+	if (!span_is_empty(text)) {
+		(void)escape_text(ESCAPE_TERMINAL, text, shown, sizeof shown);
+		(void)fprintf(to, "%s%s\n", to == talk->cli->err ? "podatelna: " : "", shown);
+	}
+}
+
+static int unreachable(struct cli *cli, const char *why)
+{
+	(void)fprintf(cli->err, _("podatelna: the box does not answer on %s: %s\n"), cli->socket, why);
+	(void)fputs(_("Is it running? Look with \"systemctl status podatelna\", start it with \"systemctl start podatelna\".\n"), cli->err);
+	return CLI_UNREACHABLE;
+}
+
+/* An exit code when it failed; otherwise CLI_YES and *ret_link. */
+static int connect_hub(struct cli *cli, int *ret_link)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (fd < 0) {
+		return unreachable(cli, strerror(errno));
+	}
+	if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", cli->socket) >= sizeof address.sun_path) {
+		return unreachable(cli, _("the path is too long"));
+	}
+	if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+		if (errno == EACCES || errno == EPERM) {
+			(void)fprintf(cli->err, _("podatelna: you may not connect to %s. Ask the administrator to add you to its group.\n"), cli->socket);
+			return CLI_DENIED;
+		}
+		return unreachable(cli, strerror(errno));
+	}
+	*ret_link = take_fd(&fd);
+	return CLI_YES;
+}
+
+static int send_command(struct talk *talk, const struct cli_call *call, size_t words_sent, int fd, uint64_t deadline)
+{
+	_cleanup_free_ char *reason = NULL;
+	struct wire_message message;
+
+	wire_begin(&message, WIRE_COMMAND, REQUEST_ID, deadline);
+	for (size_t i = 0; i < words_sent; i++) {
+		wire_put_string(&message, WIRE_F_ARGUMENT, call->words[i]);
+	}
+	if (call->all) {
+		wire_put_string(&message, WIRE_F_ARGUMENT, "--all");
+	}
+	if (call->reason != NULL) {
+		if (asprintf(&reason, "--reason=%s", call->reason) < 0) {
+			reason = NULL;
+			return ERR_MEMORY;
+		}
+		wire_put_string(&message, WIRE_F_ARGUMENT, reason);
+	}
+	wire_put_string(&message, WIRE_F_KIND, talk->cli->json ? "json" : "text");
+	if (fd >= 0) {
+		wire_put_fd(&message, fd);
+	}
+	return wire_send_blocking(talk->link, WIRE_CLI, WIRE_HUB, &message, deadline);
+}
+
+static void clear_progress(struct talk *talk)
+{
+	if (talk->progress) {
+		(void)fputs("\r\033[K", talk->cli->err);
+		(void)fflush(talk->cli->err);
+		talk->progress = false;
+	}
+}
+
+static bool is_terminal(FILE *file)
+{
+	int fd = fileno(file);
+
+	return fd >= 0 && isatty(fd) == 1;
+}
+
+static void show_progress(struct talk *talk, const struct wire_message *message)
+{
+	char text[128];
+
+	if (!is_terminal(talk->cli->err)) {
+		return;
+	}
+	(void)escape_text(ESCAPE_TERMINAL, wire_span(message, WIRE_F_TEXT), text, sizeof text);
+	(void)fprintf(talk->cli->err, "\r\033[K%llu / %llu %s", (unsigned long long)wire_number(message, WIRE_F_DONE, 0),
+	              (unsigned long long)wire_number(message, WIRE_F_COUNT, 0), text);
+	(void)fflush(talk->cli->err);
+	talk->progress = true;
+}
+
+/* Content as it came; on a terminal line by line and harmless. */
+static int print_content(struct talk *talk)
+{
+	struct span left = span_of(talk->content, talk->content_length);
+	struct span line = { 0 };
+
+	if (!is_terminal(talk->cli->out)) {
+		return fwrite(talk->content, 1, talk->content_length, talk->cli->out) == talk->content_length ? 0 : ERR_SPACE;
+	}
+	while (!span_is_empty(left)) {
+		if (!span_read_until(&left, '\n', &line)) {
+			line = left;
+			left = (struct span){ 0 };
+		}
+		if (span_is_empty(line)) {
+			(void)fputc('\n', talk->cli->out);
+		}
+		say(talk, talk->cli->out, line);
+	}
+	return 0;
+}
+
+/* Below what came before. */
+static int keep_content(struct talk *talk, int fd)
+{
+	_cleanup_free_ uint8_t *data = NULL;
+	uint8_t *more = NULL;
+	size_t length = 0;
+	int r = fd_read_all(fd, ROWS_CONTENT_MAX_BYTES, &data, &length);
+
+	if (r < 0 || length == 0) {
+		return r;
+	}
+	if (talk->content_length + length > ROWS_CONTENT_MAX_BYTES) {
+		return ERR_LIMIT;
+	}
+	more = realloc(talk->content, talk->content_length + length);
+	if (more == NULL) {
+		return ERR_MEMORY;
+	}
+	memcpy(more + talk->content_length, data, length);
+	talk->content = more;
+	talk->content_length += length;
+	return 0;
+}
+
+/* A new file in the folder of `export`; never over an old one. */
+static int copy_to_folder(struct talk *talk, struct span name, int fd)
+{
+	char file[256];
+	_cleanup_close_ int to = -1;
+	uint8_t buffer[65536];
+	ssize_t count = 0;
+
+	(void)escape_text(ESCAPE_FILE, name, file, sizeof file);
+	to = openat(talk->directory, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (to < 0) {
+		(void)fprintf(talk->cli->err, _("podatelna: the file \"%s\" cannot be created: %s\n"), file, strerror(errno));
+		return ERR_EXISTS;
+	}
+	do {
+		int r = ERR_INTERNAL;
+
+		count = fd_read_full(fd, buffer, sizeof buffer);
+		r = count < 0 ? (int)count : fd_write_all(to, buffer, (size_t)count);
+		if (r < 0) {
+			return r;
+		}
+	} while ((size_t)count == sizeof buffer);
+	return fsync(to) == 0 ? 0 : ERR_SYSTEM;
+}
+
+static int take_content(struct talk *talk, struct wire_message *message)
+{
+	_cleanup_close_ int fd = wire_take_fd(message, 0);
+	struct span name = wire_span(message, WIRE_F_NAME);
+
+	/* The other end may have been set not to block. */
+	(void)fd_set_nonblocking(fd, false);
+	if (span_equals_string(name, "names")) {
+		if (talk->names != NULL) {
+			return ERR_PROTOCOL;
+		}
+		return fd_read_all(fd, ROWS_CONTENT_MAX_BYTES, &talk->names, &talk->names_length);
+	}
+	return talk->directory >= 0 ? copy_to_folder(talk, name, fd) : keep_content(talk, fd);
+}
+
+/* The words that belong to an error of the hub, where it sent none. */
+static const char *words_of(int err)
+{
+	switch (err) {
+	case ERR_DENIED:
+		return _("you are not permitted to do this");
+	case ERR_STATE:
+		return _("this is not possible in the present state");
+	case ERR_NOTFOUND:
+		return _("there is no such case or thing");
+	case ERR_LOCKED:
+		return _("a token must be logged in first: podatelna token login");
+	case ERR_PIN:
+		return _("the PIN was refused");
+	case ERR_PIN_LAST:
+		return _("only one try is left for the PIN: unblock the token with its own software first");
+	case ERR_PIN_BLOCKED:
+		return _("the PIN is blocked");
+	case ERR_DAMAGE:
+		return _("the data are damaged");
+	case ERR_READONLY:
+		return _("the store takes no new records: see \"podatelna status\"");
+	case ERR_SPACE:
+		return _("there is no space left");
+	case ERR_BUSY:
+	case ERR_AGAIN:
+		return _("the box is busy with it; try again later");
+	case ERR_DEADLINE:
+		return _("it took too long");
+	case ERR_TOKEN:
+		return _("the token failed");
+	case ERR_CERT:
+		return _("the certificate cannot be used");
+	default:
+		return _("it failed");
+	}
+}
+
+static int exit_of(int err)
+{
+	if (err == ERR_DENIED || err == ERR_STATE || err == ERR_MISMATCH || err == ERR_READONLY || err == ERR_LOCKED) {
+		return CLI_DENIED;
+	}
+	return err == ERR_DAMAGE ? CLI_DAMAGE : CLI_NO;
+}
+
+static int print_rows(struct talk *talk)
+{
+	FILE *out = talk->cli->out;
+
+	if (talk->names != NULL && rows_join_names(&talk->rows, span_of(talk->names, talk->names_length)) < 0) {
+		(void)fputs(_("podatelna: the names could not be read\n"), talk->cli->err);
+	}
+	if (talk->cli->json) {
+		rows_print_json(&talk->rows, out);
+	} else {
+		rows_print_table(&talk->rows, out);
+	}
+	if (talk->content_length > 0) {
+		(void)fputs(talk->rows.count > 0 && !talk->cli->json ? "\n" : "", out);
+		if (print_content(talk) < 0) {
+			return ERR_SPACE;
+		}
+	}
+	return fflush(out) == 0 && ferror(out) == 0 ? 0 : ERR_SPACE;
+}
+
+static int finish(struct talk *talk, const struct wire_message *message)
+{
+	uint64_t code = wire_number(message, WIRE_F_CODE, CLI_NO);
+	bool printable = talk->rows.count > 0 || talk->content_length > 0 || (talk->cli->json && code == CLI_YES && talk->directory < 0);
+
+	clear_progress(talk);
+	if (printable && print_rows(talk) < 0) {
+		(void)fputs(_("podatelna: the output cannot be written\n"), talk->cli->err);
+		return CLI_NO;
+	}
+	say(talk, code == CLI_YES && !talk->cli->json ? talk->cli->out : talk->cli->err, wire_span(message, WIRE_F_TEXT));
+	return code <= CLI_DAMAGE ? (int)code : CLI_NO;
+}
+
+static int refuse(struct talk *talk, const struct wire_message *message)
+{
+	/* The number is -(enum err); anything else is an error too. */
+	uint64_t code = wire_number(message, WIRE_F_CODE, 1);
+	int err = code >= 1 && code <= (uint64_t)-ERR_MIN ? -(int)code : ERR_INTERNAL;
+	struct span text = wire_span(message, WIRE_F_TEXT);
+
+	clear_progress(talk);
+	if (talk->rows.count > 0) {
+		(void)print_rows(talk);
+	}
+	say(talk, talk->cli->err, span_is_empty(text) ? span_of_string(words_of(err)) : text);
+	return exit_of(err);
+}
+
+/* One message of the hub. -1: go on; otherwise an exit code. */
+static int handle(struct talk *talk, struct wire_message *message)
+{
+	int r = 0;
+
+	switch (message->type) {
+	case WIRE_PROGRESS:
+		show_progress(talk, message);
+		return -1;
+	case WIRE_OUTPUT:
+		r = rows_add(&talk->rows, wire_span(message, WIRE_F_KIND), wire_span(message, WIRE_F_LINES));
+		break;
+	case WIRE_CONTENT:
+		clear_progress(talk);
+		r = take_content(talk, message);
+		break;
+	case WIRE_FINISHED:
+		return finish(talk, message);
+	case WIRE_ERROR:
+		return refuse(talk, message);
+	default:
+		r = ERR_PROTOCOL;
+	}
+	if (r < 0) {
+		clear_progress(talk);
+		(void)fprintf(talk->cli->err, _("podatelna: the answer cannot be used (%s)\n"), err_name(r));
+		return CLI_NO;
+	}
+	return -1;
+}
+
+static int listen_hub(struct talk *talk, uint64_t deadline)
+{
+	_cleanup_free_ uint8_t *buffer = malloc(WIRE_MESSAGE_MAX_BYTES);
+	int code = buffer == NULL ? CLI_NO : -1;
+
+	while (code < 0) {
+		_cleanup_message_ struct wire_message message = { 0 };
+		int r = wire_receive_blocking(talk->link, WIRE_CLI, WIRE_HUB, buffer, &message, deadline);
+
+		if (r < 0) {
+			clear_progress(talk);
+			return unreachable(talk->cli, r == ERR_DEADLINE ? _("it took too long") : r == ERR_GONE ? _("it ended before it answered") : err_name(r));
+		}
+		code = handle(talk, &message);
+	}
+	return code;
+}
+
+int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory)
+{
+	struct talk talk = { .cli = cli, .link = -1, .directory = directory };
+	bool verify = strcmp(call->command->name, "journal") == 0;
+	uint64_t deadline = clock_deadline(verify ? CLI_VERIFY_MS : CLI_TALK_MS);
+	int code = connect_hub(cli, &talk.link);
+
+	if (code == CLI_YES) {
+		int r = send_command(&talk, call, words_sent, fd, deadline);
+
+		if (r == ERR_LIMIT || r == ERR_PROTOCOL) {
+			(void)fputs(_("podatelna: a word of the command is too long or no proper text\n"), cli->err);
+			code = CLI_USAGE;
+		} else {
+			code = r < 0 ? unreachable(cli, err_name(r)) : listen_hub(&talk, deadline);
+		}
+	}
+	rows_free(&talk.rows);
+	free(talk.names);
+	free(talk.content);
+	cleanup_close(&talk.link);
+	return code;
+}

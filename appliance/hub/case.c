@@ -1,0 +1,387 @@
+#include "case.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/err.h"
+
+#define INTERNED_MAX 4096
+
+static const char *const kind_names[RECORD_KIND_COUNT] = {
+	[RECORD_OTHER] = "",           [RECORD_RECEIVED] = "received", [RECORD_RECOGNISED] = "recognised", [RECORD_UNKNOWN] = "unknown",
+	[RECORD_HELD] = "held",        [RECORD_APPROVED] = "approved", [RECORD_REJECTED] = "rejected",     [RECORD_REFUSED] = "refused",
+	[RECORD_INTENT] = "intent",    [RECORD_ABANDONED] = "abandoned", [RECORD_SIGNED] = "signed",       [RECORD_REQUEST] = "request",
+	[RECORD_TESTED] = "tested",    [RECORD_SENDING] = "sending",   [RECORD_NOT_SENT] = "not-sent",     [RECORD_SENT] = "sent",
+	[RECORD_UNCLEAR] = "unclear",  [RECORD_REPLY] = "reply",       [RECORD_VERIFIED] = "verified",     [RECORD_CLOSED] = "closed",
+	[RECORD_ATTACHED] = "attached", [RECORD_DELETED] = "deleted",
+};
+
+enum record_kind record_kind_of(const char *type)
+{
+	for (size_t i = 1; i < RECORD_KIND_COUNT; i++) {
+		if (strcmp(kind_names[i], type) == 0) {
+			return (enum record_kind)i;
+		}
+	}
+	return RECORD_OTHER;
+}
+
+const char *intern(const char *text)
+{
+	static char *pool[INTERNED_MAX];
+	static size_t count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(pool[i], text) == 0) {
+			return pool[i];
+		}
+	}
+	if (count == INTERNED_MAX || (pool[count] = strdup(text)) == NULL) {
+		return NULL;
+	}
+	return pool[count++];
+}
+
+static size_t bucket_of(const char *number)
+{
+	uint32_t hash = 2166136261U;
+
+	for (const char *c = number; *c != '\0'; c++) {
+		hash = (hash ^ (uint8_t)*c) * 16777619U;
+	}
+	return hash % CASES_BUCKETS;
+}
+
+static struct hub_case *find_exact(struct cases *cases, const char *number)
+{
+	struct hub_case *each = cases->buckets[bucket_of(number)];
+
+	while (each != NULL && strcmp(each->number, number) != 0) {
+		each = each->next_in_bucket;
+	}
+	return each;
+}
+
+struct hub_case *case_find(struct cases *cases, const char *number)
+{
+	struct hub_case *found = find_exact(cases, number);
+
+	for (struct hub_case *each = cases->all; found == NULL && number[0] != '\0' && each != NULL; each = each->next_all) {
+		const char *dash = strrchr(each->number, '-');
+		size_t zeros = dash == NULL ? 0 : strspn(dash + 1, "0");
+
+		if (dash != NULL && strcmp(dash + 1 + zeros, number) == 0) {
+			found = each; /* newest first: a short number means the latest year */
+		}
+	}
+	return found;
+}
+
+bool case_claimed(const struct cases *cases, uint64_t claim)
+{
+	for (const struct hub_case *each = cases->all; each != NULL; each = each->next_all) {
+		if (each->claim == claim) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct hub_case *add_case(struct cases *cases, const char *number)
+{
+	struct hub_case *added = calloc(1, sizeof *added);
+	size_t bucket = bucket_of(number);
+
+	if (added == NULL) {
+		return NULL;
+	}
+	(void)strcpy(added->number, number); /* span_copy_string bounded it to CASE_NUMBER_SIZE */
+	added->kind = added->partner = added->env = added->by = added->waiting = "";
+	added->next_in_bucket = cases->buckets[bucket];
+	cases->buckets[bucket] = added;
+	added->next_all = cases->all;
+	cases->all = added;
+	cases->count++;
+	return added;
+}
+
+static void enter_open_list(struct cases *cases, struct hub_case *each)
+{
+	if (each->in_open_list) {
+		return;
+	}
+	each->next_open = NULL;
+	if (cases->open == NULL) {
+		cases->open = each;
+	} else {
+		cases->open_tail->next_open = each;
+	}
+	cases->open_tail = each;
+	each->in_open_list = true;
+	cases->open_count++;
+}
+
+void cases_sweep(struct cases *cases)
+{
+	struct hub_case **place = &cases->open;
+
+	cases->open_tail = NULL;
+	while (*place != NULL) {
+		struct hub_case *each = *place;
+
+		if (!each->is_open && each->work == NULL) {
+			*place = each->next_open;
+			each->in_open_list = false;
+			cases->open_count--;
+			free(each->request_ref); /* a closed case keeps only what lists show */
+			free(each->signed_ref);
+			each->request_ref = each->signed_ref = NULL;
+		} else {
+			cases->open_tail = each;
+			place = &each->next_open;
+		}
+	}
+}
+
+void cases_free(struct cases *cases)
+{
+	struct hub_case *each = cases->all;
+
+	while (each != NULL) {
+		struct hub_case *next = each->next_all;
+
+		free(each->reason);
+		free(each->request_ref);
+		free(each->signed_ref);
+		free(each);
+		each = next;
+	}
+	memset(cases, 0, sizeof *cases);
+}
+
+/* --- what each record means --- */
+
+static int set_word(const struct record *record, const char *name, const char **place)
+{
+	char text[CASE_WORD_MAX_BYTES + 1];
+	const char *word = NULL;
+
+	if (!record_field_string(record, name, text, sizeof text)) {
+		return 0;
+	}
+	word = intern(text);
+	if (word == NULL) {
+		return ERR_MEMORY;
+	}
+	*place = word;
+	return 0;
+}
+
+static void set_text(const struct record *record, const char *name, char **place, bool clear)
+{
+	struct span value;
+
+	if (record_field(record, name, &value)) {
+		free(*place);
+		*place = strndup((const char *)value.data, value.length);
+	} else if (clear) {
+		free(*place);
+		*place = NULL;
+	}
+}
+
+static uint64_t number_field(const struct record *record, const char *name, uint64_t otherwise)
+{
+	struct span value;
+	uint64_t number = otherwise;
+
+	if (record_field(record, name, &value)) {
+		(void)span_parse_u64(value, &number);
+	}
+	return number;
+}
+
+static enum case_purpose purpose_of(const struct record *record)
+{
+	return record_field_is(record, "purpose", "test") ? PURPOSE_TEST : record_field_is(record, "purpose", "poll") ? PURPOSE_POLL : PURPOSE_FILE;
+}
+
+static enum case_state closed_state(const struct record *record)
+{
+	return record_field_is(record, "verdict", "accepted") ? CASE_DONE : record_field_is(record, "verdict", "data-error") ? CASE_DATA_ERROR : CASE_FAILED;
+}
+
+/* The state that a record leads to (README, table of states). */
+static enum case_state state_after(const struct hub_case *before, enum record_kind kind, const struct record *record)
+{
+	switch (kind) {
+	case RECORD_RECEIVED:
+		return CASE_RECEIVED;
+	case RECORD_UNKNOWN:
+		return CASE_UNKNOWN;
+	case RECORD_HELD:
+		return CASE_HELD;
+	case RECORD_APPROVED:
+	case RECORD_ABANDONED:
+		return CASE_READY;
+	case RECORD_REJECTED:
+	case RECORD_REFUSED:
+		return CASE_REFUSED;
+	case RECORD_INTENT:
+	case RECORD_SIGNED:
+		return CASE_SIGNING;
+	case RECORD_REQUEST:
+		return purpose_of(record) == PURPOSE_TEST ? CASE_TESTING : before->state;
+	case RECORD_SENDING:
+		return CASE_SENDING;
+	case RECORD_NOT_SENT:
+		return before->state == CASE_SENDING ? CASE_READY : before->state;
+	case RECORD_SENT:
+		return CASE_SENT;
+	case RECORD_UNCLEAR:
+		return CASE_UNCERTAIN;
+	case RECORD_CLOSED:
+		return closed_state(record);
+	case RECORD_DELETED:
+		return CASE_DELETED;
+	default:
+		return before->state;
+	}
+}
+
+static void apply_request(struct hub_case *each, const struct record *record, enum record_kind kind)
+{
+	each->authorising = record->index;
+	set_text(record, "object-request", &each->request_ref, false);
+	if (kind == RECORD_REQUEST) {
+		each->purpose = purpose_of(record);
+		each->polls += each->purpose == PURPOSE_POLL ? 1 : 0;
+		each->tests += each->purpose == PURPOSE_TEST ? 1 : 0;
+	} else {
+		each->purpose = PURPOSE_FILE;
+	}
+	each->attempt = (uint32_t)number_field(record, "attempt", each->attempt);
+}
+
+static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
+{
+	struct span ignored;
+
+	switch (kind) {
+	case RECORD_RECEIVED:
+		each->claim = number_field(record, "claim", 0);
+		(void)record_field_string(record, "seen", each->seen, sizeof each->seen);
+		break;
+	case RECORD_RECOGNISED:
+		each->approval_needed = !record_field_is(record, "approval", "none");
+		break;
+	case RECORD_APPROVED:
+		each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
+		each->tests = 0;
+		break;
+	case RECORD_INTENT:
+		each->attempt = (uint32_t)number_field(record, "attempt", each->attempt);
+		each->tested_ms = 0;
+		each->tests = 0;
+		break;
+	case RECORD_SIGNED:
+		set_text(record, "object-signed", &each->signed_ref, false);
+		break;
+	case RECORD_REQUEST:
+	case RECORD_SENDING:
+		apply_request(each, record, kind);
+		break;
+	case RECORD_TESTED:
+		each->tested_passed = record_field_is(record, "verdict", "passed");
+		each->tested_ms = each->tested_passed ? record->utc_ms : 0;
+		break;
+	case RECORD_SENT:
+		each->polls = 0;
+		(void)record_field_string(record, "stage", each->stage, sizeof each->stage);
+		break;
+	case RECORD_REPLY:
+	case RECORD_ATTACHED:
+		each->http_status = (uint16_t)number_field(record, "http-status", 0);
+		each->has_reply = true;
+		each->reply_index = record->index;
+		each->reply_complete = kind == RECORD_ATTACHED || record_field_is(record, "far", "reply-done");
+		if (kind == RECORD_ATTACHED) {
+			each->purpose = PURPOSE_FILE;
+		}
+		each->file_reply_index = each->purpose == PURPOSE_FILE ? record->index : each->file_reply_index;
+		break;
+	case RECORD_VERIFIED:
+		each->confirmation_index = record_field_is(record, "result", "valid") ? each->reply_index : each->confirmation_index;
+		each->result_valid = record_field_is(record, "result", "valid");
+		each->verified = each->verified || each->result_valid;
+		break;
+	default:
+		break;
+	}
+	each->has_receipt = each->has_receipt || record_field(record, "object-receipt", &ignored);
+	each->has_confirmation = each->has_confirmation || record_field(record, "object-confirmation", &ignored);
+	each->has_report = each->has_report || record_field(record, "object-report", &ignored);
+}
+
+/* Which partner and form it is for is told by `recognised` alone; other records use these names for matters of their own. */
+static int apply_words(struct hub_case *each, const struct record *record, enum record_kind kind)
+{
+	int err = 0;
+
+	if (kind != RECORD_RECOGNISED) {
+		return 0;
+	}
+	err = set_word(record, "partner", &each->partner);
+	(void)record_field_string(record, "form", each->form, sizeof each->form);
+	return err != 0 ? err : set_word(record, "env", &each->env);
+}
+
+int case_apply(struct cases *cases, const struct record *record, struct hub_case **ret_case)
+{
+	char number[CASE_NUMBER_SIZE];
+	enum record_kind kind = record_kind_of(record->type);
+	struct hub_case *each = NULL;
+	enum case_state state = CASE_NONE;
+
+	*ret_case = NULL;
+	if (!record_field_string(record, "case", number, sizeof number)) {
+		return 0;
+	}
+	each = find_exact(cases, number);
+	if (each == NULL && kind != RECORD_RECEIVED) {
+		return ERR_FORMAT;
+	}
+	if (each == NULL) {
+		each = add_case(cases, number);
+		if (each == NULL || set_word(record, "kind", &each->kind) != 0 || set_word(record, "by", &each->by) != 0) {
+			return ERR_MEMORY;
+		}
+		each->received_ms = record->utc_ms;
+		each->first_index = record->index;
+	}
+	memcpy(each->head, record->hash, sizeof each->head);
+	*ret_case = each;
+	if (kind == RECORD_OTHER) {
+		each->delivered = each->delivered || strcmp(record->type, "delivered") == 0;
+		each->is_open = each->state != CASE_DELETED && (!state_is_closed(each->state) || !each->delivered);
+		return 0;
+	}
+	state = state_after(each, kind, record);
+	if (!state_may_follow(each->state, state)) {
+		return ERR_STATE;
+	}
+	if (state != each->state) {
+		each->delivered = false;
+		each->changed_ms = record->utc_ms;
+		each->failures = 0;
+		each->due_ms = 0;
+	}
+	each->state = state;
+	each->last = kind;
+	each->head_ms = record->utc_ms;
+	apply_facts(each, record, kind);
+	set_text(record, "reason", &each->reason, true);
+	each->is_open = state != CASE_DELETED && (!state_is_closed(state) || !each->delivered);
+	enter_open_list(cases, each);
+	return apply_words(each, record, kind);
+}

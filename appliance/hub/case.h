@@ -1,0 +1,115 @@
+/* case.h - one case as its records tell it. Nothing here is written anywhere: it is a replay of the journal, at the start and with each new record.
+ *
+ * case_apply is the only place where a case changes its state. What the box is doing for a case at this moment (struct work, flow.h) is kept apart and may be
+ * lost at any time.
+ */
+#ifndef HUB_CASE_H
+#define HUB_CASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/record.h"
+#include "state.h"
+
+#define CASE_NUMBER_SIZE 24
+#define CASE_STAGE_SIZE 24
+#define CASE_REASON_MAX_BYTES 256
+#define CASE_WORD_MAX_BYTES 64
+#define CASES_BUCKETS 4096
+
+/* The records of a case that decide what comes next; RECORD_OTHER for delivered, shown and the like, which do not. */
+enum record_kind {
+	RECORD_OTHER,
+	RECORD_RECEIVED,
+	RECORD_RECOGNISED,
+	RECORD_UNKNOWN,
+	RECORD_HELD,
+	RECORD_APPROVED,
+	RECORD_REJECTED,
+	RECORD_REFUSED,
+	RECORD_INTENT,
+	RECORD_ABANDONED,
+	RECORD_SIGNED,
+	RECORD_REQUEST,
+	RECORD_TESTED,
+	RECORD_SENDING,
+	RECORD_NOT_SENT,
+	RECORD_SENT,
+	RECORD_UNCLEAR,
+	RECORD_REPLY,
+	RECORD_VERIFIED,
+	RECORD_CLOSED,
+	RECORD_ATTACHED,
+	RECORD_DELETED,
+	RECORD_KIND_COUNT,
+};
+
+enum case_purpose { PURPOSE_NONE, PURPOSE_TEST, PURPOSE_FILE, PURPOSE_POLL };
+
+struct work;
+
+struct hub_case {
+	struct hub_case *next_in_bucket, *next_open, *next_all;
+	char number[CASE_NUMBER_SIZE];
+	enum case_state state;
+	enum record_kind last;
+	uint8_t head[RECORD_HASH_BYTES]; /* leaf hash of the last record of any type */
+	int64_t received_ms, head_ms;    /* UTC of the first record, and of the last one that decides */
+	int64_t changed_ms;              /* UTC of the last change of state */
+	uint64_t authorising;            /* index of the last `request` or `sending`: the id of its session */
+	uint64_t first_index, claim;
+	uint64_t reply_index;            /* of the last `reply` or `attached` */
+	uint64_t file_reply_index;       /* of the last one that answers a filing */
+	uint64_t confirmation_index;     /* of the one whose confirmation was verified; 0: none */
+	const char *kind, *partner, *env, *by; /* interned (few different ones), "" when not known */
+	char form[CASE_WORD_MAX_BYTES + 1]; /* foreign: not interned */
+	char *reason;                    /* of the last record that gave one; NULL for none */
+	char *signed_ref, *request_ref;  /* of the last `signed` and `request`, NULL for none */
+	char stage[CASE_STAGE_SIZE];     /* which poll comes next */
+	char seen[CASE_NUMBER_SIZE];     /* earlier case with the same content */
+	enum case_purpose purpose;       /* of the last `request` */
+	uint32_t attempt, polls, tests;
+	int64_t tested_ms;               /* when a test run last passed since the last signature; 0: not */
+	uint16_t http_status;
+	bool approval_needed;            /* from `recognised` */
+	bool duplicate_cleared;          /* a person approved */
+	bool delivered;                  /* the present state's papers are on the share */
+	bool verified;                   /* a confirmation was verified by its signature */
+	bool has_receipt, has_reply, has_confirmation, has_report;
+	bool result_valid;               /* of the last `verified` */
+	bool tested_passed;              /* verdict of the last `tested` */
+	bool reply_complete;             /* of the last `reply`: far is reply-done */
+
+	/* Not from records: */
+	bool is_open, in_open_list;
+	struct work *work;               /* what is under way; NULL: nothing */
+	uint64_t due_ms;                 /* monotonic; not to be looked at before */
+	uint64_t settled;                /* the poll (authorising) whose reply said: still running */
+	uint32_t failures;               /* of the present step in a row */
+	const char *waiting;             /* untranslated English words why it waits; "" for none */
+};
+
+struct cases {
+	struct hub_case *buckets[CASES_BUCKETS];
+	struct hub_case *all, *open; /* `all` newest first; `open` oldest first */
+	struct hub_case *open_tail;
+	size_t count, open_count;
+};
+
+/* Applies one record: finds or makes its case. *ret_case is NULL for records of the box. ERR_STATE when the record contradicts the table of states (the journal
+ * was not written by these rules), ERR_FORMAT when a field is missing. */
+int case_apply(struct cases *cases, const struct record *record, struct hub_case **ret_case);
+/* Numbers may be given short ("123" or "2026-000123"); NULL when there is none or more than one. */
+struct hub_case *case_find(struct cases *cases, const char *number);
+/* True when a case was taken in from this claim (the `claim` field of `received`). */
+bool case_claimed(const struct cases *cases, uint64_t claim);
+enum record_kind record_kind_of(const char *type);
+/* A copy that lives for ever; equal texts share one. For words of the box's own vocabulary and configuration, never for foreign text. NULL without memory. */
+const char *intern(const char *text);
+/* Takes closed cases off the list of open ones. */
+void cases_sweep(struct cases *cases);
+void cases_free(struct cases *cases);
+
+#endif

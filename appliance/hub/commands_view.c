@@ -1,0 +1,334 @@
+/* commands_view.c - what a person looks at: status, list, show, export. Names and content flow from the store straight to the caller. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/fdio.h"
+#include "../base/text.h"
+#include "control_private.h"
+#include "inbox.h"
+
+static void set_time(struct lines *row, const char *name, int64_t utc_ms)
+{
+	char text[CLOCK_UTC_SIZE];
+
+	clock_format_utc(utc_ms, text);
+	lines_set(row, name, text);
+}
+
+/* --- content --- */
+
+static void on_copied(void *context, int err, struct wire_message *message)
+{
+	struct caller *caller = context;
+	char text[CASE_REASON_MAX_BYTES] = "";
+
+	if (err == 0 && message->type == WIRE_ERROR) {
+		err = -(int)wire_number(message, WIRE_F_CODE, -ERR_INTERNAL);
+		(void)wire_string(message, WIRE_F_TEXT, text, sizeof text);
+	}
+	/* Names are an ornament: while the vault is locked, lists show number, type and state (design 4). */
+	if (err != 0 && err != ERR_GONE && caller->of != NULL) {
+		(void)caller_fail(caller, err, err == ERR_LOCKED ? _("the vault is locked: log a token in first") : text);
+	}
+	caller_settle(caller);
+}
+
+/* An object of the case under a file name; `object` NULL: the names of all cases. */
+static void send_content(struct caller *caller, const char *name, const char *object, uint64_t index)
+{
+	_cleanup_close_ int read_end = -1;
+	_cleanup_close_ int write_end = -1;
+	struct wire_message message;
+
+	if (caller->hub->store == NULL || fd_pipe(&read_end, &write_end) != 0) {
+		return;
+	}
+	wire_begin(&message, object == NULL ? WIRE_STORE_NAMES : WIRE_STORE_COPY, 0, CLOCK_NEVER_MS);
+	if (object != NULL) {
+		wire_put_string(&message, WIRE_F_CASE, caller->of->number);
+		wire_put_string(&message, WIRE_F_OBJECT, object);
+		wire_put_number(&message, WIRE_F_INDEX, index);
+	}
+	wire_put_fd(&message, write_end);
+	if (channel_request(caller->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_copied, caller, NULL) == 0) {
+		caller_pend(caller);
+		caller_content(caller, name, read_end);
+	}
+}
+
+/* --- list --- */
+
+static void put_case_row(struct caller *caller, const struct hub_case *each)
+{
+	struct lines row = { 0 };
+	const char *reason = each->reason != NULL ? each->reason : "";
+
+	lines_set(&row, "case", each->number);
+	lines_set(&row, "state", state_name(each->state));
+	lines_set(&row, "partner", each->partner);
+	lines_set(&row, "form", each->form);
+	lines_set(&row, "env", each->env);
+	set_time(&row, "time", each->received_ms);
+	lines_set(&row, "reason", each->waiting[0] != '\0' ? _(each->waiting) : reason);
+	caller_row(caller, "case", &row);
+}
+
+void command_list(struct caller *caller)
+{
+	caller_pend(caller);
+	for (const struct hub_case *each = caller->hub->cases.all; each != NULL; each = each->next_all) {
+		if (each->state != CASE_DELETED || caller->all) {
+			put_case_row(caller, each);
+		}
+	}
+	send_content(caller, "names", NULL, 0);
+	caller_settle(caller);
+}
+
+/* --- status --- */
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} protections[] = {
+	{ PROTECT_OWN_USER, "user" },    { PROTECT_NO_NEW_PRIVS, "no-new-privs" },    { PROTECT_SECCOMP, "seccomp" },
+	{ PROTECT_LANDLOCK, "landlock" }, { PROTECT_NO_DUMP, "no-dump" },              { PROTECT_MEMORY_LOCKED, "memory-locked" },
+};
+
+static void put_program_row(struct caller *caller, const struct hub_program *program)
+{
+	struct lines row = { 0 };
+	char protection[128] = "";
+
+	for (size_t i = 0; i < sizeof protections / sizeof protections[0]; i++) {
+		if ((program->bits & protections[i].bit) != 0) {
+			(void)snprintf(protection + strlen(protection), sizeof protection - strlen(protection), "%s%s", protection[0] == '\0' ? "" : " ",
+			               protections[i].name);
+		}
+	}
+	lines_setf(&row, "program", "%s%s%s", wire_role_name(program->role), program->name[0] == '\0' ? "" : " ", program->name);
+	lines_set_u64(&row, "pid", program->pid);
+	lines_set(&row, "protection", protection);
+	lines_set_u64(&row, "restarts", program->starts > 0 ? program->starts - 1 : 0);
+	lines_set(&row, "text", program->pid == 0 ? program->why : "");
+	caller_row(caller, "program", &row);
+}
+
+static void put_counts(struct caller *caller)
+{
+	size_t counts[CASE_STATE_COUNT] = { 0 };
+	char number[32];
+
+	for (const struct hub_case *each = caller->hub->cases.all; each != NULL; each = each->next_all) {
+		counts[each->state]++;
+	}
+	for (size_t i = CASE_RECEIVED; i < CASE_STATE_COUNT; i++) {
+		if (counts[i] > 0) {
+			char name[48];
+
+			(void)snprintf(name, sizeof name, "cases-%s", state_name((enum case_state)i));
+			(void)snprintf(number, sizeof number, "%zu", counts[i]);
+			caller_field(caller, name, number);
+		}
+	}
+}
+
+static void put_token_summary(struct caller *caller)
+{
+	for (size_t i = 0; i < caller->hub->config->token_count; i++) {
+		const struct hub_token *token = &caller->hub->tokens[i];
+		struct lines row = { 0 };
+		char software[8] = "";
+
+		if (token->lines != NULL) {
+			(void)lines_find_string(span_of_string(token->lines), "software", software, sizeof software);
+		}
+		lines_set(&row, "token", caller->hub->config->tokens[i].name);
+		lines_set(&row, "state", token->state);
+		lines_set(&row, "software", software);
+		caller_row(caller, "token", &row);
+	}
+}
+
+void command_status(struct caller *caller)
+{
+	struct hub *hub = caller->hub;
+	const char *why = hub_waiting_reason(hub), *inbox_why = "";
+	char number[32];
+	size_t waiting = inbox_waiting(hub, &inbox_why);
+
+	caller_field(caller, "box", why[0] == '\0' ? _("works") : _(why));
+	caller_field(caller, "store", hub->store == NULL ? "gone" : hub->store_state);
+	if (hub->rolled_back) {
+		caller_field(caller, "rolled-back", _("the journal was rolled back: a person must accept that first"));
+	}
+	(void)snprintf(number, sizeof number, "%zu", waiting);
+	caller_field(caller, "inbox", number);
+	if (inbox_why[0] != '\0') {
+		caller_field(caller, "inbox-waits", _(inbox_why));
+	}
+	put_counts(caller);
+	put_token_summary(caller);
+	for (size_t i = 0; i < hub->program_count; i++) {
+		put_program_row(caller, &hub->programs[i]);
+	}
+	caller_finish(caller, why[0] == '\0' ? COMMAND_YES : COMMAND_NO, NULL);
+}
+
+/* --- show --- */
+
+static void put_record_row(struct caller *caller, const struct record *record)
+{
+	static const char *const told[] = { "purpose", "verdict", "result", "evidence", "reason", "detail", "far", "http-status", "error", "by", "key", "signer-name", "place" };
+	struct lines row = { 0 };
+	char detail[1024] = "";
+
+	for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+		char value[300];
+		size_t have = strlen(detail);
+
+		if (record_field_string(record, told[i], value, sizeof value)) {
+			(void)snprintf(detail + have, sizeof detail - have, "%s%s=%s", have == 0 ? "" : ", ", told[i], value);
+		}
+	}
+	lines_set_u64(&row, "index", record->index);
+	set_time(&row, "time", record->utc_ms);
+	lines_set(&row, "type", record->type);
+	lines_set(&row, "detail", span_is_utf8(span_of_string(detail)) ? detail : "");
+	caller_row(caller, "record", &row);
+}
+
+static void put_records(struct caller *caller, int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	void *map = size <= 0 || !fd_is_sealed(fd) ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+	struct span rest;
+	struct record record;
+
+	if (map == MAP_FAILED) {
+		return;
+	}
+	rest = span_of(map, (size_t)size);
+	while (!span_is_empty(rest) && record_read(&rest, &record) == 0) {
+		put_record_row(caller, &record);
+	}
+	(void)munmap(map, (size_t)size);
+}
+
+static void on_records(void *context, int err, struct wire_message *message)
+{
+	struct caller *caller = context;
+
+	if (err == 0 && message->type != WIRE_ERROR) {
+		_cleanup_close_ int fd = wire_take_fd(message, 0);
+
+		put_records(caller, fd);
+	} else {
+		(void)caller_fail(caller, err != 0 ? err : ERR_GONE, _("the store does not give the records"));
+	}
+	caller_settle(caller);
+}
+
+static void put_case_fields(struct caller *caller, const struct hub_case *of)
+{
+	char text[CLOCK_UTC_SIZE];
+
+	caller_field(caller, "case", of->number);
+	caller_field(caller, "state", state_name(of->state));
+	caller_field(caller, "kind", of->kind);
+	caller_field(caller, "partner", of->partner);
+	caller_field(caller, "env", of->env);
+	caller_field(caller, "form", of->form);
+	clock_format_utc(of->received_ms, text);
+	caller_field(caller, "received-time", text);
+	clock_format_utc(of->changed_ms, text);
+	caller_field(caller, "changed-time", text);
+	caller_field(caller, "by", of->by);
+	if (of->waiting[0] != '\0') {
+		caller_field(caller, "waiting", _(of->waiting));
+	}
+	if (of->reason != NULL) {
+		caller_field(caller, "reason", of->reason);
+	}
+}
+
+/* The work that renders the receipt for a caller; the caller is kept alive by its pending count. */
+static void on_rendered(struct work *work)
+{
+	struct caller *caller = work->context;
+
+	if (work->err != 0 && work->err != ERR_GONE) {
+		(void)caller_fail(caller, work->err, work->err == ERR_LOCKED ? _("the vault is locked: log a token in first") : work->why);
+	}
+	work_end(work);
+	caller_settle(caller);
+}
+
+/* The filing number, without the password, from the vault through the partner's program to the caller. */
+static void send_receipt(struct caller *caller)
+{
+	_cleanup_close_ int read_end = -1;
+	_cleanup_close_ int write_end = -1;
+	_cleanup_lines_ struct lines parameters = { 0 };
+	struct work *work = NULL;
+
+	if (!caller->of->has_receipt || caller->json || fd_pipe(&read_end, &write_end) != 0 || (work = work_begin(caller->hub, caller->of)) == NULL) {
+		return;
+	}
+	{
+		const struct work_input inputs[] = { { .role = "receipt" }, { .fd = write_end } };
+
+		work->context = caller;
+		lines_set(&parameters, "level", "no-password");
+		lines_set(&parameters, "language", caller->hub->config->language);
+		caller_pend(caller);
+		caller_content(caller, "receipt", read_end);
+		work_job(work, "render", caller->of->partner, &parameters, inputs, 2, on_rendered);
+	}
+}
+
+void command_show(struct caller *caller)
+{
+	struct wire_message message;
+
+	caller_pend(caller);
+	put_case_fields(caller, caller->of);
+	wire_begin(&message, WIRE_STORE_CASE, 0, CLOCK_NEVER_MS);
+	wire_put_string(&message, WIRE_F_CASE, caller->of->number);
+	if (caller->hub->store != NULL && channel_request(caller->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_records, caller, NULL) == 0) {
+		caller_pend(caller);
+	}
+	send_receipt(caller);
+	caller_settle(caller);
+}
+
+/* --- export: the bytes of the case, as they are in the vault --- */
+
+void command_export(struct caller *caller)
+{
+	const struct hub_case *of = caller->of;
+
+	caller_pend(caller);
+	send_content(caller, "original", "original", 0);
+	if (of->signed_ref != NULL || of->state == CASE_DONE || of->state == CASE_DATA_ERROR) {
+		send_content(caller, "podano.p7s", "signed", 0);
+	}
+	if (of->file_reply_index != 0) {
+		send_content(caller, of->confirmation_index == of->file_reply_index ? "potvrzeni.p7s" : "odpoved", "reply", of->file_reply_index);
+	}
+	if (of->confirmation_index != 0 && of->confirmation_index != of->file_reply_index) {
+		send_content(caller, "potvrzeni.p7s", "reply", of->confirmation_index);
+	}
+	if (of->has_confirmation) {
+		send_content(caller, "potvrzeni.xml", "confirmation", 0);
+	}
+	if (of->has_report) {
+		send_content(caller, "protokol.txt", "report", 0);
+	}
+	caller_settle(caller);
+}

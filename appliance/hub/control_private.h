@@ -1,0 +1,90 @@
+/* control_private.h - one caller of the control socket, and the commands that serve it. */
+#ifndef HUB_CONTROL_PRIVATE_H
+#define HUB_CONTROL_PRIVATE_H
+
+#include "control.h"
+#include "flow.h"
+
+#define COMMAND_WORDS_MAX 16
+
+/* Exit codes of the command line (design 7). */
+enum command_exit { COMMAND_YES = 0, COMMAND_NO = 1, COMMAND_USAGE = 2, COMMAND_DENIED = 4, COMMAND_DAMAGE = 5 };
+
+struct caller {
+	struct caller *next;
+	struct control *control;
+	struct hub *hub;
+	struct channel *channel;
+	uid_t uid;
+	uint32_t rights;
+	char by[32];             /* "uid:1000" */
+	uint64_t request;        /* id of the command under way, 0: none */
+	char words[COMMAND_WORDS_MAX][WIRE_STRING_MAX_BYTES + 1];
+	size_t word_count;       /* without options */
+	char reason[CASE_REASON_MAX_BYTES];
+	bool all, json;
+	int fd;                  /* that came with the command, -1: none */
+	struct hub_case *of;     /* that the command is about */
+	unsigned pending;        /* answers still to come */
+	int exit_code;           /* the worst so far */
+	char text[CASE_REASON_MAX_BYTES];
+	bool gone;               /* the peer left; freed when nothing is pending */
+};
+
+struct control {
+	struct hub *hub;
+	int listener, watch;
+	struct caller *callers;
+	size_t count;
+};
+
+typedef void (*command_handler)(struct caller *caller);
+
+struct command {
+	const char *name, *sub; /* sub NULL: none */
+	uint32_t right;
+	size_t words_least;     /* command and sub-command included */
+	bool about_case;        /* the next word is a case number: caller->of is set */
+	command_handler run;
+};
+
+/* --- what handlers use --- */
+/* A row; the lines are freed. */
+void caller_row(struct caller *caller, const char *kind, struct lines *lines);
+void caller_field(struct caller *caller, const char *name, const char *value);
+void caller_content(struct caller *caller, const char *name, int fd);
+/* Ends the command. `text` is translated already; NULL for none. */
+void caller_finish(struct caller *caller, int exit_code, const char *text);
+/* For commands with several answers: one more, one less; with the last one the command ends with exit_code and text. */
+void caller_pend(struct caller *caller);
+void caller_settle(struct caller *caller);
+/* The words for a failure of the box's inside, and the exit code for it. */
+int caller_fail(struct caller *caller, int err, const char *why);
+/* Appends a record about caller->of (or about the box, where that is NULL) in the caller's name: `by` and, where given, `reason` are added; the lines are freed.
+ * The command ends with the answer, when nothing else is pending. */
+void caller_append(struct caller *caller, const char *type, struct lines *lines);
+struct span caller_word(const struct caller *caller, size_t n);
+
+/* commands_*.c */
+void command_status(struct caller *caller);
+void command_list(struct caller *caller);
+void command_show(struct caller *caller);
+void command_export(struct caller *caller);
+void command_send(struct caller *caller);
+void command_poll(struct caller *caller);
+void command_classify(struct caller *caller);
+void command_approve(struct caller *caller);
+void command_reject(struct caller *caller);
+void command_retry(struct caller *caller);
+void command_attach(struct caller *caller);
+void command_delete(struct caller *caller);
+void command_token_list(struct caller *caller);
+void command_token_login(struct caller *caller);
+void command_token_logout(struct caller *caller);
+void command_journal_verify(struct caller *caller);
+void command_journal_checkpoint(struct caller *caller);
+void command_token_test(struct caller *caller);
+void command_journal_accept(struct caller *caller);
+void command_clock_accept(struct caller *caller);
+
+#endif

@@ -1,0 +1,312 @@
+/* deliver.c - puts what staff need on the share: results in Vyrizeno/, what cannot be used in Nezname/ and Chyby/ with a card. Content flows from the store (and
+ * from the partner's program, for the filing number) straight into the files; the hub writes only words of its own. Done again after a crash, it gives the same files. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/escape.h"
+#include "../base/fdio.h"
+#include "../base/log.h"
+#include "../base/text.h"
+#include "card.h"
+#include "deliver.h"
+#include "share.h"
+
+#define NAME_OBJECT_MAX_BYTES 8192
+#define FILES_MAX 6
+#define STATUS_TEXT_MAX_BYTES 4096
+
+struct delivery {
+	struct work *work;
+	int name_memfd, directory;
+	char file[1024];   /* the file's name as staff know it, from the vault; "" when it cannot be read */
+	const char *place; /* word for the record */
+	struct share_file files[FILES_MAX];
+	char names[FILES_MAX][300];
+	size_t count;
+};
+
+static void free_delivery(struct delivery *delivery)
+{
+	for (size_t i = 0; i < delivery->count; i++) {
+		share_file_abandon(&delivery->files[i]);
+	}
+	cleanup_close(&delivery->name_memfd);
+	cleanup_close(&delivery->directory);
+	free(delivery);
+}
+
+static void put_off(struct delivery *delivery)
+{
+	struct work *work = delivery->work;
+	const char *why = work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the papers cannot be put on the share");
+
+	free_delivery(delivery);
+	work_retry(work, why);
+}
+
+static void on_delivered(struct work *work)
+{
+	if (work->err != 0 && work->err != ERR_MISMATCH) {
+		work_retry(work, N_("the journal does not take records"));
+	} else {
+		work_end(work);
+	}
+}
+
+/* Everything is written: the files get their names, and the journal says so. */
+static void on_written(struct work *work)
+{
+	struct delivery *delivery = work->context;
+	const char *place = delivery->place;
+
+	for (size_t i = 0; i < delivery->count && work->err == 0; i++) {
+		if (share_file_finish(&delivery->files[i], delivery->names[i]) != 0) {
+			work_fail(work, ERR_SYSTEM, "a file of the share cannot be finished");
+		}
+	}
+	if (work->err != 0) {
+		put_off(delivery);
+		return;
+	}
+	free_delivery(delivery);
+	flow_record_begin(work);
+	lines_set(&work->record, "by", "box");
+	lines_set(&work->record, "place", place);
+	work_append(work, "delivered", on_delivered);
+}
+
+static struct share_file *add_file(struct delivery *delivery, const char *name, const char *suffix)
+{
+	struct share_file *file = &delivery->files[delivery->count];
+
+	if (delivery->work->err != 0 || delivery->count == FILES_MAX || share_file_begin(delivery->directory, file) != 0) {
+		work_fail(delivery->work, ERR_SYSTEM, "no file can be made on the share");
+		return NULL;
+	}
+	(void)snprintf(delivery->names[delivery->count++], sizeof delivery->names[0], "%s%s", name, suffix);
+	return file;
+}
+
+static void add_object(struct delivery *delivery, const char *name, const char *role, uint64_t index)
+{
+	struct share_file *file = add_file(delivery, name, "");
+
+	if (file != NULL) {
+		work_copy(delivery->work, delivery->work->of->number, role, index, file->fd);
+	}
+}
+
+static void format_time(int64_t utc_ms, char ret[64])
+{
+	struct clock_date date;
+
+	clock_czech_date(utc_ms, &date);
+	(void)snprintf(ret, 64, "%d. %d. %d %02d:%02d:%02d", date.day, date.month, date.year, date.hour, date.minute, date.second);
+}
+
+/* stav.txt: what a person wants to know first. The lines with the filing number are added by the partner's program. */
+static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_MAX_BYTES])
+{
+	const struct hub_case *of = delivery->work->of;
+	const struct catalogue_form *form = catalogue_form_find(delivery->work->hub->catalogue, of->partner, of->form);
+	char received[64], changed[64], file[1024];
+
+	format_time(of->received_ms, received);
+	format_time(of->changed_ms, changed);
+	(void)escape_text(ESCAPE_TERMINAL, span_of_string(delivery->file), file, sizeof file);
+	(void)snprintf(ret, STATUS_TEXT_MAX_BYTES, "%s: %s\r\n%s: %s\r\n%s: %s%s%s\r\n%s: %s (%s)\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s%s%s", _("Case"), of->number, _("File"), file,
+	               _("Form"), of->form, form == NULL ? "" : " - ", form == NULL ? "" : catalogue_say(delivery->work->hub->catalogue, &form->label), _("Partner"), of->partner,
+	               of->env, _("Received"), received, _("State"), deliver_state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"),
+	               of->reason == NULL ? "" : ": ", of->reason == NULL ? "" : card_reason(of->reason));
+	if (of->reason != NULL) {
+		(void)snprintf(ret + strlen(ret), STATUS_TEXT_MAX_BYTES - strlen(ret), "\r\n");
+	}
+}
+
+static void start_render(struct delivery *delivery, struct share_file *status)
+{
+	const struct config_share *share = &delivery->work->hub->config->share;
+	const struct work_input inputs[] = { { .role = "receipt" }, { .fd = status->fd } };
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	lines_set(&parameters, "level", config_receipt_name(share->receipt_on_share));
+	lines_set(&parameters, "language", delivery->work->hub->config->language);
+	work_job(delivery->work, "render", delivery->work->of->partner, &parameters, inputs, 2, on_written);
+}
+
+static bool is_result(const struct hub_case *of)
+{
+	return of->state == CASE_DONE || of->state == CASE_DATA_ERROR;
+}
+
+static void write_result(struct delivery *delivery)
+{
+	struct work *work = delivery->work;
+	const struct hub_case *of = work->of;
+	const struct config_share *share = &work->hub->config->share;
+	char text[STATUS_TEXT_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
+	struct share_file *status = add_file(delivery, "stav.txt", "");
+
+	write_status(delivery, text);
+	if (status == NULL || fd_write_all(status->fd, text, strlen(text)) != 0) {
+		work_fail(work, ERR_SYSTEM, "stav.txt cannot be written");
+		return;
+	}
+	if (share->archive_inbox) {
+		(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), original, sizeof original);
+		add_object(delivery, original, "original", 0);
+	}
+	if (of->signed_ref != NULL) {
+		add_object(delivery, "podano.p7s", "signed", 0);
+	}
+	if (of->confirmation_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
+		add_object(delivery, "potvrzeni.p7s", "reply", of->confirmation_index);
+	}
+	if (of->has_report) {
+		add_object(delivery, "protokol.txt", "report", 0);
+	}
+	if (of->has_receipt && share->receipt_on_share != CONFIG_RECEIPT_NONE) {
+		start_render(delivery, status);
+	}
+}
+
+static void write_card(struct delivery *delivery)
+{
+	struct work *work = delivery->work;
+	const struct hub_case *of = work->of;
+	static char text[CARD_MAX_BYTES];
+	char base[SHARE_NAME_MAX_BYTES + 1], name[300];
+	struct share_file *card = NULL;
+
+	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, sizeof base);
+	(void)snprintf(name, sizeof name, "%s %s", of->number, base);
+	card = add_file(delivery, name, ".txt");
+	card_write(delivery->file, of->number, of->reason == NULL ? "" : of->reason, (long long)of->changed_ms, text);
+	if (card == NULL || fd_write_all(card->fd, text, strlen(text)) != 0) {
+		work_fail(work, ERR_SYSTEM, "a card cannot be written");
+		return;
+	}
+	if (of->state != CASE_UNCERTAIN) {
+		add_object(delivery, name, "original", 0);
+	}
+	if (of->has_report) {
+		card = add_file(delivery, name, ".protokol.txt");
+		if (card != NULL) {
+			work_copy(work, of->number, "report", 0, card->fd);
+		}
+	}
+}
+
+/* Once the outcome is known, the card that asked a person about it has done its work. */
+static void remove_old_card(const struct delivery *delivery)
+{
+	const struct work *work = delivery->work;
+	_cleanup_close_ int errors = share_directory(work->hub, work->hub->config->share.errors);
+	char base[SHARE_NAME_MAX_BYTES + 1], name[320];
+
+	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, sizeof base);
+	(void)snprintf(name, sizeof name, "%s %s.txt", work->of->number, base);
+	if (errors >= 0) {
+		(void)unlinkat(errors, name, 0);
+	}
+}
+
+static void open_place(struct delivery *delivery)
+{
+	const struct work *work = delivery->work;
+	const struct config_share *share = &work->hub->config->share;
+	struct clock_date date;
+	char base[SHARE_NAME_MAX_BYTES + 1], path[SHARE_PATH_MAX_BYTES];
+
+	if (is_result(work->of)) {
+		clock_czech_date(work->of->changed_ms, &date);
+		(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, 120);
+		(void)snprintf(path, sizeof path, "%s/%04d-%02d/%s %s %s", share->done, date.year, date.month, work->of->number, work->of->form, base);
+		delivery->place = "vyrizeno";
+		remove_old_card(delivery);
+	} else {
+		bool unknown = work->of->state == CASE_UNKNOWN;
+
+		(void)snprintf(path, sizeof path, "%s", unknown ? share->unknown : share->errors);
+		delivery->place = unknown ? "nezname" : "chyby";
+	}
+	delivery->directory = share_directory(work->hub, path);
+}
+
+static void on_name(struct work *work)
+{
+	struct delivery *delivery = work->context;
+	char text[NAME_OBJECT_MAX_BYTES];
+	ssize_t length = work->err != 0 || lseek(delivery->name_memfd, 0, SEEK_SET) != 0 ? -1 : fd_read_full(delivery->name_memfd, text, sizeof text);
+
+	if (length < 0) {
+		put_off(delivery);
+		return;
+	}
+	(void)lines_find_string(span_of(text, (size_t)length), "file", delivery->file, sizeof delivery->file);
+	open_place(delivery);
+	if (delivery->directory < 0) {
+		work_fail(work, ERR_SYSTEM, "the share is not there");
+		put_off(delivery);
+		return;
+	}
+	work->done = on_written;
+	work_pend(work);
+	if (is_result(work->of)) {
+		write_result(delivery);
+	} else {
+		write_card(delivery);
+	}
+	work_settle(work);
+}
+
+void flow_deliver(struct hub *hub, struct hub_case *of)
+{
+	struct work *work = work_begin(hub, of);
+	struct delivery *delivery = calloc(1, sizeof *delivery);
+
+	if (work == NULL || delivery == NULL) {
+		free(delivery);
+		if (work != NULL) {
+			work_retry(work, N_("no memory"));
+		}
+		return;
+	}
+	delivery->work = work;
+	delivery->directory = -1;
+	delivery->name_memfd = fd_memfd_open("name");
+	work->context = delivery;
+	work->done = on_name;
+	work_pend(work);
+	work_copy(work, of->number, "name", 0, delivery->name_memfd);
+	work_settle(work);
+}
+
+const char *deliver_state_label(enum case_state state)
+{
+	static const char *const labels[CASE_STATE_COUNT] = {
+		[CASE_NONE] = N_("unknown"),
+		[CASE_RECEIVED] = N_("received"),
+		[CASE_UNKNOWN] = N_("unknown type"),
+		[CASE_HELD] = N_("waits for approval"),
+		[CASE_READY] = N_("ready to send"),
+		[CASE_SIGNING] = N_("being signed"),
+		[CASE_TESTING] = N_("test run"),
+		[CASE_SENDING] = N_("being sent"),
+		[CASE_SENT] = N_("sent, waits for the result"),
+		[CASE_UNCERTAIN] = N_("uncertain outcome"),
+		[CASE_DONE] = N_("closed, accepted"),
+		[CASE_DATA_ERROR] = N_("closed with an error in the data"),
+		[CASE_FAILED] = N_("serious error"),
+		[CASE_REFUSED] = N_("refused by the box"),
+		[CASE_DELETED] = N_("deleted"),
+	};
+
+	return _(labels[state < CASE_STATE_COUNT ? state : CASE_NONE]);
+}

@@ -1,0 +1,279 @@
+#include "flow.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/log.h"
+#include "../base/text.h"
+
+#define WAIT_PERSON_MS 3600000 /* nothing but a person moves it; looked at now and then all the same */
+#define TEST_FRESH_MS 1800000  /* a passed test run counts for 30 minutes (spec/epo 9) */
+
+void flow_record_begin(struct work *work)
+{
+	lines_free(&work->record);
+	lines_set(&work->record, "case", work->of->number);
+}
+
+void flow_record_result(struct work *work, const char *name, const char *result_name)
+{
+	const char *value = work_result(work, result_name);
+
+	if (value[0] != '\0') {
+		lines_set(&work->record, name, value);
+	}
+}
+
+/* "name=value" of a list as `option.<name>: value`. */
+static void add_options(const struct config_list *options, struct lines *ret)
+{
+	for (size_t i = 0; i < options->count; i++) {
+		const char *equals = strchr(options->items[i], '=');
+		char name[LINES_NAME_MAX + 1];
+
+		if (equals == NULL) {
+			continue;
+		}
+		(void)snprintf(name, sizeof name, "option.%.*s", (int)(equals - options->items[i]), options->items[i]);
+		lines_set(ret, name, equals + 1);
+	}
+}
+
+void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+
+	lines_set(ret, "form", of->form);
+	lines_set(ret, "env", of->env);
+	if (partner != NULL) {
+		add_options(&partner->catalogue->options, ret);
+		add_options(&partner->config->options, ret); /* the configuration has the last word */
+	}
+}
+
+static bool test_first(const struct hub_partner *partner)
+{
+	return partner->config->test_first_set ? partner->config->test_first : partner->catalogue->test_first;
+}
+
+static void wait_for(struct hub_case *of, const char *why, uint64_t ms)
+{
+	of->waiting = why;
+	of->due_ms = clock_deadline(ms);
+}
+
+/* What keeps a case from being prepared or sent now; NULL when nothing does. */
+static const char *obstacle(struct hub *hub, struct hub_case *of)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+
+	if (hub->rolled_back) {
+		return N_("the journal was rolled back: a person must accept that first");
+	}
+	if (partner == NULL) {
+		return N_("the configuration does not know this partner");
+	}
+	if (strcmp(of->env, config_env_name(partner->config->env)) != 0) {
+		return N_("the case began in another environment than the one configured now");
+	}
+	return NULL;
+}
+
+static bool token_ready(struct hub *hub, size_t index)
+{
+	return index < CONFIG_TOKENS_MAX && hub->tokens[index].channel != NULL && strcmp(hub->tokens[index].state, "ready") == 0;
+}
+
+/* Why the signing token cannot be used, in words of the catalogue. */
+static const char *token_waiting(const struct hub *hub, size_t index)
+{
+	static const struct {
+		const char *state, *words;
+	} known[] = {
+		{ "pin-needed", N_("waits for the PIN of the token") },
+		{ "pin-refused", N_("the PIN of the token was refused") },
+		{ "pin-last-try", N_("the token has its last PIN try left: a person must act") },
+		{ "pin-blocked", N_("the PIN of the token is blocked") },
+		{ "foreign", N_("another token than the configured one is inserted") },
+		{ "broken", N_("the token does not work") },
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (strcmp(hub->tokens[index].state, known[i].state) == 0) {
+			return known[i].words;
+		}
+	}
+	return N_("the token is not there");
+}
+
+static void next_ready(struct hub *hub, struct hub_case *of)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	const char *why = obstacle(hub, of);
+
+	if (why != NULL) {
+		wait_for(of, why, WAIT_PERSON_MS);
+	} else if (!token_ready(hub, partner->config->sign_key_index < hub->config->key_count
+	                                     ? hub->config->keys[partner->config->sign_key_index].token_index
+	                                     : CONFIG_TOKENS_MAX)) {
+		wait_for(of, token_waiting(hub, hub->config->keys[partner->config->sign_key_index].token_index), WAIT_PERSON_MS);
+	} else if (!clock_expired(partner->not_before_ms)) {
+		of->waiting = N_("the partner could not be reached; it is tried again later");
+		of->due_ms = partner->not_before_ms;
+	} else {
+		flow_sign(hub, of);
+	}
+}
+
+/* Signed, perhaps tested: to the test run or to the filing. */
+void flow_next_send(struct hub *hub, struct hub_case *of)
+{
+	struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	const char *why = obstacle(hub, of);
+
+	if (why != NULL) {
+		wait_for(of, why, WAIT_PERSON_MS);
+		return;
+	}
+	if (!clock_expired(partner->not_before_ms) || (partner->config->sessions_max != 0 && partner->sessions >= partner->config->sessions_max)) {
+		of->waiting = N_("waits for its turn with the partner");
+		of->due_ms = clock_expired(partner->not_before_ms) ? clock_deadline(HUB_SWEEP_MS) : partner->not_before_ms;
+		return;
+	}
+	if (test_first(partner) && (of->tested_ms == 0 || clock_utc_ms() - of->tested_ms > TEST_FRESH_MS)) {
+		flow_request(hub, of, PURPOSE_TEST);
+	} else {
+		flow_request(hub, of, PURPOSE_FILE);
+	}
+}
+
+static uint64_t poll_delay(const struct hub_partner *partner, uint32_t polls)
+{
+	uint64_t first = partner->config->poll_first_ms != 0 ? partner->config->poll_first_ms : partner->catalogue->poll_first_ms;
+	uint64_t most = partner->config->poll_max_ms != 0 ? partner->config->poll_max_ms : partner->catalogue->poll_max_ms;
+	uint64_t delay = first;
+
+	for (uint32_t i = 0; i < polls && delay < most; i++) {
+		delay *= partner->catalogue->poll_factor == 0 ? 1 : partner->catalogue->poll_factor;
+	}
+	return most != 0 && delay > most ? most : delay;
+}
+
+/* Sent: asks the partner again when it is time, counted from the last thing that happened. */
+void flow_next_poll(struct hub *hub, struct hub_case *of)
+{
+	struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	const char *why = obstacle(hub, of);
+	int64_t due_utc = 0, now = clock_utc_ms();
+
+	if (why != NULL || of->stage[0] == '\0') {
+		wait_for(of, why != NULL ? why : N_("waits for a confirmation that a person attaches"), WAIT_PERSON_MS);
+		return;
+	}
+	due_utc = of->head_ms + (int64_t)poll_delay(partner, of->polls);
+	of->waiting = N_("waits for the partner's word");
+	if (due_utc > now) {
+		of->due_ms = clock_deadline((uint64_t)(due_utc - now));
+	} else if (!clock_expired(partner->not_before_ms)) {
+		of->due_ms = partner->not_before_ms;
+	} else {
+		flow_request(hub, of, PURPOSE_POLL);
+	}
+}
+
+/* A request is durable: its session lives, or it must be begun, or it is lost. */
+static void next_exchange(struct hub *hub, struct hub_case *of)
+{
+	if (hub->transport == NULL || !hub->sessions_known) {
+		wait_for(of, N_("the network program is being restarted"), HUB_SWEEP_MS);
+	} else {
+		flow_lost(hub, of);
+	}
+}
+
+static void next_by_record(struct hub *hub, struct hub_case *of)
+{
+	switch (of->last) {
+	case RECORD_RECEIVED:
+		flow_recognise(hub, of);
+		break;
+	case RECORD_RECOGNISED:
+		flow_decide(hub, of);
+		break;
+	case RECORD_APPROVED:
+	case RECORD_ABANDONED:
+		next_ready(hub, of);
+		break;
+	case RECORD_INTENT:
+		wait_for(of, N_("the token signs"), HUB_SWEEP_MS);
+		break;
+	case RECORD_SIGNED:
+	case RECORD_TESTED:
+		flow_next_send(hub, of);
+		break;
+	case RECORD_REQUEST:
+		if (of->purpose == PURPOSE_FILE) {
+			flow_next_send(hub, of);
+		} else {
+			next_exchange(hub, of);
+		}
+		break;
+	case RECORD_SENDING:
+		next_exchange(hub, of);
+		break;
+	case RECORD_NOT_SENT:
+		if (of->state == CASE_READY) {
+			next_ready(hub, of);
+		} else {
+			flow_not_sent(hub, of);
+		}
+		break;
+	case RECORD_REPLY:
+		if (of->purpose == PURPOSE_POLL && of->settled == of->authorising) {
+			flow_next_poll(hub, of);
+		} else {
+			flow_classify(hub, of);
+		}
+		break;
+	case RECORD_ATTACHED:
+		flow_classify(hub, of);
+		break;
+	case RECORD_VERIFIED:
+		flow_confirm(hub, of);
+		break;
+	case RECORD_SENT:
+		flow_next_poll(hub, of);
+		break;
+	default:
+		break;
+	}
+}
+
+void flow_next(struct hub *hub, struct hub_case *of)
+{
+	bool has_papers = of->state == CASE_UNKNOWN || of->state == CASE_UNCERTAIN || state_is_closed(of->state);
+
+	if (of->work != NULL || !of->is_open || !hub_is_working(hub) || !clock_expired(of->due_ms) || hub->works >= HUB_WORKS_MAX) {
+		return;
+	}
+	of->waiting = "";
+	if (hub->rolled_back && of->state != CASE_UNCERTAIN && !state_is_closed(of->state)) {
+		flow_roll_back(hub, of);
+	} else if (has_papers && !of->delivered) {
+		flow_deliver(hub, of);
+	} else if (!state_is_closed(of->state)) {
+		next_by_record(hub, of);
+	}
+}
+
+void flow_all(struct hub *hub)
+{
+	for (struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
+		flow_next(hub, each);
+		if (hub->works >= HUB_WORKS_MAX) {
+			return;
+		}
+	}
+}

@@ -1,0 +1,115 @@
+/* flow.h - what the box does next for a case: always decided from its records alone (case.h), one step at a time.
+ *
+ * A step is a `struct work`: some requests under way at once (a job, objects going to and fro), then one record that says what came out. A step that is cut off
+ * anywhere leaves nothing but what its records say, and is begun again from there; steps that must not be repeated (sending, signing) have a record before them.
+ */
+#ifndef HUB_FLOW_H
+#define HUB_FLOW_H
+
+#include "hub.h"
+
+#define WORK_REF_MAX_BYTES WIRE_STRING_MAX_BYTES
+#define WORK_OUTPUTS_MAX 2
+#define FLOW_TESTS_MAX 10 /* test runs of one signature whose answer nobody understands, before the case is `failed` */
+
+typedef void (*work_done)(struct work *work);
+
+struct work_output {
+	const char *role; /* of the object it becomes */
+	const char *when; /* "name=value": the line of the result that must be there for it to be kept; NULL: always */
+	uint64_t limit;
+	int memfd;
+	bool taken;
+	char ref[WORK_REF_MAX_BYTES + 1];
+	uint64_t size;
+};
+
+struct work {
+	struct hub *hub;
+	struct hub_case *of;   /* NULL for work before a case exists (inbox) */
+	void *context;         /* of that */
+	work_done done;        /* when nothing is pending any more; looks at err, then ends the work or goes on with it */
+	unsigned pending;
+	int err;               /* the first failure; 0 while there is none */
+	char why[CASE_REASON_MAX_BYTES];
+	int job_socket, job_watch, job_timer;
+	struct lines result;   /* of the job */
+	struct work_output outputs[WORK_OUTPUTS_MAX];
+	size_t output_count;
+	struct lines record;   /* under construction */
+	uint64_t session;
+};
+
+/* --- work.c: beginning and ending --- */
+/* NULL when the case has work already, or without memory. HUB_WORKS_MAX is kept by flow_next and the inbox: a living session is taken over beyond it. */
+struct work *work_begin(struct hub *hub, struct hub_case *of);
+/* Frees the work and looks at the case again (flow_next). */
+void work_end(struct work *work);
+/* Ends the work; the case is looked at again after a growing delay. `waiting`: English words for status, N_(). */
+void work_retry(struct work *work, const char *waiting);
+/* Ends without looking again before something changes (a token logs in, a person acts) or `ms` pass. */
+void work_wait(struct work *work, const char *waiting, uint64_t ms);
+/* Notes the first failure. */
+void work_fail(struct work *work, int err, const char *why);
+/* One pending thing more, one less; at zero `done` is called. */
+void work_pend(struct work *work);
+void work_settle(struct work *work);
+
+/* --- work_store.c: requests to the store. Each adds one pending; results and failures stand in the work. --- */
+void work_append(struct work *work, const char *type, work_done done); /* appends work->record as `type` to the case */
+/* Two records in one batch; `first` is finished text. */
+void work_append_two(struct work *work, const char *first_type, struct lines *first, const char *type, work_done done);
+void work_take(struct work *work, const char *number, const char *role, int fd, uint64_t limit, struct work_output *output);
+/* `index`: the record that refers to the object, 0: the latest. */
+void work_copy(struct work *work, const char *number, const char *role, uint64_t index, int fd);
+void work_sign(struct work *work, const char *key, const char *role, struct lines *parameters, work_done done);
+
+/* Any request whose answer says only yes or no. */
+void work_request(struct work *work, struct wire_message *message);
+
+/* --- work_job.c --- */
+struct work_input {
+	const char *role; /* object of the case, streamed from the store; NULL: use fd */
+	int fd;           /* borrowed */
+	uint64_t index;   /* of the record that refers to the object, 0: the latest */
+};
+/* Runs a job with these inputs; outputs stand in work->outputs (role, when, limit). When it is over and went well, outputs that count are taken by the store, and
+ * then `done` is called. work->err tells. */
+void work_job(struct work *work, const char *kind, const char *partner, struct lines *parameters, const struct work_input *inputs, size_t input_count, work_done done);
+void work_output_add(struct work *work, const char *role, const char *when, uint64_t limit);
+/* The words of the result, "" when absent. */
+const char *work_result(const struct work *work, const char *name);
+bool work_result_is(const struct work *work, const char *name, const char *value);
+
+/* --- flow*.c --- */
+/* Looks at a case and begins its next step when there is one and nothing is under way. */
+void flow_next(struct hub *hub, struct hub_case *of);
+/* Looks at all open cases. */
+void flow_all(struct hub *hub);
+void flow_recognise(struct hub *hub, struct hub_case *of);                 /* flow_intake.c: received -> recognised, unknown, refused */
+void flow_decide(struct hub *hub, struct hub_case *of);                    /* recognised -> approved or held */
+void flow_sign(struct hub *hub, struct hub_case *of);                      /* flow_sign.c: ready -> signed */
+void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose); /* flow_send.c: -> request [-> sending] -> session */
+void flow_lost(struct hub *hub, struct hub_case *of);                      /* a request or sending without a living session and without a durable word */
+void flow_roll_back(struct hub *hub, struct hub_case *of);                 /* the journal was put back: any open case -> unclear (design 3) */
+void flow_not_sent(struct hub *hub, struct hub_case *of);                  /* a test run or poll that did not get out */
+void flow_classify(struct hub *hub, struct hub_case *of);                  /* flow_reply.c: reply, attached -> tested, sent, closed, unclear, verified */
+void flow_confirm(struct hub *hub, struct hub_case *of);                   /* flow_reply.c: verified -> sent, closed, unclear */
+void flow_verify(struct work *work);                                       /* a CMS reply -> verified; goes on with a work of flow_classify */
+void flow_next_send(struct hub *hub, struct hub_case *of);
+void flow_next_poll(struct hub *hub, struct hub_case *of);
+
+/* --- session.c: an exchange under way; the work lives as long as its session --- */
+/* The authorising record is durable and the job's result (method, path, headers) stands in the work. */
+void session_start(struct work *work);
+
+void flow_deliver(struct hub *hub, struct hub_case *of);                   /* deliver.c: papers to the share */
+
+/* Parameters that every job of a partner gets: form, env, options. */
+void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret);
+/* Puts `case` and, for later records, nothing else into work->record and empties it first. */
+void flow_record_begin(struct work *work);
+/* Copies a word of the job's result into the record under construction, under `name`, when it is there. */
+void flow_record_result(struct work *work, const char *name, const char *result_name);
+
+#endif

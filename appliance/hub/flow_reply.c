@@ -1,0 +1,358 @@
+/* flow_reply.c - what a reply means: the partner's program classifies it, the hub writes down what follows. Nothing here repeats a filing: an outcome that nobody
+ * can tell is `unclear`, and leaves that state by a confirmation or by a person only (P3). */
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/cleanup.h"
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/fdio.h"
+#include "../base/log.h"
+#include "../base/text.h"
+#include "flow.h"
+
+#define RECEIPT_LIMIT_BYTES 65536
+#define REPORT_LIMIT_BYTES (1024U * 1024)
+#define CONFIRMATION_LIMIT_BYTES (32U * 1024 * 1024)
+#define CLASSIFY_TRIES_MAX 3
+
+static void on_appended(struct work *work)
+{
+	if (work->err != 0 && work->err != ERR_MISMATCH) {
+		work_retry(work, N_("the journal does not take records"));
+	} else {
+		work_end(work);
+	}
+}
+
+static void put_outputs(struct work *work)
+{
+	for (size_t i = 0; i < work->output_count; i++) {
+		char name[LINES_NAME_MAX + 1];
+
+		if (work->outputs[i].taken) {
+			(void)snprintf(name, sizeof name, "object-%s", work->outputs[i].role);
+			lines_set(&work->record, name, work->outputs[i].ref);
+		}
+	}
+}
+
+static void begin_outcome(struct work *work)
+{
+	flow_record_begin(work);
+	lines_set(&work->record, "evidence", work_result(work, "evidence")[0] != '\0' ? work_result(work, "evidence") : "channel");
+	flow_record_result(work, "reason", "reason");
+	flow_record_result(work, "errors", "errors");
+	put_outputs(work);
+}
+
+static void append_unclear(struct work *work, const char *reason)
+{
+	begin_outcome(work);
+	lines_set(&work->record, "errors", NULL);
+	lines_set(&work->record, "reason", reason[0] != '\0' ? reason : "the reply does not say what became of the filing");
+	work_append(work, "unclear", on_appended);
+}
+
+static void append_closed(struct work *work, const char *verdict)
+{
+	begin_outcome(work);
+	lines_set(&work->record, "verdict", verdict);
+	work_append(work, "closed", on_appended);
+}
+
+static void append_tested(struct work *work, const char *verdict)
+{
+	begin_outcome(work);
+	lines_set(&work->record, "verdict", verdict);
+	work_append(work, "tested", on_appended);
+}
+
+/* The test run says no: one batch, so that the reason and the end come together. */
+static void append_tested_and_closed(struct work *work, const char *verdict)
+{
+	_cleanup_lines_ struct lines tested = { 0 };
+
+	lines_set(&tested, "case", work->of->number);
+	lines_set(&tested, "evidence", "channel");
+	lines_set(&tested, "verdict", "failed");
+	begin_outcome(work);
+	lines_set(&work->record, "verdict", verdict);
+	work_append_two(work, "tested", &tested, "closed", on_appended);
+}
+
+/* Nothing durable changes: the same question is put again later. */
+static void ask_again(struct work *work, bool reached)
+{
+	hub_partner_result(work->hub, work->of, reached);
+	work->of->settled = work->of->authorising;
+	work_end(work);
+}
+
+static void settle_test(struct work *work)
+{
+	if (work_result_is(work, "verdict", "passed")) {
+		append_tested(work, "passed");
+	} else if (work_result_is(work, "verdict", "refused")) {
+		append_tested_and_closed(work, "data-error");
+	} else if (work_result_is(work, "verdict", "unavailable") || work->of->tests < FLOW_TESTS_MAX) {
+		hub_partner_result(work->hub, work->of, false);
+		append_tested(work, "unavailable");
+	} else {
+		append_tested_and_closed(work, "failed");
+	}
+}
+
+/* The service said that it is down, in a way that is documented to mean that nothing was filed (spec/epo 2, redirects). */
+static void append_not_sent(struct work *work)
+{
+	hub_partner_result(work->hub, work->of, false);
+	begin_outcome(work);
+	lines_set(&work->record, "errors", NULL);
+	lines_set(&work->record, "error", work_result(work, "reason")[0] != '\0' ? work_result(work, "reason") : "the service is down");
+	lines_set(&work->record, "reason", NULL);
+	lines_set(&work->record, "far", "reply-done");
+	lines_set_u64(&work->record, "answers", work->of->authorising);
+	work_append(work, "not-sent", on_appended);
+}
+
+static bool needs_signature(const struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+
+	return partner == NULL || partner->catalogue->evidence == CATALOGUE_SIGNED;
+}
+
+static void append_sent(struct work *work, const char *verdict)
+{
+	begin_outcome(work);
+	lines_set(&work->record, "errors", NULL);
+	lines_set(&work->record, "verdict", verdict);
+	flow_record_result(work, "stage", "poll");
+	work_append(work, "sent", on_appended);
+}
+
+static void settle_accepted(struct work *work)
+{
+	if (!needs_signature(work)) {
+		append_closed(work, "accepted");
+	} else if (work->of->verified) {
+		/* The partner's signed confirmation is verified already; the channel only brings the final state. */
+		begin_outcome(work);
+		lines_set(&work->record, "evidence", "signed");
+		lines_set(&work->record, "verdict", "accepted");
+		work_append(work, "closed", on_appended);
+	} else {
+		append_unclear(work, "accepted, the partner says, but there is no verified confirmation");
+	}
+}
+
+static void settle_file(struct work *work)
+{
+	bool person = work->of->last == RECORD_ATTACHED;
+
+	if (work_result_is(work, "verdict", "signed")) {
+		flow_verify(work);
+	} else if (person && needs_signature(work)) {
+		append_unclear(work, "the attached file is not a signed confirmation");
+	} else if (work_result_is(work, "verdict", "accepted")) {
+		settle_accepted(work);
+	} else if (work_result_is(work, "verdict", "taken")) {
+		append_sent(work, work_result_is(work, "evidence", "signed") ? "undecided" : "offline");
+	} else if (work_result_is(work, "verdict", "refused")) {
+		append_closed(work, "data-error");
+	} else if (work_result_is(work, "verdict", "unavailable") && work->of->state == CASE_SENDING) {
+		append_not_sent(work);
+	} else {
+		append_unclear(work, work_result(work, "reason"));
+	}
+}
+
+static void settle_poll(struct work *work)
+{
+	if (work_result_is(work, "verdict", "signed")) {
+		flow_verify(work);
+	} else if (work_result_is(work, "verdict", "accepted")) {
+		settle_accepted(work);
+	} else if (work_result_is(work, "verdict", "refused")) {
+		append_closed(work, "data-error");
+	} else {
+		if (work_result(work, "reason")[0] != '\0' && !work_result_is(work, "verdict", "running")) {
+			log_info("%s: a question was not answered: %s", work->of->number, work_result(work, "reason"));
+		}
+		ask_again(work, !work_result_is(work, "verdict", "unavailable"));
+	}
+}
+
+/* The job died or could not be done: after some tries the reply counts as one that nobody understands. */
+static void settle_failure(struct work *work)
+{
+	bool for_good = work->of->failures + 1 >= CLASSIFY_TRIES_MAX && work->err != ERR_LOCKED && work->hub->partner != NULL && work->hub->store != NULL;
+
+	if (!for_good) {
+		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the reply could not be looked at"));
+		return;
+	}
+	log_warning("%s: the reply cannot be looked at: %s", work->of->number, work->why);
+	work->err = 0;
+	lines_free(&work->result);
+	if (work->of->purpose == PURPOSE_FILE) {
+		append_unclear(work, "the reply cannot be read by the partner's program");
+	} else if (work->of->purpose == PURPOSE_TEST) {
+		append_tested(work, "unavailable");
+	} else {
+		ask_again(work, false);
+	}
+}
+
+static void on_classified(struct work *work)
+{
+	if (work->err != 0) {
+		settle_failure(work);
+		return;
+	}
+	switch (work->of->purpose) {
+	case PURPOSE_TEST:
+		settle_test(work);
+		break;
+	case PURPOSE_POLL:
+		settle_poll(work);
+		break;
+	default:
+		settle_file(work);
+	}
+}
+
+static const char *purpose_word(const struct hub_case *of)
+{
+	return of->purpose == PURPOSE_TEST ? "test" : of->purpose == PURPOSE_POLL ? "poll" : "file";
+}
+
+/* A reply that broke off: for a filing nobody knows, for the rest it is asked again. */
+static void settle_incomplete(struct work *work)
+{
+	if (work->of->purpose == PURPOSE_FILE) {
+		append_unclear(work, "the connection broke off before the reply was whole");
+	} else if (work->of->purpose == PURPOSE_TEST) {
+		hub_partner_result(work->hub, work->of, false);
+		append_tested(work, "unavailable");
+	} else {
+		ask_again(work, false);
+	}
+}
+
+void flow_classify(struct hub *hub, struct hub_case *of)
+{
+	const struct work_input inputs[] = { { .role = "reply", .index = of->reply_index }, { .role = "original" } };
+	struct work *work = work_begin(hub, of);
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	if (work == NULL) {
+		return;
+	}
+	if (!of->reply_complete) {
+		settle_incomplete(work);
+		return;
+	}
+	flow_job_parameters(hub, of, &parameters);
+	lines_set(&parameters, "purpose", purpose_word(of));
+	lines_set_u64(&parameters, "http-status", of->last == RECORD_ATTACHED ? 200 : of->http_status);
+	lines_set(&parameters, "stage", of->stage);
+	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
+	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
+	work_job(work, "classify", of->partner, &parameters, inputs, 2, on_classified);
+}
+
+/* --- a CMS reply --- */
+
+static void join(const struct config_list *list, char *ret, size_t size)
+{
+	size_t have = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < list->count && have < size; i++) {
+		int wrote = snprintf(ret + have, size - have, "%s%s", i == 0 ? "" : "|", list->items[i]);
+
+		have += wrote < 0 ? 0 : (size_t)wrote;
+	}
+}
+
+static void on_verified(struct work *work)
+{
+	bool valid = work_result_is(work, "result", "valid") && work->outputs[0].taken;
+	_cleanup_lines_ struct lines verified = { 0 };
+
+	if (work->err != 0) {
+		settle_failure(work);
+		return;
+	}
+	flow_record_begin(work);
+	lines_set(&work->record, "evidence", "signed");
+	lines_set(&work->record, "result", valid ? "valid" : "invalid");
+	flow_record_result(work, "reason", "reason");
+	flow_record_result(work, "signer", "signer-sha256");
+	flow_record_result(work, "signer-name", "signer-name");
+	if (valid) {
+		put_outputs(work);
+	}
+	work_append(work, "verified", on_appended);
+}
+
+void flow_verify(struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	int anchors = fd_memfd_sealed("anchors", partner->anchors != NULL ? (const void *)partner->anchors : "", partner->anchors_length);
+	struct work_input inputs[] = { { .role = "reply", .index = work->of->reply_index }, { .fd = anchors } };
+	_cleanup_lines_ struct lines parameters = { 0 };
+	char list[LINES_VALUE_MAX];
+
+	join(&partner->config->signer_cn, list, sizeof list);
+	lines_set(&parameters, "signer-cn", list);
+	join(&partner->config->signer_sha256, list, sizeof list);
+	lines_set(&parameters, "signer-sha256", list);
+	lines_set(&parameters, "signer-o", partner->config->signer_o);
+	lines_set_u64(&parameters, "limit", CONFIRMATION_LIMIT_BYTES);
+	work->output_count = 0;
+	work_output_add(work, "confirmation", "result=valid", CONFIRMATION_LIMIT_BYTES);
+	work_job(work, "verify", work->of->partner, &parameters, inputs, 2, on_verified);
+	cleanup_close(&anchors);
+}
+
+/* --- the content of a verified confirmation --- */
+
+static void on_confirmed(struct work *work)
+{
+	if (work->err != 0) {
+		settle_failure(work);
+	} else if (work_result_is(work, "verdict", "accepted")) {
+		settle_accepted(work);
+	} else if (work_result_is(work, "verdict", "taken")) {
+		append_sent(work, "undecided");
+	} else if (work_result_is(work, "verdict", "refused")) {
+		append_closed(work, "data-error");
+	} else {
+		append_unclear(work, work_result(work, "reason"));
+	}
+}
+
+void flow_confirm(struct hub *hub, struct hub_case *of)
+{
+	static const struct work_input inputs[] = { { .role = "confirmation" }, { .role = "original" } };
+	struct work *work = work_begin(hub, of);
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	if (work == NULL) {
+		return;
+	}
+	if (!of->result_valid) {
+		lines_set(&work->result, "reason", of->reason == NULL ? "" : of->reason);
+		append_unclear(work, "the confirmation's signature is not valid; it is kept and can be checked again");
+		return;
+	}
+	flow_job_parameters(hub, of, &parameters);
+	lines_set(&parameters, "purpose", "confirmation");
+	lines_set(&parameters, "stage", of->stage);
+	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
+	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
+	work_job(work, "classify", of->partner, &parameters, inputs, 2, on_confirmed);
+}

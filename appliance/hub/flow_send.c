@@ -1,0 +1,145 @@
+/* flow_send.c - a request is composed, its exact bytes made durable, its sending announced in the journal, and only then carried (P2, P3). */
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/text.h"
+#include "flow.h"
+
+#define REQUEST_LIMIT_BYTES (64U * 1024 * 1024)
+
+static const char *purpose_name(enum case_purpose purpose)
+{
+	return purpose == PURPOSE_TEST ? "test" : purpose == PURPOSE_POLL ? "poll" : "file";
+}
+
+static void on_sending(struct work *work)
+{
+	if (work->err != 0) {
+		work_retry(work, work->err == ERR_SPACE ? N_("there is no space left on the disk") : N_("the journal does not take records"));
+	} else {
+		session_start(work);
+	}
+}
+
+/* The reference of the very bytes, and where they go. */
+static void describe_request(struct work *work, const char *ref)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+
+	lines_set(&work->record, "object-request", ref);
+	lines_setf(&work->record, "url", "%s%s", partner->config->url, work_result(work, "path"));
+	lines_set(&work->record, "env", work->of->env);
+	lines_set_u64(&work->record, "attempt", work->of->attempt);
+}
+
+static void on_requested(struct work *work)
+{
+	if (work->err != 0) {
+		work_retry(work, N_("the journal does not take records"));
+		return;
+	}
+	if (work->of->purpose != PURPOSE_FILE) {
+		session_start(work);
+		return;
+	}
+	flow_record_begin(work);
+	lines_set(&work->record, "by", "box");
+	describe_request(work, work->of->request_ref);
+	work_append(work, "sending", on_sending);
+}
+
+static void on_composed(struct work *work)
+{
+	enum case_purpose purpose = (enum case_purpose)work->session; /* until a session has an id */
+	const char *ref = work->outputs[0].taken ? work->outputs[0].ref : work->of->signed_ref;
+
+	if (work->err != 0 || ref == NULL) {
+		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the message could not be composed"));
+		return;
+	}
+	flow_record_begin(work);
+	lines_set(&work->record, "purpose", purpose_name(purpose));
+	describe_request(work, ref);
+	work_append(work, "request", on_requested);
+}
+
+void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	struct work *work = work_begin(hub, of);
+	struct work_input input = { .role = purpose == PURPOSE_POLL ? "receipt" : "signed" };
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	if (work == NULL) {
+		return;
+	}
+	work->session = (uint64_t)purpose;
+	flow_job_parameters(hub, of, &parameters);
+	lines_set(&parameters, "what", purpose_name(purpose));
+	if (partner->config->email[0] != '\0') {
+		lines_set(&parameters, "email", partner->config->email);
+	}
+	if (purpose == PURPOSE_POLL) {
+		lines_set(&parameters, "stage", of->stage);
+	}
+	work_output_add(work, "request", "same=no", REQUEST_LIMIT_BYTES);
+	work_job(work, "compose", of->partner, &parameters, &input, 1, on_composed);
+}
+
+static void on_unclear(struct work *work)
+{
+	/* ERR_MISMATCH: a reply became durable in this very moment; the case is looked at again with it. */
+	if (work->err != 0 && work->err != ERR_MISMATCH) {
+		work_retry(work, N_("the journal does not take records"));
+	} else {
+		work_end(work);
+	}
+}
+
+static void append_unclear(struct hub *hub, struct hub_case *of, const char *reason)
+{
+	struct work *work = work_begin(hub, of);
+
+	if (work == NULL) {
+		return;
+	}
+	flow_record_begin(work);
+	lines_set(&work->record, "by", "box");
+	lines_set(&work->record, "reason", reason);
+	work_append(work, "unclear", on_unclear);
+}
+
+void flow_roll_back(struct hub *hub, struct hub_case *of)
+{
+	append_unclear(hub, of, "the journal was rolled back: what was sent since is not known");
+}
+
+void flow_lost(struct hub *hub, struct hub_case *of)
+{
+	if (of->last == RECORD_REQUEST) {
+		/* A test run or a question files nothing: it is asked anew, under a record of its own. */
+		if (of->purpose == PURPOSE_TEST) {
+			flow_next_send(hub, of);
+		} else {
+			flow_next_poll(hub, of);
+		}
+		return;
+	}
+	append_unclear(hub, of, "the sending was cut off and left no word");
+}
+
+void flow_not_sent(struct hub *hub, struct hub_case *of)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+
+	if (partner != NULL && !clock_expired(partner->not_before_ms)) {
+		of->waiting = N_("the partner could not be reached; it is tried again later");
+		of->due_ms = partner->not_before_ms;
+	} else if (of->state == CASE_TESTING) {
+		flow_next_send(hub, of);
+	} else if (of->state == CASE_SENT) {
+		flow_request(hub, of, PURPOSE_POLL);
+	}
+}

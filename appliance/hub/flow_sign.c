@@ -1,0 +1,84 @@
+/* flow_sign.c - ready -> signed: what is signed is made by the partner's program where its catalogue says so; then store and token do the rest (design 2). */
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/err.h"
+#include "../base/text.h"
+#include "flow.h"
+
+#define CONTENT_LIMIT_BYTES (64U * 1024 * 1024)
+#define WAIT_TOKEN_MS 3600000
+
+static void on_signed(struct work *work)
+{
+	switch (work->err) {
+	case 0:
+		work_end(work);
+		break;
+	case ERR_LOCKED:
+	case ERR_PIN:
+	case ERR_PIN_LAST:
+	case ERR_PIN_BLOCKED:
+		work_wait(work, N_("waits for the PIN of the token"), WAIT_TOKEN_MS);
+		break;
+	case ERR_CERT:
+		/* Nothing but another certificate helps; the words of the token stand in the record `abandoned` and in `token list`. */
+		work_wait(work, N_("the certificate cannot be used for this partner"), WAIT_TOKEN_MS);
+		break;
+	default:
+		work_retry(work, N_("the token could not sign"));
+	}
+}
+
+static void sign(struct work *work, const char *role, const char *ref)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	lines_set(&parameters, "form", partner->catalogue->sign_form);
+	lines_set(&parameters, "digest", partner->catalogue->digest);
+	lines_set(&parameters, "by", "box");
+	lines_set(&parameters, "env", work->of->env);
+	lines_set_u64(&parameters, "attempt", work->of->attempt + 1);
+	if (partner->catalogue->sign_want[0] != '\0') {
+		lines_set(&parameters, "want", partner->catalogue->sign_want);
+	}
+	if (ref != NULL) {
+		lines_set(&parameters, "ref", ref);
+	}
+	work_sign(work, partner->config->sign_key, role, &parameters, on_signed);
+}
+
+static void on_composed(struct work *work)
+{
+	if (work->err != 0) {
+		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the message could not be composed"));
+	} else if (work_result_is(work, "same", "yes")) {
+		sign(work, "original", NULL);
+	} else if (work->outputs[0].taken) {
+		sign(work, "content", work->outputs[0].ref);
+	} else {
+		work_fail(work, ERR_PROTOCOL, "a job said neither same nor not");
+		work_retry(work, N_("the message could not be composed"));
+	}
+}
+
+void flow_sign(struct hub *hub, struct hub_case *of)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	struct work *work = work_begin(hub, of);
+	struct work_input input = { .role = "original" };
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	if (work == NULL) {
+		return;
+	}
+	if (!partner->catalogue->compose_content) {
+		sign(work, "original", NULL);
+		return;
+	}
+	flow_job_parameters(hub, of, &parameters);
+	lines_set(&parameters, "what", "content");
+	work_output_add(work, "content", "same=no", CONTENT_LIMIT_BYTES);
+	work_job(work, "compose", of->partner, &parameters, &input, 1, on_composed);
+}

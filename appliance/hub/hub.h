@@ -1,0 +1,92 @@
+/* hub.h - the hub: cases and states, inbox, timers, rights, control socket (design 2). One process, one loop, no content.
+ *
+ * Everything it knows about cases is a replay of the journal (case.h); everything it does is one step for one case at a time (flow.h). When the store's link
+ * ends the hub exits and is started anew: there is no half-known state.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "../../config/catalogue.h"
+#include "../../config/config.h"
+#include "../base/lines.h"
+#include "../wire/child.h"
+#include "case.h"
+
+#define HUB_WORKS_MAX 12            /* cases with something under way at once */
+#define HUB_SWEEP_MS 200            /* how often due times are looked at while cases are open */
+#define HUB_STORE_TIMEOUT_MS 60000
+#define HUB_SIGN_TIMEOUT_MS 120000
+#define HUB_JOB_TIMEOUT_MS 60000
+#define HUB_RETRY_FIRST_MS 500
+#define HUB_RETRY_MAX_MS 600000
+#define HUB_EXIT_STORE_GONE 76
+#define HUB_PROGRAMS_MAX 32
+
+struct hub_token {
+	struct channel *channel; /* NULL: not running */
+	char state[32];          /* TOKEN_STATUS.STATE, "absent" until told */
+	char *lines;             /* TOKEN_STATUS.LINES, NULL until told */
+};
+
+/* What the parent last said of a program, for `status`. */
+struct hub_program {
+	enum wire_role role;
+	uint64_t index, pid, bits, starts;
+	char name[CONFIG_NAME_MAX + 1];
+	char why[128];
+};
+
+struct hub_partner {
+	const struct config_partner *config;
+	const struct catalogue_partner *catalogue;
+	uint8_t *anchors;       /* PEM text, NULL for none */
+	size_t anchors_length;
+	size_t sessions;        /* under way */
+	uint32_t failures;      /* of the network or the service, in a row */
+	uint64_t not_before_ms; /* monotonic */
+};
+
+struct inbox;
+struct control;
+
+struct hub {
+	struct child *child;
+	struct loop *loop;
+	struct config *config;
+	struct catalogue *catalogue;
+	struct channel *store, *partner, *transport;
+	struct hub_token tokens[CONFIG_TOKENS_MAX];
+	struct hub_partner partners[CONFIG_PARTNERS_MAX];
+	struct hub_program programs[HUB_PROGRAMS_MAX];
+	size_t program_count;
+	struct cases cases;
+	uint64_t replay_next;
+	bool replayed, sessions_known, stopping, started_as_root;
+	bool rolled_back;       /* nothing is sent until a person accepts */
+	bool clock_bad;         /* nothing at all until a person accepts or the clock is right */
+	char store_state[32];
+	size_t works;
+	int sweep_timer;
+	int share;              /* O_PATH of the share, -1 while it is not there */
+	struct inbox *inbox;
+	struct control *control;
+};
+
+/* podatelnad --hub; returns the exit code. */
+int hub_run(void);
+
+/* True when cases may be worked on: journal replayed, living sessions known, clock plausible. */
+bool hub_is_working(const struct hub *hub);
+struct hub_partner *hub_partner_find(struct hub *hub, const char *name);
+/* Why nothing is worked on, English for translation; "" when it is. */
+const char *hub_waiting_reason(const struct hub *hub);
+/* A record the store told of, or one of the replay. Exits the process when the journal cannot be understood: working on would be worse. */
+void hub_record(struct hub *hub, struct span leaf, struct span hash);
+
+/* The partner answered, or could not be reached: the next contact is put off for longer and longer. */
+void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached);
+
+/* session.c: asks the network program which sessions live (after a start of either) and takes them over. */
+void sessions_adopt(struct hub *hub);
+
+#endif

@@ -1,0 +1,171 @@
+#include "share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/err.h"
+#include "../base/escape.h"
+#include "../base/fdio.h"
+#include "../base/log.h"
+
+#define FREE_NAME_TRIES 10000
+#define DIRECTORY_MODE 0770
+#define FILE_MODE 0660
+
+int share_open_beneath(int directory, const char *name, int flags, mode_t mode)
+{
+	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
+		                .mode = (flags & O_CREAT) != 0 ? mode : 0,
+		                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+	long fd = syscall(SYS_openat2, directory, name, &how, sizeof how);
+
+	return fd < 0 ? ERR_SYSTEM : (int)fd;
+}
+
+int share_open(struct hub *hub)
+{
+	if (hub->share >= 0) {
+		return 0;
+	}
+	hub->share = open(hub->config->share.path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return hub->share >= 0 ? 0 : ERR_SYSTEM;
+}
+
+static int step_into(int directory, const char *name)
+{
+	int fd = share_open_beneath(directory, name, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd >= 0 || errno != ENOENT) {
+		return fd;
+	}
+	/* The mode as the group needs it, whatever the umask is; the set-group-ID bit of the parent gives the group. */
+	if (mkdirat(directory, name, DIRECTORY_MODE) != 0 && errno != EEXIST) {
+		return ERR_SYSTEM;
+	}
+	fd = share_open_beneath(directory, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0) {
+		(void)fchmod(fd, DIRECTORY_MODE | S_ISGID);
+	}
+	return fd;
+}
+
+int share_directory(struct hub *hub, const char *path)
+{
+	_cleanup_close_ int at = -1;
+	char part[SHARE_PATH_MAX_BYTES];
+
+	if (share_open(hub) != 0) {
+		return ERR_SYSTEM;
+	}
+	while (*path != '\0') {
+		size_t length = strcspn(path, "/");
+		int next = -1;
+
+		(void)snprintf(part, sizeof part, "%.*s", (int)length, path);
+		next = step_into(at >= 0 ? at : hub->share, part);
+		if (next < 0) {
+			return next;
+		}
+		cleanup_close(&at);
+		at = next;
+		path += length + (path[length] == '/' ? 1 : 0);
+	}
+	return take_fd(&at);
+}
+
+int share_file_begin(int directory, struct share_file *ret)
+{
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+		return ERR_SYSTEM;
+	}
+	ret->directory = directory;
+	(void)snprintf(ret->temporary, sizeof ret->temporary, ".podatelna-%016llx.part", (unsigned long long)random);
+	ret->fd = share_open_beneath(directory, ret->temporary, O_RDWR | O_CREAT | O_EXCL, FILE_MODE);
+	if (ret->fd < 0) {
+		return ERR_SYSTEM;
+	}
+	(void)fchmod(ret->fd, FILE_MODE);
+	return 0;
+}
+
+void share_file_abandon(struct share_file *file)
+{
+	if (file->fd >= 0) {
+		cleanup_close(&file->fd);
+		(void)unlinkat(file->directory, file->temporary, 0);
+	}
+}
+
+int share_file_finish(struct share_file *file, const char *name)
+{
+	if (fsync(file->fd) != 0 || renameat(file->directory, file->temporary, file->directory, name) != 0 || fsync(file->directory) != 0) {
+		int err = errno == ENOSPC || errno == EDQUOT ? ERR_SPACE : ERR_SYSTEM;
+
+		share_file_abandon(file);
+		return err;
+	}
+	cleanup_close(&file->fd);
+	return 0;
+}
+
+int share_write_text(int directory, const char *name, const char *text)
+{
+	struct share_file file;
+	int err = share_file_begin(directory, &file);
+
+	if (err != 0) {
+		return err;
+	}
+	err = fd_write_all(file.fd, text, strlen(text));
+	if (err != 0) {
+		share_file_abandon(&file);
+		return err;
+	}
+	return share_file_finish(&file, name);
+}
+
+static bool is_free(int directory, const char *name)
+{
+	struct stat status;
+
+	return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+void share_free_name(int directory, struct span wanted, char *ret, size_t size)
+{
+	char name[SHARE_NAME_MAX_BYTES + 1];
+	const char *dot = NULL;
+	size_t stem = 0;
+
+	(void)escape_text(ESCAPE_FILE, wanted, name, sizeof name);
+	dot = strrchr(name, '.');
+	stem = dot == NULL ? strlen(name) : (size_t)(dot - name);
+	(void)snprintf(ret, size, "%s", name);
+	for (int i = 2; i < FREE_NAME_TRIES && !is_free(directory, ret); i++) {
+		(void)snprintf(ret, size, "%.*s (%d)%s", (int)stem, name, i, dot == NULL ? "" : dot);
+	}
+}
+
+int share_move(int from, const char *name, int to, char *ret_name, size_t size)
+{
+	for (int i = 0; i < FREE_NAME_TRIES; i++) {
+		share_free_name(to, span_of_string(name), ret_name, size);
+		if (syscall(SYS_renameat2, from, name, to, ret_name, 1 /* RENAME_NOREPLACE */) == 0) {
+			return fsync(to) == 0 ? 0 : ERR_SYSTEM;
+		}
+		if (errno != EEXIST) {
+			return errno == ENOENT ? ERR_GONE : errno == ENOSPC ? ERR_SPACE : ERR_SYSTEM;
+		}
+	}
+	return ERR_LIMIT;
+}

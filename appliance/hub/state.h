@@ -1,0 +1,35 @@
+/* state.h - the states of a case and what may follow what (design 3). README prints the same table; tests/unit compares them. */
+#ifndef HUB_STATE_H
+#define HUB_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum case_state {
+	CASE_NONE, /* no record yet */
+	CASE_RECEIVED,
+	CASE_UNKNOWN,
+	CASE_HELD,
+	CASE_READY,
+	CASE_SIGNING,
+	CASE_TESTING,
+	CASE_SENDING,
+	CASE_SENT,
+	CASE_UNCERTAIN,
+	CASE_DONE,
+	CASE_DATA_ERROR,
+	CASE_FAILED,
+	CASE_REFUSED,
+	CASE_DELETED,
+	CASE_STATE_COUNT,
+};
+
+/* The id as in the design ("data-error"); never NULL. */
+const char *state_name(enum case_state state);
+/* CASE_NONE when there is no such state. */
+enum case_state state_by_name(const char *name);
+bool state_may_follow(enum case_state from, enum case_state to);
+/* True when the box has nothing more to do by itself and the outcome is final. */
+bool state_is_closed(enum case_state state);
+
+#endif

@@ -1,0 +1,140 @@
+/* podatelnad - the daemon: `podatelnad --config FILE [--check | --get KEY]`. With --hub it is the unprivileged child that the parent starts. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../config/config.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "hub/hub.h"
+#include "parent/parent.h"
+
+#include <fcntl.h>
+
+#define DEFAULT_CONFIG "/etc/podatelna/podatelna.conf"
+
+enum exit_code { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
+
+struct options {
+	const char *config;
+	const char *get;
+	bool check, hub;
+};
+
+static int usage(FILE *to, int code)
+{
+	(void)fputs(_("Usage: podatelnad [--config FILE] [--check | --get KEY]\n"), to);
+	return code;
+}
+
+/* -1: go on; otherwise an exit code. */
+static int read_options(int count, char **words, struct options *ret)
+{
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },   { "get", required_argument, NULL, 'g' },
+		{ "hub", no_argument, NULL, 'H' },          { "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option = 0;
+
+	while ((option = getopt_long(count, words, "c:h", known, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			ret->config = optarg;
+			break;
+		case 'k':
+			ret->check = true;
+			break;
+		case 'g':
+			ret->get = optarg;
+			break;
+		case 'H':
+			ret->hub = true;
+			break;
+		case 'V':
+			(void)printf("podatelnad %s\n", PODATELNA_VERSION);
+			return EXIT_YES;
+		case 'h':
+			return usage(stdout, EXIT_YES);
+		default:
+			return usage(stderr, EXIT_USAGE);
+		}
+	}
+	return optind == count ? -1 : usage(stderr, EXIT_USAGE);
+}
+
+static int read_text(const char *path, uint8_t **ret_text, size_t *ret_length)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? ERR_NOTFOUND : fd_read_all(fd, CONFIG_FILE_MAX_BYTES, ret_text, ret_length);
+}
+
+static int check(const struct config *config, struct config_report *report)
+{
+	int err = config_check(config, report);
+
+	config_report_print(report, stdout);
+	if (err == 0) {
+		(void)printf(_("%s: in order\n"), config->file);
+	}
+	return err == 0 ? EXIT_YES : EXIT_NO;
+}
+
+static int get(const struct config *config, const char *key)
+{
+	const char *value = config_get(config, key);
+
+	if (value == NULL) {
+		(void)fprintf(stderr, _("podatelnad: no such key: %s\n"), key);
+		return EXIT_USAGE;
+	}
+	(void)puts(value);
+	return EXIT_YES;
+}
+
+static int run(const struct options *options)
+{
+	_cleanup_config_ struct config *config = NULL;
+	static struct config_report report;
+	_cleanup_free_ uint8_t *text = NULL;
+	size_t length = 0;
+	int err = read_text(options->config, &text, &length);
+
+	if (err == 0) {
+		err = config_parse(span_of(text, length), options->config, &config, &report);
+	} else {
+		config_report_add(&report, false, options->config, 0, "%s", _("cannot be read"));
+	}
+	if (err != 0) {
+		config_report_print(&report, options->check ? stdout : stderr);
+		return EXIT_NO;
+	}
+	text_open(config->language);
+	if (options->check) {
+		return check(config, &report);
+	}
+	if (options->get != NULL) {
+		return get(config, options->get);
+	}
+	config_report_print(&report, stderr);
+	return parent_run(config, span_of(text, length));
+}
+
+int main(int count, char **words)
+{
+	struct options options = { .config = DEFAULT_CONFIG };
+	int code = -1;
+
+	log_open("podatelnad");
+	text_open("cs");
+	code = read_options(count, words, &options);
+	if (code >= 0) {
+		return code;
+	}
+	return options.hub ? hub_run() : run(&options);
+}

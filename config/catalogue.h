@@ -1,0 +1,107 @@
+/* catalogue.h - what the box knows about partners and their messages: data in config/catalogue/ *.conf, not code (design 5, 8).
+ *
+ * A partner says how its messages are signed, sent and asked about; a form says how a message is recognised. A new message type is a few lines there.
+ */
+#ifndef CONFIG_CATALOGUE_H
+#define CONFIG_CATALOGUE_H
+
+#include "config.h"
+
+#define CATALOGUE_FILE_MAX_BYTES (256u * 1024u)
+#define CATALOGUE_PARTNERS_MAX 32
+#define CATALOGUE_FORMS_MAX 1024
+#define CATALOGUE_ID_MAX 48      /* id of a form: [A-Za-z0-9_.-]+ */
+
+/* A text for people in both languages. */
+struct catalogue_text {
+	char *cs, *en;
+};
+
+enum catalogue_evidence { CATALOGUE_SIGNED, CATALOGUE_CHANNEL };
+enum catalogue_approval { CATALOGUE_APPROVAL_NONE, CATALOGUE_APPROVAL_NEEDED };
+
+/* `partner "name" { }` */
+struct catalogue_partner {
+	char *name;
+	struct catalogue_text label;
+	struct config_list folders;  /* names of sub-folders of Podat that mean this partner, besides its own name; compared without case */
+	char *sign_form;             /* attached-der, attached-ber, detached-der */
+	char *digest;                /* sha256, sha384, sha512 */
+	char *sign_want;             /* words about the certificate, for the token ("epo") */
+	bool test_first;
+	bool compose_content;        /* what is signed is made by the partner's program from the original */
+	bool stamp;
+	enum catalogue_evidence evidence; /* `done` needs it (design 2) */
+	enum catalogue_approval approval; /* for forms that do not say */
+	uint64_t poll_first_ms, poll_max_ms, poll_give_up_ms;
+	uint64_t poll_factor;
+	uint64_t ask_person_after_ms; /* still no final word: says so on the card and in status; 0: never */
+	struct config_list encodings; /* accepted declared encodings of XML, lower case; empty: any */
+	struct config_list options;   /* "name=value" for the jobs (job.h: option.<name>) */
+};
+
+/* `form "id" { }`: a message is of this form when format, root, namespace, child and file name all are what is given here. */
+struct catalogue_form {
+	char *id;            /* unique within the partner */
+	char *partner;
+	struct catalogue_text label;
+	char *kind;          /* kind of case: filing, query, task */
+	char *format;        /* xml, zip, cms, pdf, binary: what the first bytes say; default xml */
+	char *root;          /* local name of the root element; "": any */
+	char *namespace_uri; /* "*": any (default); "": none */
+	char *child;         /* local name of the first child; "*": any, then the case's form is that name; "": not looked at */
+	uint64_t children;   /* the root must have exactly so many children or the message is refused; 0: not looked at */
+	char *file_name;     /* shell pattern, without case; "": any */
+	enum catalogue_approval approval; /* that of the partner where the form does not say */
+	bool zip;            /* what is signed is a ZIP of the original */
+	char *refuse;        /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
+	struct catalogue_text refuse_why, refuse_advice;
+};
+
+struct catalogue {
+	struct catalogue_partner *partners;
+	size_t partner_count;
+	struct catalogue_form *forms;
+	size_t form_count;
+	char language[3];
+};
+
+/* Loads every *.conf of the directories, in the order of their names. Findings as in config.h. ERR_FORMAT, ERR_NOTFOUND (a directory), ERR_MEMORY. */
+int catalogue_load(const struct config_list *directories, const char *language, struct catalogue **ret, struct config_report *report);
+/* One file from memory. */
+int catalogue_parse(struct span text, const char *file, const char *language, struct catalogue **ret, struct config_report *report);
+void catalogue_free(struct catalogue *catalogue);
+static inline void catalogue_free_place(struct catalogue **place)
+{
+	catalogue_free(*place);
+}
+#define _cleanup_catalogue_ __attribute__((cleanup(catalogue_free_place)))
+
+enum catalogue_verdict {
+	CATALOGUE_FORM,       /* form, partner, id are set */
+	CATALOGUE_UNKNOWN,    /* nothing fits: Nezname */
+	CATALOGUE_REFUSED,    /* it is clear what it is, or that it is broken; it cannot be used: Chyby. form and partner may be NULL */
+	CATALOGUE_INCOMPLETE, /* its own end is not there yet (fact `complete: no`) */
+};
+
+struct catalogue_match {
+	enum catalogue_verdict verdict;
+	const struct catalogue_form *form;
+	const struct catalogue_partner *partner;
+	char id[CATALOGUE_ID_MAX + 1]; /* form for the record: the id, or the child's name for a form with child "*" */
+	const char *reason;            /* short word for the record ("no-form", "doctype", ...), "" for CATALOGUE_FORM */
+	const char *why, *advice;      /* for the card, in the language of the catalogue; "" for CATALOGUE_FORM */
+};
+
+/* `facts`: result LINES of the job `recognise` (job.h). `folder`: sub-folder of Podat, "" for none. `file_name`: as on the share, UTF-8, may be "".
+ * A folder that means a partner restricts the search to that partner; any other folder is ignored. The form with most conditions wins; two partners that tie
+ * are CATALOGUE_UNKNOWN with reason "ambiguous". Never fails: facts that cannot be read are CATALOGUE_UNKNOWN. */
+void catalogue_match(const struct catalogue *catalogue, struct span facts, const char *folder, const char *file_name, struct catalogue_match *ret);
+
+const struct catalogue_partner *catalogue_partner_find(const struct catalogue *catalogue, const char *name);
+/* By id within a partner; falls back on the partner's form with child "*". `partner` NULL: any partner, when only one has it. NULL when there is none. */
+const struct catalogue_form *catalogue_form_find(const struct catalogue *catalogue, const char *partner, const char *id);
+/* The text in the language of the catalogue. */
+const char *catalogue_say(const struct catalogue *catalogue, const struct catalogue_text *text);
+
+#endif

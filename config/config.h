@@ -1,0 +1,221 @@
+/* config.h - /etc/podatelna/podatelna.conf as plain structs (design 5). Every key is explained in config/podatelna.conf.example.
+ *
+ * Used by podatelnad only: the parent reads the file once; the hub gets the same text. Strings are owned by the configuration, are never NULL and are
+ * "" when not set; lists may be empty; durations are milliseconds (0: off), sizes are bytes. Nothing here is a secret: PINs and passwords stand in files of
+ * their own.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "../appliance/base/span.h"
+
+#define CONFIG_FILE_MAX_BYTES (256u * 1024u)
+#define CONFIG_NAME_MAX 32       /* name of a token, key, partner, tsa: [a-z][a-z0-9-]* */
+#define CONFIG_FINDINGS_MAX 200  /* further ones are counted, not kept */
+#define CONFIG_TOKENS_MAX 8
+#define CONFIG_KEYS_MAX 64
+#define CONFIG_PARTNERS_MAX 32
+#define CONFIG_TSAS_MAX 8
+#define CONFIG_USERS_MAX 256
+#define CONFIG_LIST_MAX 64
+
+struct config_list {
+	char **items;
+	size_t count;
+};
+
+enum config_receipt { CONFIG_RECEIPT_FULL, CONFIG_RECEIPT_NO_PASSWORD, CONFIG_RECEIPT_NONE };
+
+/* `share { }` */
+struct config_share {
+	char *path;               /* absolute */
+	char *claim_dir;          /* absolute, same file system; default: <path>.claim, beside the share and not exported */
+	char *group;              /* unix group of what the box writes there; "": that of the folder */
+	uint64_t scan_interval_ms;
+	uint64_t quiet_ms;        /* a file counts when nothing changed it for so long */
+	uint64_t no_end_after_ms; /* a file without its own end goes to Chyby after this */
+	bool archive_inbox;       /* true: the original is put into Vyrizeno; false: it is only in the vault */
+	enum config_receipt receipt_on_share;
+	uint64_t max_file_bytes;
+	uint64_t min_free_bytes;  /* less free space than this on the data directory: nothing new is taken in */
+	char *inbox, *approval, *done, *unknown, *errors, *incoming, *overview; /* single names under `path` */
+};
+
+#define CONFIG_PIN_PROMPT "prompt"
+
+/* `token "name" { }`; index in the array = index of the token process */
+struct config_token {
+	char *name;
+	char *module;                   /* absolute path of the PKCS#11 module */
+	char *uri;                      /* RFC 7512 */
+	char *pin;                      /* "prompt", or the absolute path of a file that only root reads */
+	char *serial;                   /* expected serial number, "": the one seen first */
+	struct config_list environment; /* "NAME=value" for the process */
+	struct config_list readable;    /* absolute paths the module must read, beside its own folder and /etc */
+	struct config_list writable;    /* absolute paths the module must write */
+	bool pcsc;                      /* the process talks to pcscd */
+};
+
+#define CONFIG_USE_SIGN (1u << 0)
+#define CONFIG_USE_VAULT (1u << 1)
+#define CONFIG_USE_JOURNAL (1u << 2)
+#define CONFIG_USE_TLS (1u << 3)
+#define CONFIG_USE_DECRYPT (1u << 4)
+
+/* `key "name" { }` */
+struct config_key {
+	char *name;
+	char *token;
+	size_t token_index;
+	char *uri;    /* RFC 7512, within the token */
+	uint32_t use; /* CONFIG_USE_*; a vault key has no other use */
+	char *cert;   /* absolute path of a PEM certificate, "": the one in the token */
+};
+
+enum config_env { CONFIG_ENV_PRODUCTION, CONFIG_ENV_SANDBOX, CONFIG_ENV_TEST };
+
+/* `partner "name" { }`; the name is that of a partner of the catalogue */
+struct config_partner {
+	char *name;
+	char *url; /* https, without a final slash */
+	enum config_env env;
+	char *sign_key;
+	size_t sign_key_index;
+	bool test_first, test_first_set; /* not set: as the catalogue says */
+	char *ca_file;                   /* PEM, "": the roots of the system */
+	char *anchors;                   /* PEM, trust anchors for signed replies; "": none */
+	struct config_list signer_cn;    /* accepted common names of the signer of replies; empty: any under the anchors */
+	char *signer_o;
+	struct config_list signer_sha256; /* pinned certificates, 64 lower-case hex digits */
+	char *email;
+	bool allow_software_token;
+	uint64_t poll_first_ms, poll_max_ms; /* 0: as the catalogue says */
+	uint64_t connect_timeout_ms, deadline_ms;
+	uint64_t reply_limit_bytes; /* 0: as the partner's program says */
+	uint64_t interval_ms;       /* least time between two requests */
+	size_t sessions_max;        /* at once */
+	struct config_list options; /* "name=value", over those of the catalogue */
+};
+
+/* `tsa "name" { }` */
+struct config_tsa {
+	char *name;
+	struct config_list urls;
+	char *user, *password_file, *policy, *ca_file, *anchors;
+	uint64_t package; /* stamps bought, 0: not counted */
+	uint64_t interval_ms;
+};
+
+#define CONFIG_RIGHT_FILE (1u << 0)    /* hand in by command line */
+#define CONFIG_RIGHT_READ (1u << 1)    /* list, show, export, status */
+#define CONFIG_RIGHT_SEND (1u << 2)    /* send, poll, classify, retry, attach, delete */
+#define CONFIG_RIGHT_APPROVE (1u << 3) /* approve, reject */
+#define CONFIG_RIGHT_TOKEN (1u << 4)   /* token login, logout */
+#define CONFIG_RIGHT_ADMIN (1u << 5)   /* the rest, and all of the above */
+#define CONFIG_RIGHT_ALL 0x3fu
+
+/* `user "name" { }` */
+struct config_user {
+	char *name; /* login name, or a number */
+	uid_t uid;
+	uint32_t rights;
+	char *sign_key;
+};
+
+/* Users that the programs run as when the box is started by root. */
+struct config_users {
+	char *hub, *store, *token, *partner, *transport;
+};
+
+enum config_proxy { CONFIG_PROXY_DIRECT };
+
+struct config {
+	char *file;                 /* where it was read from */
+	char language[3];           /* "cs" or "en" */
+	char box_letter[2];         /* "" or one of A-Z, stands before case numbers */
+	char *data_dir;
+	char *mark_file;            /* outside data_dir (design 3, roll-back) */
+	char *run_dir;
+	char *control_socket;
+	char *control_group;        /* group that may connect; "": root only reaches it by file mode 0600 */
+	struct config_list catalogue_dirs;
+	char *led;                  /* sysfs folder of a LED, "": none */
+	char *log_level;            /* error, warning, info, debug */
+	struct config_users users;
+	struct config_share share;
+	struct config_token *tokens;
+	size_t token_count;
+	struct config_key *keys;
+	size_t key_count;
+	struct config_partner *partners;
+	size_t partner_count;
+	struct config_tsa *tsas;
+	size_t tsa_count;
+	struct config_user *user_list;
+	size_t user_count;
+	enum config_proxy proxy;
+	uint64_t clock_forward_max_ms;   /* design 3, clock: default 30 days */
+	uint64_t journal_segment_bytes;
+	uint64_t journal_quiet_ms;       /* design 4, checkpoint: default 5 s and 60 s */
+	uint64_t journal_busy_ms;
+	char *notes_dir;                 /* auditors' share for checkpoint notes, "": none */
+};
+
+struct config_finding {
+	char *file;
+	int line;      /* 0: the file as a whole */
+	bool warning;  /* false: the configuration cannot be used */
+	char *text;    /* what was found and what was expected, in the language of text_open */
+};
+
+/* Zero-initialise; config_report_free when done. */
+struct config_report {
+	struct config_finding findings[CONFIG_FINDINGS_MAX];
+	size_t count;  /* kept */
+	size_t errors; /* all errors, kept or not */
+	size_t lost;
+};
+
+/* Reads the file. 0 when there is no error among the findings; ERR_FORMAT when there is; ERR_NOTFOUND, ERR_SYSTEM, ERR_LIMIT, ERR_MEMORY otherwise (then with a
+ * finding that says so). Looks at no file but this one (and the user and group data base). */
+int config_load(const char *path, struct config **ret, struct config_report *report);
+/* The same from memory; `file` is the name to be put into findings. */
+int config_parse(struct span text, const char *file, struct config **ret, struct config_report *report);
+/* Looks at the machine: files and folders exist, PIN and password files are readable by root alone (or by the present user when it is not root), the catalogue
+ * loads and knows every partner. Adds findings; 0 or ERR_FORMAT when it added an error. */
+int config_check(const struct config *config, struct config_report *report);
+void config_free(struct config *config);
+static inline void config_free_place(struct config **place)
+{
+	config_free(*place);
+}
+#define _cleanup_config_ __attribute__((cleanup(config_free_place)))
+
+/* Adds a finding (line 0: none). */
+void config_report_add(struct config_report *report, bool warning, const char *file, int line, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* "file:line: error: text", one per line, sorted by file and line, terminal-safe. */
+void config_report_print(struct config_report *report, FILE *to);
+void config_report_free(struct config_report *report);
+#define _cleanup_report_ __attribute__((cleanup(config_report_free)))
+
+/* For `podatelnad --get KEY`: control_socket, language, data_dir, run_dir, mark_file, share. NULL for other keys. Borrowed. */
+const char *config_get(const struct config *config, const char *key);
+const struct config_partner *config_partner_find(const struct config *config, const char *name);
+const struct config_key *config_key_find(const struct config *config, const char *name);
+/* The rights of a caller; root has all, an unknown user none. */
+uint32_t config_rights_of(const struct config *config, uid_t uid);
+const char *config_env_name(enum config_env env);             /* "production", "sandbox", "test" */
+const char *config_receipt_name(enum config_receipt receipt); /* "full", "no-password", "none" */
+/* The value of "name=value" in a list, or NULL. Borrowed. */
+const char *config_option(const struct config_list *options, const char *name);
+
+/* A PIN or password file: regular, one link, owned by root (or the present user), no rights for group and others. 0, ERR_NOTFOUND, ERR_DENIED (readable by others). */
+int config_secret_check(const char *path);
+
+#endif

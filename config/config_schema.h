@@ -1,0 +1,27 @@
+/* config_schema.h - the keys of podatelna.conf, as tables (config_schema.c), for config_load.c, config_cross.c and the tests. */
+#ifndef CONFIG_CONFIG_SCHEMA_H
+#define CONFIG_CONFIG_SCHEMA_H
+
+#include "config_fill.h"
+
+enum config_section {
+	SECTION_FILE,
+	SECTION_USERS,
+	SECTION_SHARE,
+	SECTION_PROXY,
+	SECTION_CLOCK,
+	SECTION_JOURNAL,
+	SECTION_TOKEN,
+	SECTION_KEY,
+	SECTION_PARTNER,
+	SECTION_TSA,
+	SECTION_USER,
+	SECTION_COUNT,
+};
+
+extern const struct schema config_schema;
+
+/* What one key says about another: names exist, uses fit, folders do not lie in each other. Fills the indexes. */
+void config_cross_check(struct reading *reading, struct config *config);
+
+#endif

@@ -1,0 +1,54 @@
+#include "crc32c.h"
+
+#include <stdbool.h>
+
+#define POLYNOMIAL_REFLECTED UINT32_C(0x82f63b78)
+#define SLICES 8
+
+static uint32_t table[SLICES][256];
+
+static void fill_table(void)
+{
+	static bool filled;
+
+	if (filled) {
+		return;
+	}
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t value = i;
+
+		for (int bit = 0; bit < 8; bit++) {
+			value = (value & 1) != 0 ? value >> 1 ^ POLYNOMIAL_REFLECTED : value >> 1;
+		}
+		table[0][i] = value;
+	}
+	for (uint32_t i = 0; i < 256; i++) {
+		for (int slice = 1; slice < SLICES; slice++) {
+			table[slice][i] = table[slice - 1][i] >> 8 ^ table[0][table[slice - 1][i] & 0xff];
+		}
+	}
+	filled = true;
+}
+
+/* Eight bytes a step ("slicing by 8"): the scan at start and the verifier run it over every record there is. */
+uint32_t crc32c(struct span bytes)
+{
+	uint32_t crc = ~UINT32_C(0), low = 0, high = 0;
+	uint8_t byte = 0;
+
+	fill_table();
+	while (span_read_u32(&bytes, &low)) {
+		if (!span_read_u32(&bytes, &high)) {
+			low ^= crc;
+			crc = table[3][low & 0xff] ^ table[2][low >> 8 & 0xff] ^ table[1][low >> 16 & 0xff] ^ table[0][low >> 24];
+			break;
+		}
+		low ^= crc;
+		crc = table[7][low & 0xff] ^ table[6][low >> 8 & 0xff] ^ table[5][low >> 16 & 0xff] ^ table[4][low >> 24] ^ table[3][high & 0xff] ^
+		      table[2][high >> 8 & 0xff] ^ table[1][high >> 16 & 0xff] ^ table[0][high >> 24];
+	}
+	while (span_read_u8(&bytes, &byte)) {
+		crc = crc >> 8 ^ table[0][(crc ^ byte) & 0xff];
+	}
+	return ~crc;
+}

@@ -1,0 +1,161 @@
+#include "vault_crypto.h"
+
+#include "keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "appliance/base/log.h"
+
+struct keys {
+	size_t count;
+	size_t bytes;
+	uint64_t clock;
+	bool locked;
+	struct key *table; /* its own mapping */
+};
+
+struct keys *keys_new(size_t count)
+{
+	struct keys *keys = calloc(1, sizeof *keys);
+	void *table = MAP_FAILED;
+
+	if (keys == NULL || count == 0 || count > KEYS_COUNT_MAX) {
+		free(keys);
+		return NULL;
+	}
+	keys->count = count;
+	keys->bytes = count * sizeof *keys->table;
+	table = mmap(NULL, keys->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (table == MAP_FAILED) {
+		free(keys);
+		return NULL;
+	}
+	keys->table = table;
+	keys->locked = mlock(table, keys->bytes) == 0;
+	if (!keys->locked) {
+		log_warning("the memory of the keys cannot be locked: raise RLIMIT_MEMLOCK");
+	}
+	/* Children (server_verify.c) get zeroes in its place. */
+	if (madvise(table, keys->bytes, MADV_DONTDUMP) != 0 || madvise(table, keys->bytes, MADV_WIPEONFORK) != 0) {
+		keys->locked = false;
+	}
+	return keys;
+}
+
+void keys_free(struct keys *keys)
+{
+	if (keys == NULL) {
+		return;
+	}
+	explicit_bzero(keys->table, keys->bytes);
+	(void)munmap(keys->table, keys->bytes);
+	free(keys);
+}
+
+bool keys_are_locked(const struct keys *keys)
+{
+	return keys->locked;
+}
+
+static struct key *touch(struct keys *keys, struct key *key)
+{
+	if (key != NULL) {
+		key->used = ++keys->clock;
+	}
+	return key;
+}
+
+struct key *keys_find(struct keys *keys, const char *owner, uint32_t generation)
+{
+	for (size_t i = 0; owner[0] != '\0' && i < keys->count; i++) {
+		struct key *key = &keys->table[i];
+
+		if (key->generation == generation && strcmp(key->owner, owner) == 0) {
+			return touch(keys, key);
+		}
+	}
+	return NULL;
+}
+
+struct key *keys_find_latest(struct keys *keys, const char *owner)
+{
+	struct key *latest = NULL;
+
+	for (size_t i = 0; owner[0] != '\0' && i < keys->count; i++) {
+		struct key *key = &keys->table[i];
+
+		if (strcmp(key->owner, owner) == 0 && (latest == NULL || key->generation > latest->generation)) {
+			latest = key;
+		}
+	}
+	return touch(keys, latest);
+}
+
+/* A free place, or the least recently used one that nobody holds. */
+static struct key *find_place(struct keys *keys)
+{
+	struct key *oldest = NULL;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		struct key *key = &keys->table[i];
+
+		if (key->owner[0] == '\0') {
+			return key;
+		}
+		if (key->holds == 0 && (oldest == NULL || key->used < oldest->used)) {
+			oldest = key;
+		}
+	}
+	return oldest;
+}
+
+struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generation, const uint8_t kek[KEYS_SECRET_BYTES],
+                        const uint8_t salt[KEYS_SECRET_BYTES])
+{
+	struct key *key = NULL;
+	uint32_t holds = 0;
+
+	if (!object_owner_valid(owner)) {
+		return NULL;
+	}
+	key = keys_find(keys, owner, generation);
+	if (key != NULL) {
+		holds = key->holds;
+	} else {
+		key = find_place(keys);
+	}
+	if (key == NULL) {
+		return NULL;
+	}
+	explicit_bzero(key, sizeof *key);
+	memcpy(key->owner, owner, strlen(owner) + 1);
+	key->generation = generation;
+	key->holds = holds;
+	memcpy(key->kek, kek, sizeof key->kek);
+	memcpy(key->salt, salt, sizeof key->salt);
+	return touch(keys, key);
+}
+
+void keys_hold(struct key *key)
+{
+	key->holds++;
+}
+
+void keys_release(struct key *key)
+{
+	if (key != NULL && key->holds > 0) {
+		key->holds--;
+	}
+}
+
+bool keys_object_salt(const struct key *key, const uint8_t first_part[OBJECT_HASH_BYTES], uint8_t ret[KEYS_SECRET_BYTES])
+{
+	char hex[2 * OBJECT_HASH_BYTES + 1];
+	unsigned length = 0;
+
+	hex_encode(first_part, OBJECT_HASH_BYTES, hex);
+	return HMAC(EVP_sha256(), key->salt, (int)sizeof key->salt, (const unsigned char *)hex, sizeof hex - 1, ret, &length) != NULL &&
+	       length == KEYS_SECRET_BYTES;
+}

@@ -1,0 +1,210 @@
+/* server.h - podatelna-store in action: links to the hub, the tokens and the sessions on one event loop; the only writer of the data directory.
+ *
+ * server.c           life, links, dispatch          server_batch.c     group commit: who waits for which record
+ * server_journal.c   READ, CASE, APPEND, CHECKPOINT server_intake.c    descriptor -> object
+ * server_objects.c   TAKE, COPY, NAMES              server_outflow.c   object or text -> descriptor
+ * server_unwrap.c    keys from tokens, names        server_sign.c      intent, signature, signed or abandoned
+ * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
+ * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
+ *
+ * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC of the last record; absent: none),
+ * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
+ *
+ * STORE_SIGN LINES beyond the architecture: `ref` may name the object itself; otherwise it is the latest of that role: one just taken and not yet
+ * in a record, or else that of the latest record of the case that has one. The same holds for STORE_COPY with index 0.
+ */
+#ifndef STORE_SERVER_H
+#define STORE_SERVER_H
+
+#include "vault.h"
+
+#include "appliance/base/err.h"
+#include "appliance/base/lines.h"
+#include "appliance/wire/child.h"
+#include "journal.h"
+#include "names.h"
+#include "seen.h"
+
+#define SERVER_TOKENS_MAX 16
+#define SERVER_KEYS_MAX 64       /* keys of the configuration */
+#define SERVER_NAME_SIZE 65
+#define SERVER_STREAMS_MAX 256   /* takes and copies of the hub at once */
+#define SERVER_SESSIONS_MAX 512
+#define SERVER_RECENT_MAX 4096   /* objects taken and not yet in a record */
+#define SERVER_SLICE_BYTES ((size_t)1024 * 1024)
+#define SERVER_STREAM_MS 600000  /* a take or copy whose request says no deadline */
+#define SERVER_READ_BYTES ((size_t)4 * 1024 * 1024)
+#define SERVER_UNWRAP_MS 30000
+#define SERVER_SIGN_MS 60000
+#define SERVER_NAMES_MS 2000     /* from a new name to its writing */
+#define SERVER_FAULT_MS 300      /* from a fault to the end of the process: the answers go out */
+#define SERVER_SENDING_RESERVE_BYTES (UINT64_C(64) * 1024 * 1024) /* free space without which nothing is sent: the reply must find room */
+
+struct server;
+
+struct server_settings {
+	char data_dir[512];
+	char mark_file[512];
+	char box_letter[2];
+	struct {
+		char name[SERVER_NAME_SIZE];
+		uint64_t token;
+	} keys[SERVER_KEYS_MAX];
+	size_t key_count;
+	char vault_keys[RECIPIENTS_MAX][SERVER_NAME_SIZE];
+	size_t vault_key_count;
+};
+
+struct server_token {
+	struct channel *channel;
+	char name[SERVER_NAME_SIZE];
+	char state[32]; /* of its last TOKEN_STATUS */
+};
+
+/* A reference taken from a descriptor that no record names yet. */
+struct server_recent {
+	char case_number[TABLE_CASE_SIZE];
+	char role[OBJECT_ROLE_SIZE];
+	struct object_ref ref;
+	struct server_recent *next;
+};
+
+struct server_intent {
+	char case_number[TABLE_CASE_SIZE];
+	uint64_t index;
+	struct server_intent *next;
+};
+
+struct server {
+	struct child *child;
+	struct loop *loop;
+	const struct fileops *ops;
+	const struct server_settings *settings;
+	int data_fd;
+	struct journal *journal;
+	struct keys *keys;
+	struct vault *vault;
+	struct names *names;
+	struct seen *seen;
+	struct recipients *recipients;
+
+	struct channel *hub;
+	uint64_t hub_epoch; /* rises with each link: an answer goes only to the hub that asked */
+	struct server_token tokens[SERVER_TOKENS_MAX];
+	struct server_session *sessions;
+	size_t session_count;
+	struct server_offer *offers;
+	struct server_stream *streams; /* the hub's takes and copies */
+	size_t stream_count;
+	struct server_unwrap *unwraps;
+	struct server_waiter *waiters, **waiters_end;
+	struct server_recent *recent;
+	size_t recent_count;
+	struct server_intent *intents; /* without signed or abandoned */
+	struct server_pin *pins;
+	struct server_verify *verify;
+
+	int commit_timer, checkpoint_timer, names_timer;
+	int64_t last_utc_ms;
+	bool fault;
+};
+
+/* --- server.c --- */
+/* Opens journal and vault, writes `boot` and `abandoned`. Called in the sandbox, after READY. Failures are logged. */
+int server_open(struct server *server, const char *boot_id);
+void server_on_peer(void *context, enum wire_role role, uint64_t index, const char *name, int fd);
+/* Orderly end: what is staged is written, exit 0. */
+void server_on_stop(void *context);
+/* A write or sync failed: the hub is told, the process ends soon and the parent starts it anew (design 4). */
+void server_fault(struct server *server, const char *why);
+void server_send_hello(struct server *server);
+/* Answers the hub with WIRE_ERROR; `head` may be NULL. A hub that is gone is no failure. */
+void server_fail(struct server *server, uint64_t request, int err, const char *text, const uint8_t head[JOURNAL_HASH_BYTES]);
+/* Sends to the hub if it is there. */
+void server_tell_hub(struct server *server, const struct wire_message *message);
+uint64_t server_deadline(const struct wire_message *message);
+
+/* --- server_batch.c --- */
+/* Once the batch is durable, or with an error (never from inside server_stage when that fails). */
+typedef void (*server_staged)(void *context, int err, const struct journal_receipt *receipt);
+/* Stages records; they are committed with everything else of this round of the loop. `done` may be NULL. */
+int server_stage(struct server *server, const struct journal_append *append, server_staged done, void *context, char why[TABLE_WHY_SIZE]);
+/* One record of the store itself: no `prev` expected. */
+int server_stage_one(struct server *server, enum table_writer writer, const char *case_number, const char *type, const struct lines *body,
+                     server_staged done, void *context, char why[TABLE_WHY_SIZE]);
+/* Commits now and calls who waits. */
+void server_commit(struct server *server);
+void server_arm_checkpoint(struct server *server);
+/* STORE_APPENDED of a receipt. */
+void server_answer_appended(struct channel *channel, uint64_t request, const struct journal_receipt *receipt);
+
+/* --- server_journal.c --- */
+void server_read(struct server *server, const struct wire_message *message);
+void server_case(struct server *server, const struct wire_message *message);
+void server_case_new(struct server *server, const struct wire_message *message);
+int server_append(struct server *server, const struct wire_message *message);
+void server_checkpoint(struct server *server, const struct wire_message *message);
+/* Every record, replayed or new: keeps open intents, PIN tries, recent objects. */
+void server_follow(struct server *server, const struct record *record);
+/* The latest object of that role: `index` 0, or the one that record names. ERR_NOTFOUND, ERR_DAMAGE. */
+int server_find_object(struct server *server, const char *case_number, const char *role, uint64_t index, struct object_ref *ret);
+/* The record of the case that answers this session. ERR_NOTFOUND. */
+int server_find_answer(struct server *server, const char *case_number, uint64_t session, uint64_t *ret_index);
+
+/* --- server_intake.c, server_outflow.c --- */
+struct server_intake;
+struct server_outflow;
+/* Exactly once unless cancelled. `earlier` ("" = none) is a case with the same content, for role "original". */
+typedef void (*server_intake_done)(void *context, int err, const struct object_ref *ref, const char *earlier);
+typedef void (*server_outflow_done)(void *context, int err, uint64_t size);
+/* Takes over `fd` (a pipe, or a regular file or memfd, which is read from its beginning). Never calls `done` from inside. */
+int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms,
+                        server_intake_done done, void *context, struct server_intake **ret);
+void server_intake_cancel(struct server_intake *intake);
+/* Take over `fd` and the key (held inside). Never call `done` from inside. */
+int server_outflow_start(struct server *server, struct key *key, const struct object_ref *ref, int fd, uint64_t deadline_ms, server_outflow_done done,
+                         void *context, struct server_outflow **ret);
+/* Takes over `text` too. */
+int server_outflow_text(struct server *server, uint8_t *text, size_t length, int fd, uint64_t deadline_ms, server_outflow_done done, void *context,
+                        struct server_outflow **ret);
+void server_outflow_cancel(struct server_outflow *outflow);
+
+/* --- server_objects.c --- */
+int server_take(struct server *server, struct wire_message *message);
+void server_copy(struct server *server, struct wire_message *message);
+void server_names(struct server *server, struct wire_message *message);
+/* The hub is gone: its streams end, what it took and did not record is forgotten. */
+void server_forget_hub(struct server *server);
+
+/* --- server_unwrap.c --- */
+/* The key, or why not: ERR_LOCKED (no token can now), ERR_NOTFOUND (no key file), ERR_DAMAGE, ERR_READONLY. May call at once. */
+typedef void (*server_key_done)(void *context, int err, struct key *key);
+void server_need_key(struct server *server, const char *owner, uint32_t generation, server_key_done done, void *context);
+/* Drops every wish of this context. */
+void server_forget_key(struct server *server, void *context);
+/* A token may have become ready: open the names. */
+void server_unlock_names(struct server *server);
+void server_arm_names(struct server *server);
+
+/* --- server_sign.c --- */
+int server_sign(struct server *server, const struct wire_message *message);
+
+/* --- server_token.c, server_pin.c --- */
+int server_on_token_message(void *context, struct channel *channel, struct wire_message *message);
+void server_on_token_end(void *context, struct channel *channel, enum channel_end end, const char *why);
+/* The token of a key of the configuration when it is linked and ready; NULL otherwise. */
+struct server_token *server_ready_token(struct server *server, const char *key_name);
+uint64_t server_token_index(const struct server *server, const struct server_token *token);
+/* What to answer to a try, by the records so far: "go", "refused-before", "unknown-before". Static text. */
+const char *server_pin_advice(const struct server *server, struct span body);
+void server_pin_follow(struct server *server, const struct record *record);
+void server_pin_free(struct server *server);
+
+/* --- server_session.c --- */
+void server_link(struct server *server, const struct wire_message *message);
+
+/* --- server_verify.c --- */
+void server_verify_start(struct server *server, const struct wire_message *message);
+void server_verify_stop(struct server *server);
+
+#endif

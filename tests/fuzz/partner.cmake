@@ -1,0 +1,3 @@
+foreach(name recognise epo_reply cms_verify zip)
+  podatelna_fuzz_target(fuzz_${name} SOURCES fuzz_${name}.c LIBS podatelna_partner_core)
+endforeach()

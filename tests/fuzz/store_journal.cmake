@@ -1,0 +1,1 @@
+podatelna_fuzz_target(fuzz_record SOURCES fuzz_record.c LIBS podatelna_store_core)

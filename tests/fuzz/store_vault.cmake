@@ -1,0 +1,2 @@
+podatelna_fuzz_target(fuzz_keyfile SOURCES fuzz_keyfile.c LIBS podatelna_store_core)
+podatelna_fuzz_target(fuzz_objectref SOURCES fuzz_objectref.c LIBS podatelna_store_core)

@@ -1,0 +1,1 @@
+podatelna_fuzz_target(fuzz_p11uri SOURCES fuzz_p11uri.c LIBS podatelna_token_core)

@@ -1,0 +1,1 @@
+podatelna_fuzz_target(fuzz_session_request SOURCES fuzz_session_request.c LIBS podatelna_transport_core)

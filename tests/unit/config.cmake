@@ -1,0 +1,8 @@
+podatelna_unit_test(config_value SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_value.c LIBS podatelna_config)
+podatelna_unit_test(config_parse SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_parse.c LIBS podatelna_config)
+podatelna_unit_test(config_catalogue SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_catalogue.c LIBS podatelna_config)
+foreach(test config_parse config_catalogue)
+  target_compile_definitions(${test} PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+endforeach()
+podatelna_unit_test(cli_rows SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cli_rows.c LIBS podatelna_cli)
+podatelna_unit_test(cli_hub SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cli_hub.c LIBS podatelna_cli)

@@ -1,0 +1,7 @@
+podatelna_unit_test(transport_parts SOURCES transport_parts.c LIBS podatelna_transport_core)
+foreach(name exchange session)
+  podatelna_unit_test(transport_${name} SOURCES transport_${name}.c transport_bench.c LIBS podatelna_wire podatelna_base)
+  target_compile_definitions(transport_${name} PRIVATE
+    TRANSPORT_PROGRAM="$<TARGET_FILE:podatelna-transport>" RUDE_SERVER="${CMAKE_SOURCE_DIR}/tests/portals/rude_server.py")
+  add_dependencies(transport_${name} podatelna-transport)
+endforeach()

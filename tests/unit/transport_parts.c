@@ -1,0 +1,169 @@
+/* The parts of podatelna-transport that need no network: request lines, body, reply, report. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../appliance/base/err.h"
+#include "../../appliance/base/fdio.h"
+#include "../../appliance/base/lines.h"
+#include "../../transport/net/body.h"
+#include "../../transport/net/reply.h"
+#include "../../transport/net/report.h"
+#include "../../transport/net/request.h"
+
+static int parse(const char *lines, uint64_t size, struct request *ret)
+{
+	const char *why = NULL;
+	int err = request_parse(span_of_string(lines), size, ret, &why);
+
+	assert_true((err == 0) == (why == NULL));
+	return err;
+}
+
+static void test_request(void **state)
+{
+	struct request request;
+
+	(void)state;
+	assert_int_equal(parse("ca-file: /etc/ssl/x.pem\nconnect-timeout-ms: 5000\ndeadline-ms: 60000\nfiling: yes\nheader.1: A: b\nheader.2: C: d e\n"
+	                       "method: POST\nproxy: direct\nreply-limit: 99\nurl: https://x.example:8443/a?test=1&b=%20\nuser-agent: P/1\n",
+	                       7, &request), 0);
+	assert_true(request.post && request.filing);
+	assert_string_equal(request.url, "https://x.example:8443/a?test=1&b=%20");
+	assert_int_equal(request.header_count, 2);
+	assert_string_equal(request.headers[1], "C: d e");
+	assert_int_equal(request.reply_limit, 99);
+	assert_int_equal(request.connect_timeout_ms, 5000);
+	assert_int_equal(request.size, 7);
+	assert_int_equal(parse("method: GET\nurl: https://x.example/\n", 0, &request), 0);
+	assert_int_equal(request.reply_limit, REQUEST_REPLY_DEFAULT_BYTES);
+}
+
+static void test_bad_request(void **state)
+{
+	static const char *const bad[] = {
+		"", "url: https://x/\n", "method: PUT\nurl: https://x/\n", "method: POST\nurl: HTTPS://x/\n", "method: POST\nurl: file:///etc/passwd\n",
+		"method: POST\nurl: https://a:b@x/\n", "method: POST\nurl: https://x/#f\n", "method: POST\nurl: https://x/a b\n", "method: POST\nurl: https://\n",
+		"method: POST\nurl: https://x/\xc5\x99\n", "extra: 1\nmethod: POST\nurl: https://x/\n", "header.1: NoColon\nmethod: POST\nurl: https://x/\n",
+		"header.1: A:\nmethod: POST\nurl: https://x/\n", "header.1: A;\nmethod: POST\nurl: https://x/\n", "header.1: A : b\nmethod: POST\nurl: https://x/\n",
+		"header.1: content-LENGTH: 5\nmethod: POST\nurl: https://x/\n", "header.1: Host: y\nmethod: POST\nurl: https://x/\n",
+		"deadline-ms: 0\nmethod: POST\nurl: https://x/\n", "deadline-ms: 99999999999\nmethod: POST\nurl: https://x/\n",
+		"filing: maybe\nmethod: POST\nurl: https://x/\n", "ca-file: relative.pem\nmethod: POST\nurl: https://x/\n",
+		"filing: yes\nmethod: POST\nurl: https://x/\n", "url: https://x/\nmethod: POST\n", "method: POST\r\nurl: https://x/\n",
+	};
+	struct request request;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (parse(bad[i], 0, &request) == 0) {
+			fail_msg("taken: %s", bad[i]);
+		}
+	}
+	assert_int_equal(parse("method: GET\nurl: https://x/\n", 1, &request), ERR_FORMAT);
+	assert_int_equal(parse("method: POST\nurl: https://x/\n", REQUEST_BODY_MAX_BYTES + 1, &request), ERR_FORMAT);
+}
+
+static void test_body_last_byte(void **state)
+{
+	struct body body;
+	int from = -1, to = -1;
+	char out[16];
+
+	(void)state;
+	assert_int_equal(fd_pipe(&from, &to), 0);
+	assert_int_equal(body_open(from, 5, &body), 0);
+	assert_int_equal(body_fill(&body), ERR_AGAIN);
+	assert_int_equal(fd_write_all(to, "hello", 5), 0);
+	assert_int_equal(body_fill(&body), ERR_AGAIN);
+	assert_false(body_is_ready(&body));
+	assert_false(body.called);
+	/* All five bytes are here, but until the end is seen the fifth stays. */
+	assert_int_equal(body_read(&body, out, sizeof out), 4);
+	assert_true(body.called);
+	assert_true(body_is_starved(&body));
+	(void)close(to);
+	assert_int_equal(body_read(&body, out, sizeof out), 1);
+	assert_true(body_is_ready(&body));
+	body_close(&body);
+}
+
+static void test_body_missing(void **state)
+{
+	struct body body;
+
+	(void)state;
+	assert_int_equal(body_open(-1, 5, &body), 0);
+	assert_int_not_equal(body_fill(&body), 0);
+	assert_string_equal(body.why, "body missing");
+	body_close(&body);
+	assert_int_equal(body_open(-1, 0, &body), 0);
+	assert_int_equal(body_fill(&body), 0);
+	assert_true(body_is_ready(&body));
+	body_close(&body);
+}
+
+static void add_header(struct reply *reply, const char *line)
+{
+	assert_int_equal(reply_header(reply, line, strlen(line)), 0);
+}
+
+static void test_reply(void **state)
+{
+	struct reply reply;
+
+	(void)state;
+	assert_int_equal(reply_open(10, &reply), 0);
+	add_header(&reply, "HTTP/1.1 100 Continue\r\n");
+	add_header(&reply, "Content-Length: 3\r\n");
+	assert_false(reply.started || reply.measured);
+	add_header(&reply, "HTTP/1.1 200 OK\r\n");
+	assert_true(reply.started);
+	add_header(&reply, "content-length: 3\r\n");
+	assert_true(reply.measured);
+	assert_int_equal(reply_add(&reply, "12345678", 8), 0);
+	assert_int_equal(reply_add(&reply, "12345678", 8), ERR_LIMIT);
+	assert_int_equal(reply.size, 10);
+	assert_int_equal(lseek(reply.fd, 0, SEEK_END), 10);
+	for (int i = 0; i < REPLY_HEADERS_MAX - 4; i++) {
+		add_header(&reply, "X: y\r\n");
+	}
+	assert_int_equal(reply_header(&reply, "X: y\r\n", 6), ERR_LIMIT);
+	reply_close(&reply);
+}
+
+static void test_report(void **state)
+{
+	struct report report = { .far = FAR_REPLY_STARTED, .http_status = 503, .curl_code = 56, .body_sent = 12 };
+	char text[REPORT_MAX_BYTES];
+	int length = 0;
+
+	(void)state;
+	report_text(span_of("a\x1b[1m\xff\r\nb", 9), report.content_type, sizeof report.content_type);
+	memset(report.location, 'l', sizeof report.location - 1);
+	memset(report.error, 'e', sizeof report.error - 1);
+	length = report_compose(&report, text, sizeof text);
+	assert_true(length > 0);
+	assert_true(lines_valid(span_of(text, (size_t)length)));
+	assert_non_null(strstr(text, "far: reply-started\n"));
+	assert_non_null(strstr(text, "http-status: 503\n"));
+	assert_null(strstr(text, "tls:"));
+	assert_string_equal(report_far_name(FAR_NONE), "none");
+	assert_string_equal(report_far_name(FAR_REPLY_DONE), "reply-done");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request),      cmocka_unit_test(test_bad_request), cmocka_unit_test(test_body_last_byte),
+		cmocka_unit_test(test_body_missing), cmocka_unit_test(test_reply),       cmocka_unit_test(test_report),
+	};
+
+	return cmocka_run_group_tests_name("transport_parts", tests, NULL, NULL);
+}

@@ -1,0 +1,35 @@
+/* cms_sign.h - one CMS SignedData (RFC 5652) over a digest that was computed elsewhere, so that content of any size streams past it.
+ *
+ * SignedData version 1, id-data, one SignerInfo with issuerAndSerialNumber; signed attributes contentType, messageDigest, signingTime and (CAdES-BES) signing-certificate-v2;
+ * no S/MIME capabilities; the signer's certificate and its issuers inside. All of it strict DER.
+ */
+#ifndef TOKEN_CMS_SIGN_H
+#define TOKEN_CMS_SIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcrypto.h"
+#include "../appliance/base/span.h"
+
+struct cms_signer {
+	X509 *certificate;      /* borrowed, all of them */
+	STACK_OF(X509) *chain;  /* issuers without the signer, may be NULL */
+	EVP_PKEY *key;
+	const EVP_MD *digest;
+	bool cades;
+};
+
+/* Signs, and checks the signature with the certificate's public key before it hands out anything. *ret_der: the detached SignedData, for OPENSSL_free.
+ * Failures: ERR_TOKEN (the key refused; OpenSSL's error queue says why), ERR_DAMAGE (the signature is wrong), ERR_MEMORY. */
+int cms_sign_digest(const struct cms_signer *signer, const uint8_t *digest, size_t length, uint8_t **ret_der, size_t *ret_length);
+
+/* Does this detached SignedData hold exactly one signature over `digest` that the certificate's key verifies? */
+bool cms_verify_digest(struct span der, X509 *certificate, const uint8_t *digest, size_t length);
+
+/* What stands before and after `content_length` bytes of content to make `detached` an attached signature. *ret_head: OPENSSL_free; *ret_tail points
+ * into `detached`. ERR_FORMAT when `detached` is not such a structure. */
+int cms_attach_frame(struct span detached, uint64_t content_length, uint8_t **ret_head, size_t *ret_head_length, struct span *ret_tail);
+
+#endif

@@ -1,0 +1,260 @@
+#include "key.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../appliance/base/cleanup.h"
+#include "../appliance/base/err.h"
+#include "../appliance/base/fdio.h"
+
+static void free_bio(BIO **bio)
+{
+	BIO_free(*bio);
+}
+
+static void set_certificate(struct token_key *key, X509 *certificate)
+{
+	if (certificate_read(certificate, &key->facts) != 0) {
+		X509_free(certificate);
+		return;
+	}
+	key->certificate = certificate;
+}
+
+static int add_issuer(struct token_key *key, X509 *issuer)
+{
+	if (key->chain == NULL) {
+		key->chain = sk_X509_new_null();
+	}
+	if (key->chain == NULL || sk_X509_num(key->chain) >= KEY_CHAIN_MAX || X509_cmp(issuer, key->certificate) == 0 ||
+	    sk_X509_push(key->chain, issuer) <= 0) {
+		X509_free(issuer);
+		return ERR_CERT;
+	}
+	return 0;
+}
+
+int key_read_pem(struct token_key *key, int fd)
+{
+	_cleanup_free_ uint8_t *text = NULL;
+	__attribute__((cleanup(free_bio))) BIO *bio = NULL;
+	size_t length = 0;
+	int err = ERR_INTERNAL;
+	X509 *next = NULL;
+
+	(void)lseek(fd, 0, SEEK_SET); /* two keys may share a file; a pipe has no place to go back to */
+	err = fd_read_all(fd, KEY_PEM_MAX_BYTES, &text, &length);
+	if (err != 0 || (bio = BIO_new_mem_buf(text, (int)length)) == NULL) {
+		return ERR_CERT;
+	}
+	while ((next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		if (key->certificate == NULL) {
+			set_certificate(key, next);
+			err = key->certificate == NULL ? ERR_CERT : 0;
+		} else {
+			err = add_issuer(key, next);
+		}
+		if (err != 0) {
+			return err;
+		}
+	}
+	ERR_clear_error(); /* "no start line" is how the end shows */
+	return key->certificate == NULL ? ERR_CERT : 0;
+}
+
+static bool identity_matches(const struct p11uri *uri, const unsigned char *id, size_t id_length, const char *label)
+{
+	if (uri->id_length > 0 && !span_equals(span_of(uri->id, uri->id_length), span_of(id, id == NULL ? 0 : id_length))) {
+		return false;
+	}
+	return uri->object[0] == '\0' || (label != NULL && strcmp(uri->object, label) == 0);
+}
+
+/* Issuers found on the token, one above the other, without the root: who trusts it has it. */
+static void collect_issuers(struct token_key *key, PKCS11_CERT *certificates, unsigned count)
+{
+	X509 *below = key->certificate;
+
+	for (int depth = 0; depth < KEY_CHAIN_MAX; depth++) {
+		X509 *issuer = NULL;
+
+		for (unsigned i = 0; i < count && issuer == NULL; i++) {
+			X509 *candidate = certificates[i].x509;
+
+			if (candidate != NULL && X509_cmp(candidate, below) != 0 && X509_check_issued(candidate, below) == X509_V_OK) {
+				issuer = candidate;
+			}
+		}
+		if (issuer == NULL || X509_self_signed(issuer, 0) == 1 || X509_up_ref(issuer) != 1 || add_issuer(key, issuer) != 0) {
+			return;
+		}
+		below = issuer;
+	}
+}
+
+void key_read_certificates(struct token_key *keys, size_t count, struct module *module)
+{
+	PKCS11_CERT *certificates = NULL;
+	unsigned found = 0;
+
+	if (PKCS11_enumerate_certs(module->slot->token, &certificates, &found) != 0) {
+		ERR_clear_error();
+		return;
+	}
+	for (size_t k = 0; k < count; k++) {
+		for (unsigned i = 0; i < found && keys[k].setup->cert_fd < 0 && keys[k].certificate == NULL; i++) {
+			const PKCS11_CERT *each = &certificates[i];
+
+			if (each->x509 != NULL && identity_matches(&keys[k].setup->uri, each->id, each->id_len, each->label) && X509_up_ref(each->x509) == 1) {
+				set_certificate(&keys[k], each->x509);
+				if (keys[k].certificate != NULL) {
+					collect_issuers(&keys[k], certificates, found);
+				}
+			}
+		}
+	}
+}
+
+/* 1 equal, 0 different, -1 the token does not show the public half. Compared as encoded: EVP_PKEY_eq refuses keys that live elsewhere. */
+static int compare_public(EVP_PKEY *private_key, X509 *certificate)
+{
+	unsigned char *of_key = NULL, *of_certificate = NULL;
+	int key_length = i2d_PUBKEY(private_key, &of_key);
+	int certificate_length = i2d_PUBKEY(X509_get0_pubkey(certificate), &of_certificate);
+	int result = -1;
+
+	if (key_length > 0 && certificate_length > 0) {
+		result = key_length == certificate_length && CRYPTO_memcmp(of_key, of_certificate, (size_t)key_length) == 0;
+	}
+	OPENSSL_free(of_key);
+	OPENSSL_free(of_certificate);
+	ERR_clear_error();
+	return result;
+}
+
+static void find_one(struct token_key *key, PKCS11_KEY *found, unsigned count, struct module *module)
+{
+	PKCS11_KEY *match = NULL;
+	int same = -1;
+
+	key->mismatch = key->ambiguous = key->unchecked = false;
+	key->looked = true;
+	for (unsigned i = 0; i < count; i++) {
+		if (identity_matches(&key->setup->uri, found[i].id, found[i].id_len, found[i].label)) {
+			key->ambiguous = match != NULL;
+			match = &found[i];
+		}
+	}
+	if (match == NULL || key->ambiguous) {
+		return;
+	}
+	key->private_key = PKCS11_get_private_key(match);
+	if (key->private_key == NULL) {
+		ERR_clear_error();
+		return;
+	}
+	key->always_authenticate = module_always_authenticate(module, span_of(match->id, match->id_len));
+	if (key->certificate != NULL) {
+		same = compare_public(key->private_key, key->certificate);
+		key->mismatch = same == 0;
+		key->unchecked = same < 0;
+	}
+}
+
+int key_find_private(struct token_key *keys, size_t count, struct module *module)
+{
+	PKCS11_KEY *found = NULL;
+	unsigned number = 0;
+
+	key_forget_private(keys, count);
+	if (PKCS11_enumerate_keys(module->slot->token, &found, &number) != 0) {
+		module_openssl_why(module->why, sizeof module->why, NULL);
+		return ERR_TOKEN;
+	}
+	for (size_t i = 0; i < count; i++) {
+		find_one(&keys[i], found, number, module);
+	}
+	return 0;
+}
+
+static enum key_state state_of(enum certificate_state state)
+{
+	switch (state) {
+	case CERTIFICATE_OK:
+		return KEY_OK;
+	case CERTIFICATE_EXPIRED:
+		return KEY_EXPIRED;
+	case CERTIFICATE_NOT_YET:
+		return KEY_NOT_YET;
+	case CERTIFICATE_BAD_USAGE:
+		return KEY_BAD_USAGE;
+	}
+	return KEY_MISSING;
+}
+
+static enum key_state judge(const struct token_key *key, int64_t now_ms, char *ret_why, size_t size)
+{
+	enum key_state state = KEY_MISSING;
+
+	if (key->looked && key->ambiguous) {
+		(void)snprintf(ret_why, size, "several private keys match the URI");
+		return KEY_MISSING;
+	}
+	if (key->looked && key->private_key == NULL) {
+		(void)snprintf(ret_why, size, "no private key matches the URI");
+		return KEY_MISSING;
+	}
+	if (key->certificate == NULL) {
+		(void)snprintf(ret_why, size, "there is no usable certificate for the key");
+		return KEY_MISSING;
+	}
+	if (key->looked && key->mismatch) {
+		(void)snprintf(ret_why, size, "the certificate belongs to another key");
+		return KEY_MISMATCH;
+	}
+	state = state_of(certificate_judge(&key->facts, key->setup->use, now_ms, ret_why, size));
+	if (state == KEY_OK && ret_why[0] == '\0' && key->looked && key->unchecked) {
+		(void)snprintf(ret_why, size, "the token does not show the public half of the key: only the first signature will tell");
+	}
+	return state;
+}
+
+bool key_judge(struct token_key *key, int64_t now_ms)
+{
+	char why[KEY_WARNING_BYTES] = "";
+	enum key_state state = judge(key, now_ms, why, sizeof why);
+
+	if (state == key->state && strcmp(why, key->warning) == 0) {
+		return false;
+	}
+	key->state = state;
+	(void)snprintf(key->warning, sizeof key->warning, "%s", why);
+	return true;
+}
+
+void key_forget_private(struct token_key *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		EVP_PKEY_free(keys[i].private_key);
+		keys[i].private_key = NULL;
+		keys[i].looked = false;
+	}
+}
+
+struct token_key *key_by_name(struct token_key *keys, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(keys[i].setup->name, name) == 0) {
+			return &keys[i];
+		}
+	}
+	return NULL;
+}
+
+const char *key_state_name(enum key_state state)
+{
+	static const char *const names[] = { "ok", "missing", "mismatch", "expired", "not-yet", "bad-usage" };
+
+	return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "missing";
+}

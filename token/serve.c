@@ -1,0 +1,330 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "token.h"
+
+#include "../appliance/base/clock.h"
+#include "../appliance/base/err.h"
+#include "../appliance/base/log.h"
+
+static void on_time_to_go(void *context, uint32_t events)
+{
+	struct token *token = context;
+
+	(void)events;
+	loop_stop(token->loop, TOKEN_EXIT_AGAIN);
+}
+
+static void exit_after(struct token *token, uint64_t ms)
+{
+	if (!token->dying) {
+		token->dying = true;
+		if (loop_timer(token->loop, clock_deadline(ms), on_time_to_go, token) <= 0) {
+			loop_stop(token->loop, TOKEN_EXIT_AGAIN);
+		}
+	}
+}
+
+void token_retire(struct token *token)
+{
+	exit_after(token, TOKEN_GRACE_MS);
+}
+
+void token_fail(struct token *token, enum token_state state, const char *text)
+{
+	char words[TOKEN_TEXT_BYTES];
+
+	(void)snprintf(words, sizeof words, "%s", text);
+	if (token->dying) {
+		return;
+	}
+	pin_wipe(&token->pin);
+	token_note(token, "removed", words);
+	token_set_state(token, state, words);
+	exit_after(token, TOKEN_GRACE_MS);
+}
+
+void token_check_session(struct token *token)
+{
+	int err = ERR_INTERNAL;
+
+	if (token->dying || token->module.session == 0) {
+		return;
+	}
+	(void)alarm(TOKEN_MODULE_S);
+	err = module_check(&token->module, token->state == TOKEN_READY && token->module.slot->token->loginRequired);
+	(void)alarm(0);
+	if (err == ERR_GONE) {
+		token_fail(token, TOKEN_ABSENT, token->module.why);
+	} else if (err != 0) {
+		token_fail(token, TOKEN_BROKEN, token->module.why);
+	}
+}
+
+/* A removable token is asked whether it is still there; one in a file or soldered in is not. */
+static void on_watch(void *context, uint32_t events)
+{
+	struct token *token = context;
+
+	(void)events;
+	token_check_session(token);
+	if (!token->dying && loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
+		log_error("no timer left to watch the token");
+	}
+}
+
+/* Certificates come to their end while the process lives. */
+static void on_review(void *context, uint32_t events)
+{
+	struct token *token = context;
+	bool changed = false;
+
+	(void)events;
+	for (size_t i = 0; i < token->setup.key_count; i++) {
+		changed = key_judge(&token->keys[i], clock_utc_ms()) || changed;
+	}
+	if (changed) {
+		token_tell_status(token);
+	}
+	if (loop_timer(token->loop, clock_deadline(TOKEN_REVIEW_MS), on_review, token) <= 0) {
+		log_error("no timer left to review certificates");
+	}
+}
+
+/* --- links --- */
+
+static int on_hub_message(void *context, struct channel *channel, struct wire_message *message)
+{
+	struct token *token = context;
+
+	(void)channel;
+	switch (message->type) {
+	case WIRE_TOKEN_LOGIN:
+		return message->id == 0 ? ERR_PROTOCOL : token_login_person(token, message);
+	case WIRE_TOKEN_LOGOUT:
+		return message->id == 0 ? ERR_PROTOCOL : token_logout(token, message);
+	default:
+		return ERR_PROTOCOL;
+	}
+}
+
+static int on_store_message(void *context, struct channel *channel, struct wire_message *message)
+{
+	struct token *token = context;
+
+	(void)channel;
+	switch (message->type) {
+	case WIRE_TOKEN_SIGN:
+		return message->id == 0 ? ERR_PROTOCOL : token_sign(token, message);
+	case WIRE_TOKEN_UNWRAP:
+		return message->id == 0 ? ERR_PROTOCOL : token_unwrap(token, message);
+	default:
+		return ERR_PROTOCOL;
+	}
+}
+
+static void on_link_end(void *context, struct channel *channel, enum channel_end end, const char *why)
+{
+	struct token *token = context;
+
+	if (end != CHANNEL_CLOSED) {
+		child_accuse(token->child, channel_peer(channel), 0, why);
+	}
+	if (channel == token->hub) {
+		token->hub = NULL;
+		token_login_orphan(token);
+	} else if (channel == token->store) {
+		token->store = NULL;
+	}
+	channel_free(channel);
+}
+
+static void on_peer(void *context, enum wire_role role, uint64_t index, const char *name, int fd)
+{
+	struct token *token = context;
+	struct channel **place = role == WIRE_HUB ? &token->hub : &token->store;
+	struct channel *former = *place;
+
+	(void)index;
+	(void)name;
+	*place = NULL;
+	channel_free(former);
+	if (role == WIRE_HUB) {
+		token_login_orphan(token);
+	}
+	/* channel_free drops pending requests without a call: a login that waited for the former store starts anew. */
+	if (role == WIRE_STORE && former != NULL && token->login.busy && token->login.fd < 0) {
+		uint64_t request = token->login.request;
+
+		token_login_free(token);
+		if (request != 0 && channel_is_open(token->hub)) {
+			(void)channel_answer_error(token->hub, request, ERR_AGAIN, "the store was restarted: enter the PIN again");
+		}
+	}
+	*place = channel_new(token->loop, fd, WIRE_TOKEN, role, role == WIRE_HUB ? on_hub_message : on_store_message, on_link_end, token);
+	if (*place == NULL) {
+		log_error("no memory for a link");
+		return;
+	}
+	token_send_status(token, *place);
+	if (role == WIRE_STORE && token->state == TOKEN_FOREIGN) {
+		token_note(token, "foreign", NULL);
+	}
+	token_login_file(token);
+}
+
+static void on_stop(void *context)
+{
+	struct token *token = context;
+
+	loop_stop(token->loop, 0);
+}
+
+/* --- start --- */
+
+/* libp11 asks for the PIN of keys with CKA_ALWAYS_AUTHENTICATE through OpenSSL's UI. */
+static int on_ui_read(UI *ui, UI_STRING *string)
+{
+	const struct token *token = UI_get0_user_data(ui);
+	enum UI_string_types type = UI_get_string_type(string);
+
+	if ((type != UIT_PROMPT && type != UIT_VERIFY) || token == NULL) {
+		return 1;
+	}
+	if (token->pin.length == 0) {
+		return 0;
+	}
+	return UI_set_result_ex(ui, string, token->pin.page, (int)token->pin.length) == 0;
+}
+
+static int install_ui(struct token *token)
+{
+	UI_METHOD *method = UI_create_method("podatelna-token");
+
+	if (method == NULL || UI_method_set_reader(method, on_ui_read) != 0 || PKCS11_set_ui_method(token->module.context, method, token) != 0) {
+		return ERR_MEMORY;
+	}
+	return 0;
+}
+
+static int open_keys(struct token *token, const int fds[WIRE_FDS_MAX])
+{
+	for (size_t i = 0; i < token->setup.key_count; i++) {
+		int number = token->setup.keys[i].cert_fd;
+
+		token->keys[i].setup = &token->setup.keys[i];
+		if (number < 0) {
+			continue;
+		}
+		if (number >= WIRE_FDS_MAX || fds[number] < 0 || key_read_pem(&token->keys[i], fds[number]) != 0) {
+			log_error("key %s: the certificate file is not a certificate in PEM", token->setup.keys[i].name);
+		}
+	}
+	return 0;
+}
+
+/* The pin file must be a regular file that nobody else reads; the parent opened it. */
+static int take_descriptors(struct token *token)
+{
+	int fds[WIRE_FDS_MAX];
+	int err = ERR_INTERNAL;
+
+	for (size_t i = 0; i < WIRE_FDS_MAX; i++) {
+		fds[i] = child_take_fd(token->child, i);
+	}
+	if (token->setup.pin_file) {
+		token->setup.pin_fd = fds[0];
+		if (fds[0] < 0) {
+			log_error("pin-file: yes, but no descriptor came");
+			return ERR_FORMAT;
+		}
+	}
+	err = open_keys(token, fds);
+	for (size_t i = token->setup.pin_file ? 1 : 0; i < WIRE_FDS_MAX; i++) {
+		if (fds[i] >= 0) {
+			(void)close(fds[i]);
+		}
+	}
+	return err;
+}
+
+/* The module is loaded while files can still be opened anywhere; what it finds decides the first state. */
+static void start_module(struct token *token)
+{
+	int err = module_load(&token->module, token->setup.module);
+
+	if (err == 0) {
+		err = install_ui(token);
+	}
+	if (err == 0) {
+		err = module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial);
+	}
+	if (err == 0) {
+		err = module_open_session(&token->module);
+	}
+	token->state = err == ERR_NOTFOUND ? TOKEN_ABSENT : err == ERR_MISMATCH ? TOKEN_FOREIGN : err != 0 ? TOKEN_BROKEN : TOKEN_PIN_NEEDED;
+	(void)snprintf(token->text, sizeof token->text, "%s", err == 0 ? "" : token->module.why);
+	if (err == 0) {
+		key_read_certificates(token->keys, token->setup.key_count, &token->module);
+	} else {
+		/* An absent token is looked for every two seconds for as long as it takes: the status says so, the log does not. */
+		log_write(token->state == TOKEN_ABSENT ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "token %s: %s: %s", child_name(token->child),
+		          token_state_name(token->state), token->text);
+	}
+}
+
+int token_open(struct token *token, struct child *child)
+{
+	char why[256];
+	int err = setup_read(child_settings(child), &token->setup, why, sizeof why);
+
+	token->child = child;
+	token->loop = child_loop(child);
+	token->login.fd = -1;
+	if (err != 0) {
+		log_error("settings: %s", why);
+		return err;
+	}
+	err = pin_open(&token->pin);
+	if (err == 0) {
+		err = take_descriptors(token);
+	}
+	if (err != 0) {
+		return err;
+	}
+	start_module(token);
+	return 0;
+}
+
+int token_run(struct token *token)
+{
+	struct sandbox sandbox = {
+		.groups = SANDBOX_OPEN | SANDBOX_LOCKS | (token->setup.pcsc ? SANDBOX_UNIX : 0U),
+		.paths = token->setup.rules,
+		.path_count = token->setup.path_count,
+		.lock_memory = true,
+	};
+
+	for (size_t i = 0; i < token->setup.path_count; i++) {
+		sandbox.groups |= token->setup.rules[i].write ? SANDBOX_CHANGE : 0U;
+	}
+	child_handlers(token->child, on_peer, on_stop, NULL, token);
+	child_ready(token->child, &sandbox);
+	for (size_t i = 0; i < token->setup.key_count; i++) {
+		(void)key_judge(&token->keys[i], clock_utc_ms());
+	}
+	if (token->state == TOKEN_PIN_NEEDED) {
+		token_begin(token);
+	}
+	if (token->module.session == 0) {
+		exit_after(token, token->state == TOKEN_ABSENT ? TOKEN_LOOK_MS : TOKEN_MEND_MS);
+	} else if (token->module.slot->removable && loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
+		return 1;
+	}
+	if (loop_timer(token->loop, clock_deadline(TOKEN_REVIEW_MS), on_review, token) <= 0) {
+		return 1;
+	}
+	return loop_run(token->loop);
+}

@@ -1,0 +1,347 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "token.h"
+
+#include "../appliance/base/cleanup.h"
+#include "../appliance/base/clock.h"
+#include "../appliance/base/err.h"
+#include "../appliance/base/lines.h"
+#include "../appliance/base/log.h"
+#include "cms_sign.h"
+#include "intent.h"
+#include "stream.h"
+
+#define SIGN_MAX_MS 600000
+#define SIGN_WHY_BYTES 400
+
+/* One request, with what belongs to it. */
+struct job {
+	struct token_key *key;
+	const EVP_MD *digest;
+	const char *digest_name;
+	bool attached, cades;
+	char name[SETUP_NAME_BYTES], purpose[64], form[32], digest_text[16], want[256];
+	uint64_t index, size, deadline_ms;
+	int first, second, out; /* owned */
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned hash_length;
+	char warning[2 * KEY_WARNING_BYTES + 2];
+	char why[SIGN_WHY_BYTES];
+	uint64_t written;
+};
+
+static void job_free(struct job *job)
+{
+	cleanup_close(&job->first);
+	cleanup_close(&job->second);
+	cleanup_close(&job->out);
+}
+
+static void free_hash(EVP_MD_CTX **hash)
+{
+	EVP_MD_CTX_free(*hash);
+}
+
+static void free_der(uint8_t **der)
+{
+	OPENSSL_free(*der);
+}
+
+static int fail(struct job *job, int err, const char *why)
+{
+	(void)snprintf(job->why, sizeof job->why, "%s", why);
+	return err;
+}
+
+static void parameter(struct span lines, const char *name, char *ret, size_t size)
+{
+	if (!lines_find_string(lines, name, ret, size)) {
+		ret[0] = '\0';
+	}
+}
+
+static int read_parameters(const struct wire_message *message, struct job *job)
+{
+	struct span lines = wire_span(message, WIRE_F_LINES);
+	char cades[8];
+
+	parameter(lines, "form", job->form, sizeof job->form);
+	parameter(lines, "digest", job->digest_text, sizeof job->digest_text);
+	parameter(lines, "want", job->want, sizeof job->want);
+	parameter(lines, "cades", cades, sizeof cades);
+	job->cades = strcmp(cades, "no") != 0;
+	job->attached = strcmp(job->form, "attached-der") == 0;
+	if (!job->attached && strcmp(job->form, "detached-der") != 0) {
+		return fail(job, ERR_UNSUPPORTED, "this form of signature is not supported");
+	}
+	if (strcmp(job->digest_text, "sha256") == 0) {
+		job->digest = EVP_sha256();
+	} else if (strcmp(job->digest_text, "sha384") == 0) {
+		job->digest = EVP_sha384();
+	} else if (strcmp(job->digest_text, "sha512") == 0) {
+		job->digest = EVP_sha512();
+	} else {
+		return fail(job, ERR_UNSUPPORTED, "this digest is not supported");
+	}
+	return 0;
+}
+
+/* The key must be there, of the right use, and its certificate good now, whatever it was at login. */
+static int check_key(struct token *token, struct job *job)
+{
+	struct token_key *key = key_by_name(token->keys, token->setup.key_count, job->name);
+	char wishes[KEY_WARNING_BYTES];
+
+	if (key == NULL) {
+		return fail(job, ERR_NOTFOUND, "this token has no key of that name");
+	}
+	if ((key->setup->use & USE_SIGN) == 0 || strcmp(job->purpose, "tls") == 0 || strcmp(job->purpose, "journal") == 0) {
+		return fail(job, ERR_DENIED, "the key is not for this use");
+	}
+	if (token->state != TOKEN_READY) {
+		return fail(job, token->state == TOKEN_BROKEN || token->state == TOKEN_ABSENT ? ERR_TOKEN : ERR_LOCKED,
+		            token->text[0] != '\0' ? token->text : "the token is not logged in");
+	}
+	if (key_judge(key, clock_utc_ms())) {
+		token_tell_status(token);
+	}
+	if (key->state != KEY_OK) {
+		return fail(job, ERR_CERT, key->warning);
+	}
+	if (certificate_check_wishes(&key->facts, job->want, wishes, sizeof wishes) != 0) {
+		return fail(job, ERR_CERT, wishes);
+	}
+	if (certificate_wants(job->want, "hardware") && module_is_software(&token->module) && !token->setup.allow_software) {
+		return fail(job, ERR_CERT, "the partner's production environment takes no signature of a software token");
+	}
+	(void)snprintf(job->warning, sizeof job->warning, "%s%s%s", key->warning, key->warning[0] != '\0' && wishes[0] != '\0' ? "; " : "", wishes);
+	job->key = key;
+	return 0;
+}
+
+static int check_intent(struct token *token, const struct wire_message *message, struct job *job)
+{
+	struct intent_claim claim = {
+		.leaf = wire_span(message, WIRE_F_LEAF),
+		.index = job->index,
+		.key = job->name,
+		.purpose = job->purpose,
+		.form = job->form,
+		.digest = job->digest_text,
+		.last = token->last_intent,
+	};
+	const char *why = "";
+	int err = intent_check(&claim, &why);
+
+	if (err != 0) {
+		return fail(job, err, why);
+	}
+	token->last_intent = job->index; /* used up, whatever becomes of it now */
+	return 0;
+}
+
+static int read_failed(struct job *job, int err)
+{
+	return fail(job, err, err == ERR_DEADLINE ? "the content did not come in time" : "the content cannot be read");
+}
+
+/* Reads the content to its end, digests it, and hands each piece on when `out` is not -1. */
+static int pass_content(struct job *job, int from, int out, uint8_t *ret_hash, unsigned *ret_length)
+{
+	__attribute__((cleanup(free_hash))) EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	_cleanup_free_ uint8_t *buffer = malloc(STREAM_STEP_BYTES);
+	uint64_t have = 0;
+
+	if (hash == NULL || buffer == NULL || EVP_DigestInit_ex(hash, job->digest, NULL) != 1) {
+		return fail(job, ERR_MEMORY, "no memory");
+	}
+	for (;;) {
+		ssize_t got = stream_read(from, buffer, STREAM_STEP_BYTES, job->deadline_ms);
+		int err = 0;
+
+		if (got < 0) {
+			return read_failed(job, (int)got);
+		}
+		if (got == 0) {
+			break;
+		}
+		have += (uint64_t)got;
+		if (have > job->size || EVP_DigestUpdate(hash, buffer, (size_t)got) != 1) {
+			return fail(job, ERR_MISMATCH, "the content is longer than announced");
+		}
+		if (out >= 0 && (err = stream_write(out, buffer, (size_t)got, job->deadline_ms)) != 0) {
+			return fail(job, err, "the signature cannot be handed over");
+		}
+	}
+	if (have != job->size) {
+		return fail(job, ERR_MISMATCH, "the content is shorter than announced");
+	}
+	return EVP_DigestFinal_ex(hash, ret_hash, ret_length) == 1 ? 0 : fail(job, ERR_MEMORY, "no memory");
+}
+
+static int write_out(struct job *job, const uint8_t *data, size_t length)
+{
+	int err = stream_write(job->out, data, length, job->deadline_ms);
+
+	if (err != 0) {
+		return fail(job, err, "the signature cannot be handed over");
+	}
+	job->written += length;
+	return 0;
+}
+
+/* The tail, which holds the signature, leaves only when the content that went before it is what was signed. */
+static int write_attached(struct job *job, struct span detached)
+{
+	__attribute__((cleanup(free_der))) uint8_t *head = NULL;
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned length = 0;
+	size_t head_length = 0;
+	struct span tail;
+	int err = cms_attach_frame(detached, job->size, &head, &head_length, &tail);
+
+	if (err != 0) {
+		return fail(job, err, "the signature cannot be framed");
+	}
+	err = write_out(job, head, head_length);
+	if (err == 0) {
+		err = pass_content(job, job->second, job->out, hash, &length);
+	}
+	if (err != 0) {
+		return err;
+	}
+	job->written += job->size;
+	if (length != job->hash_length || CRYPTO_memcmp(hash, job->hash, length) != 0) {
+		return fail(job, ERR_MISMATCH, "the content changed while it was being signed");
+	}
+	return write_out(job, tail.data, tail.length);
+}
+
+/* A module that hangs inside its signature must not hold the process: the signal ends it, and the parent starts another. */
+static void guard(uint64_t deadline_ms)
+{
+	int left = clock_left(deadline_ms);
+
+	(void)alarm(left < 0 ? 0 : (unsigned)left / 1000 + 2);
+}
+
+static int make_signature(struct token *token, struct job *job, uint8_t **ret_der, size_t *ret_length)
+{
+	struct cms_signer signer = {
+		.certificate = job->key->certificate,
+		.chain = job->key->chain,
+		.key = job->key->private_key,
+		.digest = job->digest,
+		.cades = job->cades,
+	};
+	char words[160];
+	bool pin_refused = false;
+	int err = ERR_INTERNAL;
+
+	ERR_clear_error();
+	guard(job->deadline_ms);
+	err = cms_sign_digest(&signer, job->hash, job->hash_length, ret_der, ret_length);
+	(void)alarm(0);
+	if (err == 0) {
+		return 0;
+	}
+	module_openssl_why(words, sizeof words, &pin_refused);
+	if (pin_refused) {
+		/* CKA_ALWAYS_AUTHENTICATE: the PIN that is kept no longer holds. It is dropped at the first refusal. */
+		pin_note_refused(&token->pin);
+		pin_wipe(&token->pin);
+		token_note(token, "pin-refused", "key");
+		token_set_state(token, TOKEN_PIN_REFUSED, "the token refused the PIN for a key that asks before each use");
+		return fail(job, ERR_PIN, token->text);
+	}
+	if (err == ERR_DAMAGE) {
+		return fail(job, err, "the token made a wrong signature; it was thrown away");
+	}
+	(void)snprintf(job->why, sizeof job->why, "the token did not sign: %s", words);
+	return err;
+}
+
+static int run(struct token *token, const struct wire_message *message, struct job *job)
+{
+	__attribute__((cleanup(free_der))) uint8_t *der = NULL;
+	size_t length = 0;
+	int err = read_parameters(message, job);
+
+	if (err == 0) {
+		err = check_key(token, job);
+	}
+	if (err == 0) {
+		err = check_intent(token, message, job);
+	}
+	if (err == 0 && (stream_prepare(job->first) != 0 || stream_prepare(job->second) != 0 || stream_prepare(job->out) != 0)) {
+		err = fail(job, ERR_SYSTEM, "the content cannot be read");
+	}
+	if (err == 0) {
+		err = pass_content(job, job->first, -1, job->hash, &job->hash_length);
+	}
+	if (err == 0) {
+		err = make_signature(token, job, &der, &length);
+	}
+	if (err != 0) {
+		return err;
+	}
+	return job->attached ? write_attached(job, span_of(der, length)) : write_out(job, der, length);
+}
+
+static int answer(struct token *token, const struct wire_message *request, const struct job *job)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	char text[4096];
+	struct wire_message message;
+	int length = 0;
+
+	lines_set(&lines, "signer", job->key->facts.sha256);
+	lines_set(&lines, "serial", job->key->facts.serial);
+	lines_setf(&lines, "algorithm", "%s-%s", job->key->facts.is_rsa ? "rsa-pkcs1" : "ecdsa", job->digest_text);
+	if (job->warning[0] != '\0') {
+		lines_set(&lines, "warning", job->warning);
+	}
+	length = lines_finish(&lines, text, sizeof text);
+	if (length < 0) {
+		return channel_answer_error(token->store, request->id, length, "the answer cannot be written");
+	}
+	wire_begin(&message, WIRE_TOKEN_SIGNED, request->id, CLOCK_NEVER_MS);
+	wire_put_bytes(&message, WIRE_F_LINES, span_of(text, (size_t)length));
+	wire_put_number(&message, WIRE_F_SIZE, job->written);
+	return channel_send(token->store, &message);
+}
+
+int token_sign(struct token *token, struct wire_message *message)
+{
+	uint64_t latest_ms = clock_deadline(SIGN_MAX_MS);
+	__attribute__((cleanup(job_free))) struct job job = {
+		.index = wire_number(message, WIRE_F_INDEX, 0),
+		.size = wire_number(message, WIRE_F_SIZE, 0),
+		.deadline_ms = message->deadline_ms < latest_ms ? message->deadline_ms : latest_ms,
+		.first = wire_take_fd(message, 0),
+		.second = wire_take_fd(message, 1),
+		.out = wire_take_fd(message, 2),
+		.why = "internal error",
+	};
+	int err = ERR_INTERNAL;
+
+	if (!wire_string(message, WIRE_F_KEY, job.name, sizeof job.name) || !wire_string(message, WIRE_F_PURPOSE, job.purpose, sizeof job.purpose)) {
+		err = fail(&job, ERR_NOTFOUND, "this token has no key of that name");
+	} else {
+		err = run(token, message, &job);
+	}
+	cleanup_close(&job.out); /* the reader's end of file comes before the answer */
+	if (err != 0) {
+		log_warning("intent %llu was not signed: %s: %s", (unsigned long long)job.index, err_name(err), job.why);
+		(void)channel_answer_error(token->store, message->id, err, job.why);
+	} else {
+		log_info("intent %llu was signed", (unsigned long long)job.index);
+		(void)answer(token, message, &job);
+	}
+	if (err == ERR_TOKEN || err == ERR_DAMAGE) {
+		token_check_session(token);
+	}
+	return 0;
+}

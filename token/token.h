@@ -1,0 +1,127 @@
+/* token.h - podatelna-token: one single-threaded process per token, the only program that touches PKCS#11 (design 2, 7 "PIN").
+ *
+ * SETUP (LINES from the parent, before the sandbox; NAME is the token's name in the configuration)
+ *   module             absolute path of the PKCS#11 module
+ *   uri                RFC 7512: token=, serial=, model=, manufacturer=; must match exactly one token
+ *   pin-file           yes: the first descriptor of SETUP is the PIN file, opened O_RDONLY by the parent; no: a person brings the PIN (TOKEN_LOGIN)
+ *   pin-fingerprint    "<inode>-<mtime ns>-<size>" of that file; when absent it is made here. A refused PIN file is not tried again until this
+ *                      changes; the parent restarts the process to hand over a changed file.
+ *   environment.<n>    "NAME=value", set before the module is loaded
+ *   readable.<n>       directory or file that the module reads after the sandbox is up (the module's own directory, /etc and the directory
+ *                      of SOFTHSM2_CONF are readable anyway). SoftHSM needs to read its token directory, and that is enough to log in and to
+ *                      use keys. But it tries to write at each login, and when that fails it gives no more information about the token: after a
+ *                      refused PIN and after a logout the process then ends (TOKEN_EXIT_AGAIN) for a fresh one, which does not know what PINs
+ *                      persons had refused; and keys with CKA_ALWAYS_AUTHENTICATE do not work. SoftHSM counts no tries.
+ *   writable.<n>       the same with the right to write
+ *   pcsc               yes: the module talks to pcscd (socket(AF_UNIX) is allowed)
+ *   key.<n>.name, key.<n>.uri (id=, object=), key.<n>.use (words of: sign vault tls journal; vault stands alone)
+ *   key.<n>.cert-fd    which descriptor of SETUP (0 is the first, the PIN file included) is a PEM certificate, issuers after it; absent: the
+ *                      certificate is read from the token
+ *   allow-software-token   yes/no, see `hardware` below
+ *   expected-serial    another serial number makes the token `foreign`
+ * n counts from 0 without gaps. A wrong setting ends the process with exit code 1 before READY.
+ *
+ * EXIT CODES  0: STOP; 1: wrong settings; TOKEN_EXIT_AGAIN: no token, or the session with it was lost, or the module needs a fresh start: start
+ * another process at once (where no token was found the process itself waited TOKEN_LOOK_MS or TOKEN_MEND_MS). There is no recovery inside the process: modules do not survive it.
+ *
+ * STATE of TOKEN_STATUS: absent, pin-needed, ready, pin-refused, pin-last-try, pin-blocked, foreign, broken.
+ * Its LINES: token, module, text (why), and with a token: label, serial, model, software (yes/no), and per key in the order of the settings
+ * key.<n>.name .use .state (ok missing mismatch expired not-yet bad-usage) .warning, and with a certificate .subject (RFC 4514) .not-after (UTC)
+ * .days-left .sha256 .serial .algorithm. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
+ *
+ * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
+ * want (words of the partner, several): epo = RSA of at least 2048 bits, warnings when IK MPSV is missing or the certificate is self-signed
+ * (spec of the partner); epo-ecdsa = like epo, ECDSA allowed; hardware = refuse a software token unless allow-software-token is yes.
+ * TOKEN_SIGNED LINES: signer (SHA-256 of the certificate), serial, algorithm, warning.
+ *
+ * PIN  Never tried: without a store (its `pin-try` record comes first), when the token says that it is the last try or that the PIN is blocked, when the same
+ * file was refused before, when the same PIN was refused before in this process, when the outcome of the last try is unknown and the token says that
+ * tries were used up.
+ */
+#ifndef TOKEN_TOKEN_H
+#define TOKEN_TOKEN_H
+
+#include "../appliance/wire/child.h"
+#include "key.h"
+#include "module.h"
+#include "pin.h"
+#include "setup.h"
+
+#define TOKEN_EXIT_AGAIN 75   /* EX_TEMPFAIL */
+#define TOKEN_LOOK_MS 2000    /* how long a process without a token lives */
+#define TOKEN_MEND_MS 10000   /* and one whose token is foreign, or whose module does not work */
+#define TOKEN_GRACE_MS 300    /* for status and record to leave before the exit */
+#define TOKEN_WATCH_MS 2000   /* how often a removable token is asked whether it is there */
+#define TOKEN_REVIEW_MS 600000 /* how often certificates are judged again */
+#define TOKEN_MODULE_S 60     /* a call into the module that takes longer ends the process (SIGALRM) */
+#define TOKEN_TEXT_BYTES 256
+
+enum token_state { TOKEN_ABSENT, TOKEN_PIN_NEEDED, TOKEN_READY, TOKEN_PIN_REFUSED, TOKEN_PIN_LAST_TRY, TOKEN_PIN_BLOCKED, TOKEN_FOREIGN, TOKEN_BROKEN };
+
+/* A login under way; one at a time. */
+struct token_login {
+	bool busy;
+	bool from_file;
+	uint64_t request; /* of the hub; 0: nobody waits for the answer */
+	char by[64];
+	char fingerprint[SETUP_FINGERPRINT_BYTES];
+	int fd; /* pipe of the person, -1 */
+	int watch, timer;
+};
+
+struct token {
+	struct child *child;
+	struct loop *loop;
+	struct token_setup setup;
+	struct module module;
+	struct token_key keys[SETUP_KEYS_MAX];
+	enum token_state state;
+	char text[TOKEN_TEXT_BYTES]; /* English words why */
+	struct channel *hub, *store;
+	struct pin pin;
+	struct token_login login;
+	bool file_refused;  /* in the life of this process */
+	bool no_auto_login; /* a person logged out */
+	bool stale; /* logged out, and the module does not find its token any more: the next login needs a fresh process */
+	uint64_t last_intent; /* index of the last intent that was accepted for signing, 0 for none */
+	bool dying;
+};
+
+/* serve.c */
+int token_open(struct token *token, struct child *child);
+/* Enters the sandbox and runs until the end; the exit code. */
+int token_run(struct token *token);
+/* The session with the token is gone or senseless: status, record `removed`, exit TOKEN_EXIT_AGAIN. */
+void token_fail(struct token *token, enum token_state state, const char *text);
+/* Ends the process with TOKEN_EXIT_AGAIN, a little later, without a change of state. */
+void token_retire(struct token *token);
+/* Looks after an operation failed: is the session still good? Calls token_fail when not. */
+void token_check_session(struct token *token);
+
+/* status.c */
+const char *token_state_name(enum token_state state);
+void token_set_state(struct token *token, enum token_state state, const char *text);
+void token_send_status(struct token *token, struct channel *channel);
+/* To both peers. */
+void token_tell_status(struct token *token);
+/* Appends a `token` record through the store, when it is there; nobody waits for it. `detail` may be NULL. */
+void token_note(struct token *token, const char *event, const char *detail);
+void token_serial_hash(const struct token *token, char ret[65]);
+
+/* login.c */
+/* What the flags of the token say, without a try: sets pin-needed, pin-last-try, pin-blocked, or ready where no login is required. */
+void token_begin(struct token *token);
+/* Tries the PIN file when everything allows it. */
+void token_login_file(struct token *token);
+int token_login_person(struct token *token, struct wire_message *message);
+int token_logout(struct token *token, struct wire_message *message);
+/* Drops the login under way without an answer. */
+void token_login_free(struct token *token);
+/* The hub that asked is gone: its number means nothing to the next one. A try that is with the store already goes on. */
+void token_login_orphan(struct token *token);
+
+/* sign.c, unwrap.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
+int token_sign(struct token *token, struct wire_message *message);
+int token_unwrap(struct token *token, struct wire_message *message);
+
+#endif

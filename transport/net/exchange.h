@@ -1,0 +1,69 @@
+/* exchange.h - one HTTP exchange with libcurl on the event loop of a session: once, on a connection of its own, never repeated (design 2).
+ *
+ * The order: exchange_start; stages as they come; on_done once (before exchange_start returns when there is nothing to wait for), with
+ * `reply` and `peer` as they then are. No handler may call exchange_free; that comes later.
+ */
+#ifndef NET_EXCHANGE_H
+#define NET_EXCHANGE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "../../appliance/base/loop.h"
+#include "body.h"
+#include "peer.h"
+#include "reply.h"
+#include "report.h"
+#include "request.h"
+
+#define EXCHANGE_SOCKETS_MAX 16
+
+enum exchange_stage { EXCHANGE_CONNECTING, EXCHANGE_SENDING, EXCHANGE_RECEIVING };
+
+struct exchange;
+
+struct exchange_events {
+	void (*on_stage)(void *context, enum exchange_stage stage);
+	void (*on_done)(void *context, const struct report *report);
+	void *context;
+};
+
+/* One socket of libcurl on our loop. */
+struct exchange_socket {
+	struct exchange *exchange;
+	curl_socket_t fd;
+	int watch;
+};
+
+struct exchange {
+	struct loop *loop;
+	const struct request *request; /* these four are borrowed and outlive the exchange */
+	struct body *body;
+	struct reply *reply;
+	struct peer *peer;
+	struct exchange_events events;
+	uint64_t deadline_ms;
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct exchange_socket sockets[EXCHANGE_SOCKETS_MAX];
+	int curl_timer, body_watch, deadline_timer;
+	bool reached;   /* TCP stands: TLS began */
+	bool ready;     /* the connection stands, TLS checked: the request may go out from now on */
+	bool receiving; /* said so */
+	bool done;
+	char words[CURL_ERROR_SIZE];
+};
+
+/* Reads the body ahead, then connects. 0, or a negative error when it could not even begin (then no on_done; exchange_free). */
+int exchange_start(struct exchange *exchange);
+/* Also right for one that never started, as long as `loop` is set. */
+void exchange_free(struct exchange *exchange);
+
+/* exchange_options.c: everything that libcurl may and may not do. False when libcurl refuses one of them. */
+bool exchange_set_options(struct exchange *exchange);
+
+/* exchange_report.c: `code` is libcurl's result, or ours in its words. */
+void exchange_make_report(struct exchange *exchange, CURLcode code, struct report *ret);
+
+#endif

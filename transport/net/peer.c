@@ -1,0 +1,112 @@
+#include "peer.h"
+
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void keep_fingerprint(struct peer *peer, X509 *leaf)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned length = 0;
+
+	if (X509_digest(leaf, EVP_sha256(), digest, &length) == 1 && length == 32) {
+		hex_encode(digest, length, peer->sha256);
+	}
+}
+
+static bool write_chain(BIO *out, X509 *leaf, STACK_OF(X509) *sent)
+{
+	int count = sk_X509_num(sent) < PEER_CERTIFICATES_MAX ? sk_X509_num(sent) : PEER_CERTIFICATES_MAX;
+
+	if (PEM_write_bio_X509(out, leaf) != 1) {
+		return false;
+	}
+	for (int i = 0; i < count; i++) {
+		X509 *each = sk_X509_value(sent, i);
+
+		if (X509_cmp(each, leaf) != 0 && PEM_write_bio_X509(out, each) != 1) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void keep_chain(struct peer *peer, X509 *leaf, STACK_OF(X509) *sent)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	char *bytes = NULL;
+	long length = 0;
+
+	if (out != NULL && write_chain(out, leaf, sent) && (length = BIO_get_mem_data(out, &bytes)) > 0 && length <= PEER_PEM_MAX_BYTES) {
+		uint8_t *copy = malloc((size_t)length);
+
+		if (copy != NULL) {
+			memcpy(copy, bytes, (size_t)length);
+			free(peer->pem);
+			peer->pem = copy;
+			peer->length = (size_t)length;
+		}
+	}
+	BIO_free(out);
+}
+
+/* Stands where OpenSSL would call X509_verify_cert itself: first keep what was shown, then let OpenSSL decide as ever. The host name is
+ * libcurl's check, after this one. */
+static int verify(X509_STORE_CTX *context, void *argument)
+{
+	struct peer *peer = argument;
+	X509 *leaf = X509_STORE_CTX_get0_cert(context);
+
+	if (leaf != NULL) {
+		keep_fingerprint(peer, leaf);
+		keep_chain(peer, leaf, X509_STORE_CTX_get0_untrusted(context));
+	}
+	return X509_verify_cert(context);
+}
+
+static int peer_index(void)
+{
+	static int index = -1;
+
+	if (index < 0) {
+		index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	}
+	return index;
+}
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+	struct peer *peer = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), peer_index());
+
+	if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY && peer != NULL) {
+		peer->closed = true;
+	}
+}
+
+bool peer_hook(void *ssl_ctx, struct peer *peer)
+{
+	SSL_CTX *context = ssl_ctx;
+
+	SSL_CTX_set_cert_verify_callback(context, verify, peer);
+	/* A connection cut without close_notify is a cut reply, not the end of one (RFC 8446 section 6.1); libcurl 7.88 does not tell them apart. */
+	SSL_CTX_set_info_callback(context, on_info);
+	return SSL_CTX_set_ex_data(context, peer_index(), peer) == 1 && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
+}
+
+void peer_note_tls(struct peer *peer, const void *ssl)
+{
+	if (ssl != NULL) {
+		(void)snprintf(peer->tls, sizeof peer->tls, "%s %s", SSL_get_version(ssl), SSL_get_cipher_name(ssl));
+	}
+}
+
+void peer_free(struct peer *peer)
+{
+	free(peer->pem);
+	peer->pem = NULL;
+	peer->length = 0;
+}

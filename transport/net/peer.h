@@ -1,0 +1,28 @@
+/* peer.h - who answered: the certificates that the far end sent, kept as PEM even when they were then refused. */
+#ifndef NET_PEER_H
+#define NET_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../appliance/base/span.h"
+
+#define PEER_CERTIFICATES_MAX 16
+#define PEER_PEM_MAX_BYTES 262144
+
+struct peer {
+	uint8_t *pem; /* leaf first, then in the order sent; NULL when no certificate came */
+	size_t length;
+	bool closed;     /* the far end said close_notify: what came before is all it had to say */
+	char sha256[65]; /* of the leaf, DER, lower-case hex */
+	char tls[96];    /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty before the handshake is done */
+};
+
+/* Sets the hook on an SSL_CTX (as libcurl hands it over). `peer` must outlive the exchange. False when it cannot. */
+bool peer_hook(void *ssl_ctx, struct peer *peer);
+/* Notes protocol and cipher of an SSL that finished its handshake; NULL is fine. */
+void peer_note_tls(struct peer *peer, const void *ssl);
+void peer_free(struct peer *peer);
+
+#endif
