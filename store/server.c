@@ -70,7 +70,8 @@ void server_send_hello(struct server *server)
 	lines_set(&body, "origin", facts.origin);
 	lines_set_u64(&body, "size", facts.size);
 	lines_set(&body, "root", root);
-	lines_set(&body, "state", state_of(server, &facts));
+	server->told_state = state_of(server, &facts);
+	lines_set(&body, "state", server->told_state);
 	lines_set(&body, "why", why);
 	lines_set(&body, "unclean", facts.unclean ? "yes" : "no");
 	if (facts.state == JOURNAL_DAMAGED) {
@@ -93,6 +94,16 @@ void server_send_hello(struct server *server)
 	wire_begin(&hello, WIRE_STORE_HELLO, 0, CLOCK_NEVER_MS);
 	wire_put_bytes(&hello, WIRE_F_LINES, span_of(text, (size_t)length));
 	server_tell_hub(server, &hello);
+}
+
+void server_renew_hello(struct server *server)
+{
+	struct journal_facts facts;
+
+	journal_facts(server->journal, &facts);
+	if (channel_is_open(server->hub) && (server->told_state == NULL || strcmp(server->told_state, state_of(server, &facts)) != 0)) {
+		server_send_hello(server);
+	}
 }
 
 static void on_fault_timer(void *context, uint32_t events)

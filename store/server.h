@@ -107,6 +107,7 @@ struct server {
 	int commit_timer, checkpoint_timer, names_timer;
 	int64_t last_utc_ms;
 	bool fault;
+	const char *told_state; /* of the last STORE_HELLO; static text */
 };
 
 /* --- server.c --- */
@@ -118,6 +119,8 @@ void server_on_stop(void *context);
 /* A write or sync failed: the hub is told, the process ends soon and the parent starts it anew (design 4). */
 void server_fault(struct server *server, const char *why);
 void server_send_hello(struct server *server);
+/* Again when the state is another one than was told (a person accepted a roll-back). */
+void server_renew_hello(struct server *server);
 /* Answers the hub with WIRE_ERROR; `head` may be NULL. A hub that is gone is no failure. */
 void server_fail(struct server *server, uint64_t request, int err, const char *text, const uint8_t head[JOURNAL_HASH_BYTES]);
 /* Sends to the hub if it is there. */

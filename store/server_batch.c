@@ -83,8 +83,11 @@ void server_commit(struct server *server)
 		struct journal_facts facts;
 
 		journal_facts(server->journal, &facts);
-		server_fault(server, facts.state == JOURNAL_FAULTY ? facts.why : "the journal took no records");
+		if (facts.state != JOURNAL_DAMAGED) { /* damage is read-only, and nothing was staged */
+			server_fault(server, facts.state == JOURNAL_FAULTY ? facts.why : "the journal took no records");
+		}
 	}
+	server_renew_hello(server);
 	while (waiters != NULL) {
 		struct server_waiter *waiter = waiters;
 

@@ -213,6 +213,7 @@ static int start_child(struct server *server, uint64_t request)
 	struct server_verify *verify = calloc(1, sizeof *verify);
 	_cleanup_close_ int read_end = -1;
 	_cleanup_close_ int write_end = -1;
+	struct journal_facts facts;
 	int id = 0;
 
 	if (verify == NULL || fd_pipe(&read_end, &write_end) != 0 || fd_set_nonblocking(read_end, true) != 0) {
@@ -224,7 +225,9 @@ static int start_child(struct server *server, uint64_t request)
 	id = loop_watch(server->loop, read_end, EPOLLIN, on_report, verify);
 	verify->pid = id < 0 ? -1 : fork();
 	if (verify->pid == 0) {
-		run_child(server, write_end, journal_size(server->journal));
+		/* A living journal is checked up to what is durable now; a damaged one, to which nothing is added, whole. */
+		journal_facts(server->journal, &facts);
+		run_child(server, write_end, facts.state == JOURNAL_DAMAGED ? UINT64_MAX : facts.size);
 	}
 	if (verify->pid < 0) {
 		loop_unwatch(server->loop, id);

@@ -57,7 +57,7 @@ static const struct table_rule rules[] = {
 	{ "closed", CASE, H, "evidence verdict", "errors",
 	  "abandoned approved attached not-sent reply request sent signed stamped tested unclear verified", 0 },
 	{ "attached", CASE, H, "by object-reply", "", "sent unclear", 0 },
-	{ "delivered", CASE, H, "place", "", "closed deleted held refused rejected sent unclear unknown", TRANSPARENT },
+	{ "delivered", CASE, H, "place", "", "any", TRANSPARENT },
 	{ "shown", CASE, H, "by what", "", "any", TRANSPARENT },
 	{ "deleted", CASE, H, "by", "", "abandoned approved closed not-sent refused rejected tested unknown", 0 },
 	{ "erased", CASE, H | S, "basis by", "", "any", TRANSPARENT },

@@ -153,11 +153,11 @@ enum certificate_state certificate_judge(const struct certificate *certificate, 
 		(void)snprintf(ret_why, size, "the certificate is not valid before %.10s", certificate->not_before);
 		return CERTIFICATE_NOT_YET;
 	}
-	if ((use & USE_VAULT) != 0 && !certificate->may_unwrap) {
+	if ((use & (USE_VAULT | USE_DECRYPT)) != 0 && !certificate->may_unwrap) {
 		(void)snprintf(ret_why, size, "the certificate's keyUsage lacks %s", certificate->is_rsa ? "keyEncipherment" : "keyAgreement");
 		return CERTIFICATE_BAD_USAGE;
 	}
-	if ((use & ~USE_VAULT) != 0 && !certificate->may_sign) {
+	if ((use & (USE_SIGN | USE_TLS | USE_JOURNAL)) != 0 && !certificate->may_sign) {
 		(void)snprintf(ret_why, size, "the certificate's keyUsage has neither digitalSignature nor nonRepudiation");
 		return CERTIFICATE_BAD_USAGE;
 	}

@@ -1,7 +1,7 @@
 /* cms_sign.h - one CMS SignedData (RFC 5652) over a digest that was computed elsewhere, so that content of any size streams past it.
  *
- * SignedData version 1, id-data, one SignerInfo with issuerAndSerialNumber; signed attributes contentType, messageDigest, signingTime and (CAdES-BES) signing-certificate-v2;
- * no S/MIME capabilities; the signer's certificate and its issuers inside. All of it strict DER.
+ * SignedData version 1, id-data, one SignerInfo with issuerAndSerialNumber; signed attributes contentType, messageDigest, signingTime and
+ * (CAdES-BES) signing-certificate-v2; no S/MIME capabilities; the signer's certificate and its issuers inside. All of it strict DER.
  */
 #ifndef TOKEN_CMS_SIGN_H
 #define TOKEN_CMS_SIGN_H

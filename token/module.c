@@ -165,6 +165,7 @@ int module_find_token(struct module *module, const struct p11uri *uri, const cha
 		(void)snprintf(module->why, sizeof module->why, "there is no card reader");
 		return ERR_NOTFOUND;
 	}
+	module->readers = count;
 	if (PKCS11_enumerate_slots(module->context, &module->slots, &module->slot_count) != 0) {
 		return fail_openssl(module, ERR_TOKEN, "listing the slots");
 	}
@@ -287,6 +288,15 @@ int module_check(struct module *module, bool logged_in)
 		return ERR_LOCKED;
 	}
 	return 0;
+}
+
+bool module_has_changed(struct module *module)
+{
+	CK_SLOT_INFO slot;
+	CK_ULONG count = 0;
+
+	return api_of(module)->C_GetSlotList(CK_FALSE, NULL, &count) != CKR_OK || count != module->readers ||
+	       api_of(module)->C_GetSlotInfo(module->slot_id, &slot) != CKR_OK || (slot.flags & CKF_TOKEN_PRESENT) == 0;
 }
 
 bool module_always_authenticate(struct module *module, struct span id)

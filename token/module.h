@@ -28,6 +28,7 @@ struct module {
 	PKCS11_CTX *context;
 	PKCS11_SLOT *slots;
 	unsigned slot_count;
+	unsigned long readers; /* slots with and without token, when they were listed */
 	PKCS11_SLOT *slot; /* of our token, NULL: none */
 	unsigned long slot_id;
 	unsigned long session; /* ours; keeps the login alive. 0: none */
@@ -53,6 +54,8 @@ int module_logout(struct module *module);
 int module_check(struct module *module, bool logged_in);
 /* Does this private key ask for the PIN before every use (CKA_ALWAYS_AUTHENTICATE)? False when it cannot be found out. */
 bool module_always_authenticate(struct module *module, struct span id);
+/* Has the token that was found been taken away, or has a reader come or gone? Works without a session. */
+bool module_has_changed(struct module *module);
 bool module_is_software(const struct module *module);
 
 /* The last errors of OpenSSL and libp11 in words; clears the queue. *ret_pin_refused (may be NULL): the module said that the PIN was wrong. */

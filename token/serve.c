@@ -63,13 +63,22 @@ void token_check_session(struct token *token)
 	}
 }
 
-/* A removable token is asked whether it is still there; one in a file or soldered in is not. */
+/* A removable token is asked whether it is still there; one in a file or soldered in is not. A foreign one is waited out in the same process, so that
+ * it makes one record, not one at each look. */
 static void on_watch(void *context, uint32_t events)
 {
 	struct token *token = context;
 
 	(void)events;
-	token_check_session(token);
+	if (token->state == TOKEN_FOREIGN) {
+		(void)alarm(TOKEN_MODULE_S);
+		if (module_has_changed(&token->module)) {
+			token_retire(token);
+		}
+		(void)alarm(0);
+	} else {
+		token_check_session(token);
+	}
 	if (!token->dying && loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
 		log_error("no timer left to watch the token");
 	}
@@ -169,7 +178,8 @@ static void on_peer(void *context, enum wire_role role, uint64_t index, const ch
 		return;
 	}
 	token_send_status(token, *place);
-	if (role == WIRE_STORE && token->state == TOKEN_FOREIGN) {
+	if (role == WIRE_STORE && token->state == TOKEN_FOREIGN && !token->foreign_noted) {
+		token->foreign_noted = true;
 		token_note(token, "foreign", NULL);
 	}
 	token_login_file(token);
@@ -225,7 +235,6 @@ static int open_keys(struct token *token, const int fds[WIRE_FDS_MAX])
 	return 0;
 }
 
-/* The pin file must be a regular file that nobody else reads; the parent opened it. */
 static int take_descriptors(struct token *token)
 {
 	int fds[WIRE_FDS_MAX];
@@ -318,10 +327,12 @@ int token_run(struct token *token)
 	if (token->state == TOKEN_PIN_NEEDED) {
 		token_begin(token);
 	}
-	if (token->module.session == 0) {
+	if (token->state == TOKEN_FOREIGN || (token->module.session != 0 && token->module.slot->removable)) {
+		if (loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
+			return 1;
+		}
+	} else if (token->module.session == 0) {
 		exit_after(token, token->state == TOKEN_ABSENT ? TOKEN_LOOK_MS : TOKEN_MEND_MS);
-	} else if (token->module.slot->removable && loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
-		return 1;
 	}
 	if (loop_timer(token->loop, clock_deadline(TOKEN_REVIEW_MS), on_review, token) <= 0) {
 		return 1;

@@ -112,7 +112,7 @@ static bool read_use(struct span text, unsigned *ret)
 	static const struct {
 		const char *word;
 		unsigned use;
-	} words[] = { { "sign", USE_SIGN }, { "vault", USE_VAULT }, { "tls", USE_TLS }, { "journal", USE_JOURNAL } };
+	} words[] = { { "sign", USE_SIGN }, { "vault", USE_VAULT }, { "tls", USE_TLS }, { "journal", USE_JOURNAL }, { "decrypt", USE_DECRYPT } };
 	unsigned use = 0;
 
 	while (!span_is_empty(text)) {
@@ -158,7 +158,7 @@ static int read_key(struct span settings, unsigned n, struct setup_key *ret, cha
 	}
 	(void)snprintf(setting, sizeof setting, "key.%u.use", n);
 	if (!lines_find(settings, setting, &value) || !read_use(value, &ret->use) || !span_copy_string(value, ret->use_text, sizeof ret->use_text)) {
-		return fail(setting, "must be words of sign, tls, journal, or vault alone", ret_why, size);
+		return fail(setting, "must be words of sign, tls, journal, decrypt, or vault alone", ret_why, size);
 	}
 	(void)snprintf(setting, sizeof setting, "key.%u.cert-fd", n);
 	ret->cert_fd = -1;
@@ -249,7 +249,7 @@ int setup_read(struct span settings, struct token_setup *ret, char *ret_why, siz
 		err = read_paths(settings, "writable", true, ret, ret_why, size);
 	}
 	if (err == 0 && ret->pcsc) {
-		err = add_path(ret, span_of_string("/run/pcscd"), true);
+		err = add_path(ret, span_of_string("/run/pcscd"), false);
 	}
 	if (err == 0) {
 		err = read_keys(settings, ret, ret_why, size);

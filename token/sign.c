@@ -113,8 +113,8 @@ static int check_key(struct token *token, struct job *job)
 	if (certificate_check_wishes(&key->facts, job->want, wishes, sizeof wishes) != 0) {
 		return fail(job, ERR_CERT, wishes);
 	}
-	if (certificate_wants(job->want, "hardware") && module_is_software(&token->module) && !token->setup.allow_software) {
-		return fail(job, ERR_CERT, "the partner's production environment takes no signature of a software token");
+	if (module_is_software(&token->module) && !token->setup.allow_software && !certificate_wants(job->want, "software-ok")) {
+		return fail(job, ERR_CERT, "this is a software token, and allow_software_token is not set for the partner");
 	}
 	(void)snprintf(job->warning, sizeof job->warning, "%s%s%s", key->warning, key->warning[0] != '\0' && wishes[0] != '\0' ? "; " : "", wishes);
 	job->key = key;

@@ -10,19 +10,20 @@
  *   readable.<n>       directory or file that the module reads after the sandbox is up (the module's own directory, /etc and the directory
  *                      of SOFTHSM2_CONF are readable anyway). SoftHSM needs to read its token directory, and that is enough to log in and to
  *                      use keys. But it tries to write at each login, and when that fails it gives no more information about the token: after a
- *                      refused PIN and after a logout the process then ends (TOKEN_EXIT_AGAIN) for a fresh one, which does not know what PINs
- *                      persons had refused; and keys with CKA_ALWAYS_AUTHENTICATE do not work. SoftHSM counts no tries.
+ *                      refused PIN and after a logout the process then ends (TOKEN_EXIT_AGAIN) for a fresh one, which does not know what
+ *                      PINs persons had refused; and keys with CKA_ALWAYS_AUTHENTICATE do not work. SoftHSM counts no tries.
  *   writable.<n>       the same with the right to write
  *   pcsc               yes: the module talks to pcscd (socket(AF_UNIX) is allowed)
- *   key.<n>.name, key.<n>.uri (id=, object=), key.<n>.use (words of: sign vault tls journal; vault stands alone)
+ *   key.<n>.name, key.<n>.uri (id=, object=), key.<n>.use (words of: sign vault tls journal decrypt; vault stands alone)
  *   key.<n>.cert-fd    which descriptor of SETUP (0 is the first, the PIN file included) is a PEM certificate, issuers after it; absent: the
  *                      certificate is read from the token
- *   allow-software-token   yes/no, see `hardware` below
+ *   allow-software-token   no: a software token signs nothing, unless the request says `software-ok`
  *   expected-serial    another serial number makes the token `foreign`
  * n counts from 0 without gaps. A wrong setting ends the process with exit code 1 before READY.
  *
  * EXIT CODES  0: STOP; 1: wrong settings; TOKEN_EXIT_AGAIN: no token, or the session with it was lost, or the module needs a fresh start: start
- * another process at once (where no token was found the process itself waited TOKEN_LOOK_MS or TOKEN_MEND_MS). There is no recovery inside the process: modules do not survive it.
+ * another process after a short delay (where no token was found this one told so for TOKEN_LOOK_MS or TOKEN_MEND_MS). There is no recovery
+ * inside the process: modules do not survive it.
  *
  * STATE of TOKEN_STATUS: absent, pin-needed, ready, pin-refused, pin-last-try, pin-blocked, foreign, broken.
  * Its LINES: token, module, text (why), and with a token: label, serial, model, software (yes/no), and per key in the order of the settings
@@ -31,12 +32,13 @@
  *
  * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
  * want (words of the partner, several): epo = RSA of at least 2048 bits, warnings when IK MPSV is missing or the certificate is self-signed
- * (spec of the partner); epo-ecdsa = like epo, ECDSA allowed; hardware = refuse a software token unless allow-software-token is yes.
+ * (as its specification asks); epo-ecdsa = like epo, ECDSA allowed; software-ok = a software token may sign although allow-software-token is no (the
+ * test environment of a partner).
  * TOKEN_SIGNED LINES: signer (SHA-256 of the certificate), serial, algorithm, warning.
  *
- * PIN  Never tried: without a store (its `pin-try` record comes first), when the token says that it is the last try or that the PIN is blocked, when the same
- * file was refused before, when the same PIN was refused before in this process, when the outcome of the last try is unknown and the token says that
- * tries were used up.
+ * PIN  Never tried: without a store (its `pin-try` record comes first), when the token says that it is the last try or that the PIN is blocked,
+ * when the same file was refused before, when the same PIN was refused before in this process, when the outcome of the last try is unknown and
+ * the token says that tries were used up.
  */
 #ifndef TOKEN_TOKEN_H
 #define TOKEN_TOKEN_H
@@ -49,7 +51,7 @@
 
 #define TOKEN_EXIT_AGAIN 75   /* EX_TEMPFAIL */
 #define TOKEN_LOOK_MS 2000    /* how long a process without a token lives */
-#define TOKEN_MEND_MS 10000   /* and one whose token is foreign, or whose module does not work */
+#define TOKEN_MEND_MS 30000   /* and one whose module does not work */
 #define TOKEN_GRACE_MS 300    /* for status and record to leave before the exit */
 #define TOKEN_WATCH_MS 2000   /* how often a removable token is asked whether it is there */
 #define TOKEN_REVIEW_MS 600000 /* how often certificates are judged again */
@@ -84,7 +86,8 @@ struct token {
 	bool no_auto_login; /* a person logged out */
 	bool stale; /* logged out, and the module does not find its token any more: the next login needs a fresh process */
 	uint64_t last_intent; /* index of the last intent that was accepted for signing, 0 for none */
-	bool dying;
+	bool foreign_noted;
+	bool dying; /* the exit is set */
 };
 
 /* serve.c */

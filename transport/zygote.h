@@ -9,7 +9,7 @@
 
 #include "base/partner.h"
 
-#define ZYGOTE_JOBS_MAX 32
+#define ZYGOTE_JOBS_MAX 16
 #define ZYGOTE_QUEUE_MAX 1024
 #define ZYGOTE_DEADLINE_MS 60000
 #define ZYGOTE_DEADLINE_MAX_MS 600000

@@ -191,7 +191,7 @@ int cli_run(struct cli *cli, int count, char **words)
 	if (options.call.word_count == 0) {
 		return CLI_YES;
 	}
-	cli->json = options.json;
+	cli->json = cli->json || options.json;
 	return run_call(cli, &options.call);
 }
 

@@ -2,29 +2,12 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/state.h"
 #include "../base/text.h"
 #include "rows.h"
 
 struct label {
 	const char *id, *text;
-};
-
-static const struct label states[] = {
-	{ "received", N_("received") },
-	{ "unknown", N_("unknown type") },
-	{ "held", N_("waits for approval") },
-	{ "ready", N_("ready to be sent") },
-	{ "signing", N_("being signed") },
-	{ "testing", N_("test run") },
-	{ "sending", N_("being sent") },
-	{ "sent", N_("sent, waits for the result") },
-	{ "uncertain", N_("outcome uncertain") },
-	{ "done", N_("closed, accepted") },
-	{ "data-error", N_("closed with an error in the data") },
-	{ "failed", N_("serious failure") },
-	{ "refused", N_("refused by the box") },
-	{ "deleted", N_("deleted") },
-	{ NULL, NULL },
 };
 
 static const struct label token_states[] = {
@@ -74,7 +57,9 @@ static const char *find(const struct label *labels, const char *id)
 
 const char *label_state(const char *id)
 {
-	return find(states, id);
+	enum case_state state = state_by_name(id);
+
+	return state == CASE_NONE ? id : state_label(state);
 }
 
 const char *label_token_state(const char *id)

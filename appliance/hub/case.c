@@ -373,7 +373,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	if (state != each->state) {
 		each->delivered = false;
 		each->changed_ms = record->utc_ms;
-		each->failures = 0;
+		each->failures = each->deaths = 0;
 		each->due_ms = 0;
 	}
 	each->state = state;

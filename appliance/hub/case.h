@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "../base/record.h"
-#include "state.h"
+#include "../base/state.h"
 
 #define CASE_NUMBER_SIZE 24
 #define CASE_STAGE_SIZE 24
@@ -88,6 +88,8 @@ struct hub_case {
 	uint64_t due_ms;                 /* monotonic; not to be looked at before */
 	uint64_t settled;                /* the poll (authorising) whose reply said: still running */
 	uint32_t failures;               /* of the present step in a row */
+	uint32_t deaths;                 /* jobs that died on this step in a row, while the partner's program itself lived on */
+	uint64_t death_epoch;            /* of the last one; 0: none */
 	const char *waiting;             /* untranslated English words why it waits; "" for none */
 };
 

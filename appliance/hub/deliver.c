@@ -14,7 +14,7 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "card.h"
-#include "deliver.h"
+#include "flow.h"
 #include "share.h"
 
 #define NAME_OBJECT_MAX_BYTES 8192
@@ -122,7 +122,7 @@ static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_M
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(delivery->file), file, sizeof file);
 	(void)snprintf(ret, STATUS_TEXT_MAX_BYTES, "%s: %s\r\n%s: %s\r\n%s: %s%s%s\r\n%s: %s (%s)\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s%s%s", _("Case"), of->number, _("File"), file,
 	               _("Form"), of->form, form == NULL ? "" : " - ", form == NULL ? "" : catalogue_say(delivery->work->hub->catalogue, &form->label), _("Partner"), of->partner,
-	               of->env, _("Received"), received, _("State"), deliver_state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"),
+	               of->env, _("Received"), received, _("State"), state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"),
 	               of->reason == NULL ? "" : ": ", of->reason == NULL ? "" : card_reason(of->reason));
 	if (of->reason != NULL) {
 		(void)snprintf(ret + strlen(ret), STATUS_TEXT_MAX_BYTES - strlen(ret), "\r\n");
@@ -203,17 +203,19 @@ static void write_card(struct delivery *delivery)
 	}
 }
 
-/* Once the outcome is known, the card that asked a person about it has done its work. */
-static void remove_old_card(const struct delivery *delivery)
+/* Once the case has gone on, the card that asked a person about it, and the copy beside it, have done their work. */
+static void remove_papers(const struct delivery *delivery, const char *folder)
 {
 	const struct work *work = delivery->work;
-	_cleanup_close_ int errors = share_directory(work->hub, work->hub->config->share.errors);
+	_cleanup_close_ int directory = share_directory(work->hub, folder);
 	char base[SHARE_NAME_MAX_BYTES + 1], name[320];
 
 	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, sizeof base);
-	(void)snprintf(name, sizeof name, "%s %s.txt", work->of->number, base);
-	if (errors >= 0) {
-		(void)unlinkat(errors, name, 0);
+	(void)snprintf(name, sizeof name, "%s %s", work->of->number, base);
+	if (directory >= 0) {
+		(void)unlinkat(directory, name, 0);
+		(void)snprintf(name, sizeof name, "%s %s.txt", work->of->number, base);
+		(void)unlinkat(directory, name, 0);
 	}
 }
 
@@ -229,12 +231,18 @@ static void open_place(struct delivery *delivery)
 		(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, 120);
 		(void)snprintf(path, sizeof path, "%s/%04d-%02d/%s %s %s", share->done, date.year, date.month, work->of->number, work->of->form, base);
 		delivery->place = "vyrizeno";
-		remove_old_card(delivery);
+		remove_papers(delivery, share->errors);
+		remove_papers(delivery, share->approval);
+		remove_papers(delivery, share->unknown);
 	} else {
-		bool unknown = work->of->state == CASE_UNKNOWN;
+		enum case_state state = work->of->state;
 
-		(void)snprintf(path, sizeof path, "%s", unknown ? share->unknown : share->errors);
-		delivery->place = unknown ? "nezname" : "chyby";
+		(void)snprintf(path, sizeof path, "%s", state == CASE_UNKNOWN ? share->unknown : state == CASE_HELD ? share->approval : share->errors);
+		delivery->place = state == CASE_UNKNOWN ? "nezname" : state == CASE_HELD ? "ke-schvaleni" : "chyby";
+		if (state == CASE_REFUSED) {
+			remove_papers(delivery, share->approval);
+			remove_papers(delivery, share->unknown);
+		}
 	}
 	delivery->directory = share_directory(work->hub, path);
 }
@@ -286,27 +294,4 @@ void flow_deliver(struct hub *hub, struct hub_case *of)
 	work_pend(work);
 	work_copy(work, of->number, "name", 0, delivery->name_memfd);
 	work_settle(work);
-}
-
-const char *deliver_state_label(enum case_state state)
-{
-	static const char *const labels[CASE_STATE_COUNT] = {
-		[CASE_NONE] = N_("unknown"),
-		[CASE_RECEIVED] = N_("received"),
-		[CASE_UNKNOWN] = N_("unknown type"),
-		[CASE_HELD] = N_("waits for approval"),
-		[CASE_READY] = N_("ready to send"),
-		[CASE_SIGNING] = N_("being signed"),
-		[CASE_TESTING] = N_("test run"),
-		[CASE_SENDING] = N_("being sent"),
-		[CASE_SENT] = N_("sent, waits for the result"),
-		[CASE_UNCERTAIN] = N_("uncertain outcome"),
-		[CASE_DONE] = N_("closed, accepted"),
-		[CASE_DATA_ERROR] = N_("closed with an error in the data"),
-		[CASE_FAILED] = N_("serious error"),
-		[CASE_REFUSED] = N_("refused by the box"),
-		[CASE_DELETED] = N_("deleted"),
-	};
-
-	return _(labels[state < CASE_STATE_COUNT ? state : CASE_NONE]);
 }

@@ -26,6 +26,22 @@ void flow_record_result(struct work *work, const char *name, const char *result_
 	}
 }
 
+void flow_note_death(struct work *work)
+{
+	/* ERR_GONE and ERR_DEADLINE are how a crash or a kill looks from here; a job that says what is wrong speaks of its input. */
+	work->of->death_epoch = work->hub->partner_epoch;
+}
+
+bool flow_dies_always(struct hub *hub, struct hub_case *of)
+{
+	if (of->death_epoch != 0) {
+		/* By now the end of the whole program would have been noticed. */
+		of->deaths = of->death_epoch == hub->partner_epoch ? of->deaths + 1 : 0;
+		of->death_epoch = 0;
+	}
+	return of->deaths >= FLOW_DEATHS_MAX;
+}
+
 /* "name=value" of a list as `option.<name>: value`. */
 static void add_options(const struct config_list *options, struct lines *ret)
 {
@@ -253,7 +269,7 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 
 void flow_next(struct hub *hub, struct hub_case *of)
 {
-	bool has_papers = of->state == CASE_UNKNOWN || of->state == CASE_UNCERTAIN || state_is_closed(of->state);
+	bool has_papers = of->state == CASE_UNKNOWN || of->state == CASE_HELD || of->state == CASE_UNCERTAIN || state_is_closed(of->state);
 
 	if (of->work != NULL || !of->is_open || !hub_is_working(hub) || !clock_expired(of->due_ms) || hub->works >= HUB_WORKS_MAX) {
 		return;

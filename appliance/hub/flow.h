@@ -10,6 +10,7 @@
 
 #define WORK_REF_MAX_BYTES WIRE_STRING_MAX_BYTES
 #define WORK_OUTPUTS_MAX 2
+#define FLOW_DEATHS_MAX 4
 #define FLOW_TESTS_MAX 10 /* test runs of one signature whose answer nobody understands, before the case is `failed` */
 
 typedef void (*work_done)(struct work *work);
@@ -109,6 +110,10 @@ void flow_deliver(struct hub *hub, struct hub_case *of);                   /* de
 void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret);
 /* Puts `case` and, for later records, nothing else into work->record and empties it first. */
 void flow_record_begin(struct work *work);
+/* A job died: counted against the step unless the partner's program died with it. */
+void flow_note_death(struct work *work);
+/* True when jobs died on this step FLOW_DEATHS_MAX times: they will always. Called before a job is begun. */
+bool flow_dies_always(struct hub *hub, struct hub_case *of);
 /* Copies a word of the job's result into the record under construction, under `name`, when it is there. */
 void flow_record_result(struct work *work, const char *name, const char *result_name);
 

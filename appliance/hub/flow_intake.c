@@ -10,7 +10,6 @@
 #include "flow.h"
 
 #define NAME_OBJECT_MAX_BYTES 8192
-#define RECOGNISE_TRIES_MAX 3 /* a job that dies on a file thrice will die on it always */
 
 /* The file's name and folder, read once from the vault: facts for the catalogue, never for a log. */
 struct intake {
@@ -82,12 +81,8 @@ static void on_recognised(struct work *work)
 
 	if (work->err != 0 || length < 0) {
 		free_intake(intake);
-		if (work->of->failures + 1 >= RECOGNISE_TRIES_MAX && work->err != ERR_LOCKED && work->hub->partner != NULL) {
-			work->err = 0;
-			append_refused(work, "unreadable");
-		} else {
-			work_retry(work, N_("the file could not be looked at"));
-		}
+		flow_note_death(work);
+		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the file could not be looked at"));
 		return;
 	}
 	catalogue_match(work->hub->catalogue, span_of(facts, (size_t)length), intake->folder, intake->file, &match);
@@ -164,6 +159,11 @@ void flow_recognise(struct hub *hub, struct hub_case *of)
 		if (work != NULL) {
 			work_retry(work, N_("no memory"));
 		}
+		return;
+	}
+	if (flow_dies_always(hub, of)) {
+		free(intake);
+		append_refused(work, "unreadable");
 		return;
 	}
 	intake->memfd = fd_memfd_open("name");

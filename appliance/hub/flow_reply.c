@@ -14,7 +14,6 @@
 #define RECEIPT_LIMIT_BYTES 65536
 #define REPORT_LIMIT_BYTES (1024U * 1024)
 #define CONFIRMATION_LIMIT_BYTES (32U * 1024 * 1024)
-#define CLASSIFY_TRIES_MAX 3
 
 static void on_appended(struct work *work)
 {
@@ -184,18 +183,16 @@ static void settle_poll(struct work *work)
 	}
 }
 
-/* The job died or could not be done: after some tries the reply counts as one that nobody understands. */
+/* The job died or could not be done. When jobs die on this reply always, it counts as one that nobody understands. */
 static void settle_failure(struct work *work)
 {
-	bool for_good = work->of->failures + 1 >= CLASSIFY_TRIES_MAX && work->err != ERR_LOCKED && work->hub->partner != NULL && work->hub->store != NULL;
+	flow_note_death(work);
+	work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the reply could not be looked at"));
+}
 
-	if (!for_good) {
-		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the reply could not be looked at"));
-		return;
-	}
-	log_warning("%s: the reply cannot be looked at: %s", work->of->number, work->why);
-	work->err = 0;
-	lines_free(&work->result);
+static void give_up(struct work *work)
+{
+	log_warning("%s: jobs die on the reply", work->of->number);
 	if (work->of->purpose == PURPOSE_FILE) {
 		append_unclear(work, "the reply cannot be read by the partner's program");
 	} else if (work->of->purpose == PURPOSE_TEST) {
@@ -252,6 +249,10 @@ void flow_classify(struct hub *hub, struct hub_case *of)
 	}
 	if (!of->reply_complete) {
 		settle_incomplete(work);
+		return;
+	}
+	if (flow_dies_always(hub, of)) {
+		give_up(work);
 		return;
 	}
 	flow_job_parameters(hub, of, &parameters);
@@ -347,6 +348,10 @@ void flow_confirm(struct hub *hub, struct hub_case *of)
 	if (!of->result_valid) {
 		lines_set(&work->result, "reason", of->reason == NULL ? "" : of->reason);
 		append_unclear(work, "the confirmation's signature is not valid; it is kept and can be checked again");
+		return;
+	}
+	if (flow_dies_always(hub, of)) {
+		give_up(work);
 		return;
 	}
 	flow_job_parameters(hub, of, &parameters);

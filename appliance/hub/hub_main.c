@@ -275,9 +275,10 @@ static void on_peer_end(void *context, struct channel *channel, enum channel_end
 	}
 	if (hub->partner == channel) {
 		hub->partner = NULL;
+		hub->partner_epoch++;
 	} else if (hub->transport == channel) {
 		hub->transport = NULL;
-		hub->sessions_known = false;
+		hub->sessions_known = hub->sessions_asked = false;
 	}
 	channel_free(channel);
 }
@@ -345,10 +346,12 @@ static void on_peer(void *context, enum wire_role role, uint64_t index, const ch
 		ask_records(hub);
 		break;
 	case WIRE_PARTNER:
+		hub->partner_epoch++;
 		set_link(hub, &hub->partner, role, fd, on_no_message, on_peer_end);
 		break;
 	case WIRE_TRANSPORT:
 		set_link(hub, &hub->transport, role, fd, on_no_message, on_peer_end);
+		hub->sessions_asked = false;
 		sessions_adopt(hub);
 		break;
 	case WIRE_TOKEN:
@@ -402,6 +405,9 @@ static void on_sweep(void *context, uint32_t events)
 
 	(void)events;
 	cases_sweep(&hub->cases);
+	if (hub->transport != NULL && hub->replayed && !hub->sessions_known && !hub->sessions_asked) {
+		sessions_adopt(hub);
+	}
 	flow_all(hub);
 	hub->sweep_timer = loop_timer(hub->loop, clock_deadline(HUB_SWEEP_MS), on_sweep, hub);
 	if (hub->sweep_timer < 0) {

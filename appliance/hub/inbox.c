@@ -274,17 +274,25 @@ static void drop_gone(struct inbox *inbox)
 	}
 }
 
+/* A rolled-back journal takes nothing in: what it would record is not what the world knows. */
+static bool may_take(const struct inbox *inbox)
+{
+	return hub_is_working(inbox->hub) && !inbox->hub->rolled_back && clock_expired(inbox->paused_until_ms);
+}
+
 static void on_due(void *context, uint32_t events)
 {
 	struct inbox *inbox = context;
 
 	(void)events;
 	inbox->timer = 0;
-	if (hub_is_working(inbox->hub) && clock_expired(inbox->paused_until_ms)) {
+	if (may_take(inbox)) {
 		for (struct candidate *each = inbox->candidates; each != NULL && inbox->works < INBOX_WORKS_MAX; each = each->next) {
 			if (!each->busy && !each->gone && clock_expired(each->due_ms)) {
-				if (each->claimed) {
+				if (each->claimed && !inbox->taking) {
 					(void)inbox_take_claimed(inbox, each);
+				} else if (each->claimed) {
+					continue; /* a take that ends looks again */
 				} else {
 					look(inbox, each);
 				}
@@ -301,7 +309,7 @@ static void arm(struct inbox *inbox)
 	int id = 0;
 
 	for (struct candidate *each = inbox->candidates; each != NULL; each = each->next) {
-		if (!each->busy && (each->gone || each->due_ms < due)) {
+		if (!each->busy && !(each->claimed && inbox->taking && !each->gone) && (each->gone || each->due_ms < due)) {
 			due = each->gone ? now : each->due_ms;
 		}
 	}
@@ -313,7 +321,7 @@ static void arm(struct inbox *inbox)
 	if (inbox->works >= INBOX_WORKS_MAX) {
 		return; /* a release arms again */
 	}
-	if (!hub_is_working(inbox->hub) || !clock_expired(inbox->paused_until_ms)) {
+	if (!may_take(inbox)) {
 		due = due > now + HUB_SWEEP_MS ? due : now + HUB_SWEEP_MS;
 	}
 	id = loop_timer(inbox->hub->loop, due, on_due, inbox);

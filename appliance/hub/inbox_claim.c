@@ -45,6 +45,9 @@ static void end(struct inbox *inbox, struct candidate *candidate, bool gone, uin
 {
 	struct work *work = candidate->work;
 
+	if (candidate->taking) {
+		candidate->taking = inbox->taking = false;
+	}
 	candidate->work = NULL;
 	candidate->gone = gone;
 	if (work != NULL) {
@@ -184,13 +187,20 @@ static void on_number(void *context, int err, struct wire_message *message)
 
 static void ask_number(struct work *work)
 {
+	struct candidate *candidate = work->context;
+	struct inbox *inbox = work->hub->inbox;
 	struct wire_message message;
 
+	if (inbox->taking) {
+		end(inbox, candidate, false, clock_mono_ms()); /* it stands in its claim folder; its turn comes */
+		return;
+	}
+	inbox->taking = candidate->taking = true;
 	lines_free(&work->record);
 	wire_begin(&message, WIRE_STORE_CASE_NEW, 0, CLOCK_NEVER_MS);
 	wire_put_string(&message, WIRE_F_KIND, "filing");
 	if (work->hub->store == NULL || channel_request(work->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_number, work, NULL) != 0) {
-		later(work->hub->inbox, work->context, N_("the journal does not take records"));
+		later(inbox, candidate, N_("the journal does not take records"));
 	}
 }
 

@@ -21,7 +21,7 @@ struct candidate {
 	struct stat seen;          /* at the last look; st_ino 0: none yet */
 	bool incomplete;           /* `seen` was judged to lack its end */
 	bool stuck;                /* could not even be put aside: left alone while it does not change */
-	bool busy, gone;
+	bool busy, gone, taking;
 	int fd;                    /* held with its lease while busy */
 	struct work *work;
 	uint64_t claim;
@@ -33,6 +33,7 @@ struct inbox {
 	struct hub *hub;
 	struct candidate *candidates;
 	size_t count, works;
+	bool taking;               /* one file at a time goes from its number to its record: the second of two equal ones must find the first */
 	int notify, watch, timer;
 	uint64_t paused_until_ms;
 	const char *paused_why;

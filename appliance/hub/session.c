@@ -17,6 +17,7 @@
 #include "../base/text.h"
 #include "flow.h"
 
+#define SESSION_LIST_MS 5000
 #define HEADERS_MAX 16
 #define CONNECT_TIMEOUT_MS 10000
 #define DEADLINE_MS 120000
@@ -28,6 +29,8 @@ struct session {
 	int hub_end;    /* for the session process, until it has it */
 	int store_link; /* likewise */
 	bool counted;
+	bool adopted;   /* it lived before this hub: what it reported then is not known */
+	bool reported;  /* the first word of a session comes before it touches the network (transport/net/session.h) */
 };
 
 static void count_session(struct session *session, int change)
@@ -52,6 +55,26 @@ static void free_session(struct session *session)
 	free(session);
 }
 
+static void on_not_begun(struct work *work)
+{
+	if (work->err != 0 && work->err != ERR_MISMATCH) {
+		work_retry(work, N_("the journal does not take records"));
+	} else {
+		work_end(work);
+	}
+}
+
+/* `sending` is durable, but no session said its first word: nothing can have been sent, and this process knows it. */
+static void append_not_begun(struct work *work)
+{
+	work->err = 0;
+	flow_record_begin(work);
+	lines_set_u64(&work->record, "answers", work->of->authorising);
+	lines_set(&work->record, "far", "none");
+	lines_set(&work->record, "error", "no session was begun");
+	work_append(work, "not-sent", on_not_begun);
+}
+
 static void finish(struct session *session)
 {
 	struct work *work = session->work;
@@ -62,6 +85,11 @@ static void finish(struct session *session)
 		hub_partner_result(work->hub, of, false);
 	} else if (of->last == RECORD_REPLY) {
 		hub_partner_result(work->hub, of, of->reply_complete);
+	}
+	if (of->last == RECORD_SENDING && !session->adopted && !session->reported) {
+		free_session(session);
+		append_not_begun(work);
+		return;
 	}
 	free_session(session);
 	work_end(work);
@@ -94,8 +122,10 @@ static void on_session_end(void *context, struct channel *channel, enum channel_
 
 static int on_session_message(void *context, struct channel *channel, struct wire_message *message)
 {
-	(void)context;
+	struct session *session = context;
+
 	(void)channel;
+	session->reported = true;
 	return message->type == WIRE_SESSION_REPORT ? 0 : ERR_PROTOCOL;
 }
 
@@ -284,7 +314,7 @@ static void ask_link(struct work *work, uint64_t id, channel_answer on_answer)
 		work_retry(work, N_("no memory"));
 		return;
 	}
-	*session = (struct session){ .work = work, .hub_end = -1, .store_link = -1 };
+	*session = (struct session){ .work = work, .hub_end = -1, .store_link = -1, .adopted = on_answer == on_attach_linked };
 	if (channel_request(work->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_answer, session, NULL) != 0) {
 		finish(session);
 	}
@@ -311,11 +341,12 @@ static void on_list(void *context, int err, struct wire_message *message)
 {
 	struct hub *hub = context;
 	struct span lines, name, value;
+	bool all = true;
 
+	hub->sessions_asked = false;
 	if (err != 0 || message->type == WIRE_ERROR) {
-		return; /* the network program is gone again: its new link asks anew */
+		return; /* the network program is gone again, or slow: asked anew (hub_main.c, on_sweep) */
 	}
-	hub->sessions_known = true;
 	lines = wire_span(message, WIRE_F_LINES);
 	while (lines_next(&lines, &name, &value)) {
 		uint64_t id = 0;
@@ -324,8 +355,11 @@ static void on_list(void *context, int err, struct wire_message *message)
 
 		if (work != NULL) {
 			ask_link(work, id, on_attach_linked);
+		} else if (of != NULL && (of->work == NULL || of->work->session != id)) {
+			all = false; /* something else is under way for the case (a person looks at it): the list is read again */
 		}
 	}
+	hub->sessions_known = all;
 	flow_all(hub);
 }
 
@@ -338,5 +372,5 @@ void sessions_adopt(struct hub *hub)
 		return;
 	}
 	wire_begin(&message, WIRE_SESSION_LIST, 0, CLOCK_NEVER_MS);
-	(void)channel_request(hub->transport, &message, HUB_STORE_TIMEOUT_MS, on_list, hub, NULL);
+	hub->sessions_asked = channel_request(hub->transport, &message, SESSION_LIST_MS, on_list, hub, NULL) == 0;
 }

@@ -70,7 +70,8 @@ void work_end(struct work *work)
 
 	release(work);
 	if (of != NULL) {
-		of->failures = 0;
+		of->failures = of->deaths = 0;
+		of->death_epoch = 0;
 		flow_next(hub, of);
 	}
 	look_again(hub);

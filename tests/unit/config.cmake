@@ -6,3 +6,12 @@ foreach(test config_parse config_catalogue)
 endforeach()
 podatelna_unit_test(cli_rows SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cli_rows.c LIBS podatelna_cli)
 podatelna_unit_test(cli_hub SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cli_hub.c LIBS podatelna_cli)
+
+# Every marked message of the tree has its Czech words.
+find_program(MSGCMP msgcmp)
+if(MSGCMP AND TARGET pot)
+  add_test(NAME config_pot COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target pot)
+  set_tests_properties(config_pot PROPERTIES FIXTURES_SETUP messages)
+  add_test(NAME config_translations COMMAND ${MSGCMP} ${CMAKE_SOURCE_DIR}/config/po/cs.po ${CMAKE_BINARY_DIR}/podatelna.pot)
+  set_tests_properties(config_translations PROPERTIES FIXTURES_REQUIRED messages)
+endif()

@@ -244,13 +244,22 @@ static ssize_t bad_writev(const struct fileops *ops, int fd, const struct iovec 
 {
 	TRY(writev(fd, parts, count));
 }
+static int synced(const struct fileops *ops, int fd)
+{
+	const struct fault *fault = (const struct fault *)ops;
+
+	if (fault->on_sync != NULL) {
+		fault->on_sync(fd);
+	}
+	return 0;
+}
 static int bad_fdatasync(const struct fileops *ops, int fd)
 {
-	TRY(fdatasync(fd));
+	TRY(fdatasync(fd) != 0 ? -1 : synced(ops, fd));
 }
 static int bad_fsync(const struct fileops *ops, int fd)
 {
-	TRY(fsync(fd));
+	TRY(fsync(fd) != 0 ? -1 : synced(ops, fd));
 }
 static int bad_sync_range(const struct fileops *ops, int fd)
 {

@@ -59,6 +59,7 @@ struct fault {
 	long countdown;
 	enum fault_kind kind;
 	bool fired;
+	void (*on_sync)(int fd); /* after each fsync or fdatasync that succeeded; may be NULL */
 };
 void fault_arm(struct fault *fault, long n, enum fault_kind kind);
 

@@ -355,6 +355,91 @@ static void lock_and_identity(void **state)
 	help_remove(&help);
 }
 
+static int no_object(void *context, const struct record *record, struct span role, const struct journal_ref *ref, char why[JOURNAL_TEXT_SIZE])
+{
+	(void)record, (void)role, (void)ref, (void)why;
+	return *(int *)context;
+}
+
+/* Objects that are gone are forgiven only where the case is erased. */
+static void objects(void **state)
+{
+	struct help help;
+	struct journal *journal = NULL;
+	struct journal_receipt first, second;
+	struct verify_result result;
+	int answer = ERR_NOTFOUND;
+	struct verify_options options = { .ops = &fileops_posix, .until = UINT64_MAX, .on_object = no_object, .context = &answer };
+
+	(void)state;
+	help_make(&help);
+	options.data_fd = help.data_fd;
+	journal = help_opened(&help);
+	assert_int_equal(journal_boot(journal, "0.1"), 0);
+	assert_int_equal(help_received(journal, "2026-000001", &first), 0);
+	assert_int_equal(help_received(journal, "2026-000002", &second), 0);
+	assert_int_equal(help_append(journal, TABLE_HUB, "2026-000001", first.hash, "erased", "basis: GDPR 17\nby: uid:1\n", &first), 0);
+	assert_int_equal(journal_verify(&options, NULL, &result), 0);
+	assert_true(result.damaged);
+	assert_int_equal(result.index, 2);
+	assert_int_equal(result.objects, 4);
+	assert_int_equal(help_append(journal, TABLE_HUB, "2026-000002", second.hash, "erased", "basis: GDPR 17\nby: uid:1\n", &second), 0);
+	assert_int_equal(journal_verify(&options, NULL, &result), 0);
+	assert_false(result.damaged);
+	assert_int_equal(result.erased, 2);
+	answer = ERR_DAMAGE;
+	assert_int_equal(journal_verify(&options, NULL, &result), 0);
+	assert_true(result.damaged);
+	assert_int_equal(result.index, 1);
+	journal_close(journal);
+	help_remove(&help);
+}
+
+/* In small steps while the journal grows and closes segments. */
+static void verify_living(void **state)
+{
+	struct help help;
+	struct journal *journal = NULL;
+	struct journal_receipt receipt;
+	struct journal_verify *verify = NULL;
+	struct verify_result result;
+	struct verify_options options = { .ops = &fileops_posix };
+	char note[JOURNAL_NOTE_SIZE];
+	int err = ERR_AGAIN;
+
+	(void)state;
+	help_make(&help);
+	help.segment_max = 2500;
+	options.data_fd = help.data_fd;
+	journal = help_opened(&help);
+	assert_int_equal(journal_boot(journal, "0.1"), 0);
+	for (unsigned i = 1; i <= 60; i++) {
+		char number[16];
+
+		(void)snprintf(number, sizeof number, "2026-%06u", i);
+		assert_int_equal(help_received(journal, number, &receipt), 0);
+		if (i == 30) {
+			assert_int_equal(journal_checkpoint(journal, note), 0);
+			options.until = journal_size(journal);
+			assert_int_equal(journal_verify_open(&options, &verify), 0);
+		} else if (i > 30 && err == ERR_AGAIN) {
+			err = journal_verify_step(verify, 900);
+			assert_true(err == 0 || err == ERR_AGAIN);
+		}
+	}
+	while (err == ERR_AGAIN) {
+		err = journal_verify_step(verify, 900);
+	}
+	assert_int_equal(err, 0);
+	journal_verify_result(verify, &result);
+	assert_false(result.damaged);
+	assert_int_equal(result.records, options.until);
+	assert_int_equal(result.notes, 1);
+	journal_verify_close(verify);
+	journal_close(journal);
+	help_remove(&help);
+}
+
 /* A full disk refuses work and harms nothing. */
 static int no_room(const struct fileops *ops, int fd, int mode, off_t offset, off_t length)
 {
@@ -391,7 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends_and_reads), cmocka_unit_test(group_commit), cmocka_unit_test(segments_and_checkpoints), cmocka_unit_test(unclean_stop),
 		cmocka_unit_test(roll_back),         cmocka_unit_test(other_history), cmocka_unit_test(clones),                  cmocka_unit_test(lock_and_identity),
-		cmocka_unit_test(full_disk),
+		cmocka_unit_test(full_disk),         cmocka_unit_test(objects),      cmocka_unit_test(verify_living),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,7 @@ static void test_presized(void **state)
 	try_end(&try);
 	recognise(&try, text, 0);
 	assert_result(&try, "format", "empty");
-	assert_result(&try, "complete", "yes");
+	assert_result(&try, "complete", "no");
 	assert_result(&try, "size", "0");
 	try_end(&try);
 }

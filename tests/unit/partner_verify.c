@@ -108,6 +108,7 @@ static void test_names(void **state)
 {
 	size_t length = 0;
 	unsigned char *cms = pki_sign(signer, CONTENT, strlen(CONTENT), 0, &length);
+	char long_list[8192] = "";
 	struct try try;
 
 	(void)state;
@@ -127,6 +128,11 @@ static void test_names(void **state)
 	try_set(&try, "at", "2020-01-01T00:00:00.000Z");
 	assert_int_equal(try_run(&try), 0);
 	assert_result(&try, "reason", "certificate is not yet valid");
+	try_end(&try);
+	memset(long_list, 'x', sizeof long_list - 1);
+	begin(&try, cms, length, authority->pem);
+	try_set(&try, "signer-sha256", long_list);
+	assert_int_equal(try_run(&try), ERR_LIMIT);
 	try_end(&try);
 	begin(&try, cms, length, authority->pem);
 	try_set(&try, "limit", "100");

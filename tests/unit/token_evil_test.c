@@ -28,7 +28,6 @@ static void evil_settings(struct lines *lines, const char *name, const char *val
 	lines_set(lines, "module", EVIL_MODULE);
 	lines_set(lines, "environment.1", "EVIL_REAL=" SOFTHSM_MODULE);
 	lines_setf(lines, "environment.2", "%s=%s", name, value);
-	lines_set(lines, "readable.0", "/usr/lib");
 	bench_setting_key(lines, 0, "qualified", BENCH_RSA_SIGN, "sign", 0);
 }
 
@@ -171,6 +170,25 @@ static void test_removal(void **state)
 	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
 }
 
+/* A token of another serial makes one record, and a fresh process looks when it is taken away. */
+static void test_foreign(void **state)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	_cleanup_close_ int fd = bench_pem(&rsa);
+
+	(void)state;
+	evil_settings(&lines, "EVIL_REMOVABLE", "1");
+	lines_setf(&lines, "environment.3", "EVIL_GONE=%s/gone", bench_dir());
+	lines_set(&lines, "expected-serial", "0");
+	bench_start(&bench, &lines, &fd, 1);
+	bench_link(&bench, WIRE_STORE);
+	bench_link(&bench, WIRE_STORE);
+	assert_string_equal(bench.state, "foreign");
+	assert_int_equal(bench_run("touch %s/gone", bench_dir()), 0);
+	assert_int_equal(bench_wait_exit(&bench), TOKEN_EXIT_AGAIN);
+	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+}
+
 /* From inside C_Login and C_SignInit: no network, no files, no processes. */
 static void test_probe(void **state)
 {
@@ -197,7 +215,7 @@ static void test_probe(void **state)
 	assert_int_equal(bench_run("[ $(grep -c '^evil: C_Login' %s) = 1 ] && [ $(grep -c '^evil: probe done' %s) = 2 ]", path, path), 0);
 	assert_int_equal(bench_run("if grep ALLOWED %s; then exit 1; fi", path), 0);
 	assert_int_equal(bench_run("[ $(grep -c ': refused' %s) -ge 36 ] || { cat %s; exit 1; }", path, path), 0);
-	assert_true((bench.protection & (PROTECT_SECCOMP | PROTECT_NO_NEW_PRIVS)) == (PROTECT_SECCOMP | PROTECT_NO_NEW_PRIVS));
+	assert_int_equal(bench.protection & (PROTECT_SECCOMP | PROTECT_NO_NEW_PRIVS), PROTECT_SECCOMP | PROTECT_NO_NEW_PRIVS);
 }
 
 int main(void)
@@ -205,7 +223,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong_signature_stays), cmocka_unit_test(test_refused_signature), cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_no_raw_rsa),            cmocka_unit_test(test_last_try),          cmocka_unit_test(test_blocked),
-		cmocka_unit_test(test_unknown_before),        cmocka_unit_test(test_removal),           cmocka_unit_test(test_probe),                 cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_unknown_before),        cmocka_unit_test(test_removal),           cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_hang),                  cmocka_unit_test(test_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, bench_group_setup, bench_group_teardown);

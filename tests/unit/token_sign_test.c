@@ -90,7 +90,8 @@ static void check_der(const uint8_t *cms, size_t length)
 
 static void sign_and_verify(const char *key, const char *form, const char *digest, const void *content, size_t length)
 {
-	struct bench_sign wanted = { .index = ++next_index, .key = key, .purpose = "filing", .form = form, .digest = digest, .content = content, .length = length };
+	struct bench_sign wanted = { .index = ++next_index, .key = key, .purpose = "filing", .form = form, .digest = digest,
+		                     .content = content, .length = length };
 	_cleanup_free_ uint8_t *cms = NULL;
 	size_t cms_length = 0;
 	char text[2048];
@@ -102,8 +103,9 @@ static void sign_and_verify(const char *key, const char *form, const char *diges
 	}
 	write_file("content", content, length);
 	write_file("cms", cms, cms_length);
-	assert_int_equal(bench_run("cd %s && openssl cms -verify -cades -inform DER -binary -CAfile ca.pem -purpose any -in cms %s -out back 2>err || { cat err; exit 1; } && cmp -s back content", bench_dir(),
-	                           detached ? "-content content" : ""), 0);
+	assert_int_equal(bench_run("cd %s && openssl cms -verify -cades -inform DER -binary -CAfile ca.pem -purpose any -in cms %s -out back 2>err ||"
+	                           " { cat err; exit 1; } && cmp -s back content",
+	                           bench_dir(), detached ? "-content content" : ""), 0);
 }
 
 static void test_forms(void **state)

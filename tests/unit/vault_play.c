@@ -367,6 +367,38 @@ uint64_t play_sign_send(struct play *play, const char *case_number, const uint8_
 	return play_send(play, &message);
 }
 
+void play_signature(struct play *play, const char *expected, bool attached)
+{
+	struct wire_message request, answer;
+	struct record intent;
+	uint8_t content[256];
+	static const char report[] = "algorithm: rsa-sha256\nserial: 1f\nsigner: 00ff\n";
+	ssize_t length = 0;
+	int fds[3];
+
+	play_receive(play, play->token, WIRE_TOKEN, WIRE_STORE, WIRE_TOKEN_SIGN, &request);
+	assert_int_equal(record_read_leaf(wire_span(&request, WIRE_F_LEAF), &intent), 0);
+	assert_string_equal(intent.type, "intent");
+	assert_int_equal(intent.index, wire_number(&request, WIRE_F_INDEX, 0));
+	assert_true(record_field_is(&intent, "key", "qualified"));
+	assert_int_equal(wire_number(&request, WIRE_F_SIZE, 0), strlen(expected));
+	for (size_t i = 0; i < 3; i++) {
+		fds[i] = wire_take_fd(&request, i);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		length = fd_read_full(fds[i], content, sizeof content);
+		assert_int_equal(length, i == 0 || attached ? strlen(expected) : 0);
+		assert_memory_equal(content, expected, (size_t)length);
+		(void)close(fds[i]);
+	}
+	assert_int_equal(fd_write_all(fds[2], "SIGNATURE", 9), 0);
+	(void)close(fds[2]);
+	wire_begin(&answer, WIRE_TOKEN_SIGNED, request.id, CLOCK_NEVER_MS);
+	wire_put_bytes(&answer, WIRE_F_LINES, span_of_string(report));
+	wire_put_number(&answer, WIRE_F_SIZE, 9);
+	assert_int_equal(wire_send_blocking(play->token, WIRE_TOKEN, WIRE_STORE, &answer, clock_deadline(PLAY_MS)), 0);
+}
+
 void play_unwrap(struct play *play)
 {
 	struct wire_message message, answer;

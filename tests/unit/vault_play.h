@@ -60,6 +60,8 @@ uint64_t play_copy_send(struct play *play, const char *case_number, const char *
 /* The content, or the error code. */
 int play_copy(struct play *play, const char *case_number, const char *role, uint8_t *ret, size_t size, size_t *ret_length);
 uint64_t play_sign_send(struct play *play, const char *case_number, const uint8_t prev[32], const char *form);
+/* Plays the token for one TOKEN_SIGN of this content; the CMS is "SIGNATURE". */
+void play_signature(struct play *play, const char *expected, bool attached);
 /* Plays the token for one TOKEN_UNWRAP. */
 void play_unwrap(struct play *play);
 

@@ -1,5 +1,7 @@
 #include "charset.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -81,4 +83,41 @@ size_t charset_to_utf8(enum charset charset, struct span from, uint8_t *ret)
 		length += put_utf8(byte < 0x80 ? byte : table[byte - 0x80], ret + length);
 	}
 	return length;
+}
+
+static bool is_blank(uint8_t byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+void charset_declared(struct span head, char *ret, size_t size)
+{
+	struct span declaration, before, value;
+	uint8_t quote = 0;
+	bool found = false;
+
+	if (!span_starts_with(head, "<?xml") || !span_read_until(&head, '>', &declaration)) {
+		return;
+	}
+	while (!found && span_read_until(&declaration, 'e', &before)) {
+		found = span_starts_with(declaration, "ncoding") && before.length > 0 && is_blank(before.data[before.length - 1]);
+	}
+	if (!found || !span_read_until(&declaration, '=', &before)) {
+		return;
+	}
+	do {
+		if (!span_read_u8(&declaration, &quote)) {
+			return;
+		}
+	} while (is_blank(quote));
+	if ((quote != '"' && quote != '\'') || !span_read_until(&declaration, quote, &value) || value.length == 0) {
+		return;
+	}
+	value.length = value.length < size ? value.length : size - 1; /* no name that we know is that long */
+	for (size_t i = 0; i < value.length; i++) {
+		int c = tolower(value.data[i]);
+
+		ret[i] = isalnum(c) || c == '-' || c == '_' || c == '.' ? (char)c : '?';
+	}
+	ret[value.length] = '\0';
 }

@@ -44,6 +44,14 @@ bool job_parameter(const struct job *job, const char *name, const char *otherwis
 	return false;
 }
 
+int job_parameter_whole(const struct job *job, const char *name, char *ret, size_t size)
+{
+	struct span value = span_of("", 0);
+
+	(void)lines_find(job->parameters, name, &value);
+	return span_copy_string(value, ret, size) ? 0 : ERR_LIMIT;
+}
+
 uint64_t job_parameter_u64(const struct job *job, const char *name, uint64_t otherwise)
 {
 	uint64_t value = 0;

@@ -6,6 +6,7 @@
 #include "xmlwalk.h"
 
 #define JOB_XML_LIMIT_BYTES (UINT64_C(10) << 20) /* one filing (spec/epo 5) unless `limit` says otherwise */
+#define JOB_STREAM_MAX_BYTES (UINT64_C(256) << 20) /* what is only read through, in constant memory; its size was limited where it came in */
 #define JOB_REPLY_EXTRA_BYTES (UINT64_C(2) << 20)
 
 /* NULL-terminated. */
@@ -42,6 +43,8 @@ int job_input(const struct job *job, size_t n);
 int job_fail(struct job *job, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* A parameter as string; `otherwise` when it is absent or does not fit. Returns false when it did not come. */
 bool job_parameter(const struct job *job, const char *name, const char *otherwise, char *ret, size_t size);
+/* Where an absent value is "" and one that does not fit must not count as absent: 0 or ERR_LIMIT. */
+int job_parameter_whole(const struct job *job, const char *name, char *ret, size_t size);
 uint64_t job_parameter_u64(const struct job *job, const char *name, uint64_t otherwise);
 /* True when parameter `name`, words separated by any of `separators`, holds `word`. */
 bool job_list_has(const char *list, const char *separators, const char *word);

@@ -114,7 +114,7 @@ static bool is_complete(const struct recognition *found)
 	case FORMAT_BINARY:
 		return !endscan_is_presized(tail);
 	case FORMAT_EMPTY:
-		return true;
+		return false; /* created, and not yet written to */
 	}
 	return false;
 }

@@ -116,10 +116,13 @@ static int read_wish(struct job *job, struct signer_wish *wish)
 	int64_t utc_ms = clock_utc_ms();
 	int err = 0;
 
-	(void)job_parameter(job, "signer-cn", "", wish->names, sizeof wish->names);
-	(void)job_parameter(job, "signer-o", "", wish->organisations, sizeof wish->organisations);
-	(void)job_parameter(job, "signer-sha256", "", wish->pins, sizeof wish->pins);
-	if (job_parameter(job, "at", "", at, sizeof at) && !clock_parse_utc(span_of_string(at), &utc_ms)) {
+	/* A wish that does not fit must not become no wish at all. */
+	if (job_parameter_whole(job, "signer-cn", wish->names, sizeof wish->names) != 0 ||
+	    job_parameter_whole(job, "signer-o", wish->organisations, sizeof wish->organisations) != 0 ||
+	    job_parameter_whole(job, "signer-sha256", wish->pins, sizeof wish->pins) != 0) {
+		return job_fail(job, ERR_LIMIT, "a list of signers is too long");
+	}
+	if (job_parameter_whole(job, "at", at, sizeof at) != 0 || (at[0] != '\0' && !clock_parse_utc(span_of_string(at), &utc_ms))) {
 		return job_fail(job, ERR_FORMAT, "the moment `at` is malformed");
 	}
 	wish->at = (time_t)(utc_ms / 1000);

@@ -1,6 +1,5 @@
 #include "xmlwalk.h"
 
-#include <ctype.h>
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
@@ -277,43 +276,6 @@ static void push_converted(struct xmlwalk *walk, struct span bytes)
 	}
 }
 
-static bool is_blank(uint8_t byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
-/* The value of `encoding` in an XML declaration (XML 1.0, 2.8 and 4.3.3): nothing else may look like it there. */
-static void read_declared_encoding(struct span head, char *ret, size_t size)
-{
-	struct span declaration, before, value;
-	uint8_t quote = 0;
-	bool found = false;
-
-	if (!span_starts_with(head, "<?xml") || !span_read_until(&head, '>', &declaration)) {
-		return;
-	}
-	while (!found && span_read_until(&declaration, 'e', &before)) {
-		found = span_starts_with(declaration, "ncoding") && before.length > 0 && is_blank(before.data[before.length - 1]);
-	}
-	if (!found || !span_read_until(&declaration, '=', &before)) {
-		return;
-	}
-	do {
-		if (!span_read_u8(&declaration, &quote)) {
-			return;
-		}
-	} while (is_blank(quote));
-	if ((quote != '"' && quote != '\'') || !span_read_until(&declaration, quote, &value) || value.length == 0 || value.length >= size) {
-		return;
-	}
-	for (size_t i = 0; i < value.length; i++) {
-		int c = tolower(value.data[i]);
-
-		ret[i] = isalnum(c) || c == '-' || c == '_' || c == '.' ? (char)c : '?';
-	}
-	ret[value.length] = '\0';
-}
-
 /* Decides the encoding by the first bytes and feeds them. */
 static void begin(struct xmlwalk *walk)
 {
@@ -328,7 +290,7 @@ static void begin(struct xmlwalk *walk)
 	if (span_starts_with(head, "\xef\xbb\xbf")) {
 		(void)span_read_bytes(&head, 3, &skipped);
 	}
-	read_declared_encoding(head, walk->outcome.encoding, sizeof walk->outcome.encoding);
+	charset_declared(head, walk->outcome.encoding, sizeof walk->outcome.encoding);
 	walk->charset = charset_by_name(span_of_string(walk->outcome.encoding));
 	if (walk->charset == CHARSET_UNKNOWN) {
 		stop(walk, ERR_FORMAT, 1, "the encoding is not accepted");

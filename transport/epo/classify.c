@@ -232,12 +232,12 @@ static int classify_poll(struct job *job, struct report *report, const struct ep
 static int classify_channel(struct job *job, const char *purpose, struct epo_reply *reply)
 {
 	struct report report = { .fd = job_fd(job, 4) };
-	uint64_t status = job_parameter_u64(job, "http-status", 0), limit = job_parameter_u64(job, "limit", JOB_XML_LIMIT_BYTES);
+	uint64_t status = job_parameter_u64(job, "http-status", 0);
 	char language[OPTION_SIZE];
 	int err = ERR_INTERNAL;
 
 	(void)job_parameter(job, "language", "cs", language, sizeof language);
-	err = epo_reply_read(job_input(job, 1), 2 * limit + JOB_REPLY_EXTRA_BYTES, language, &report, reply);
+	err = epo_reply_read(job_input(job, 1), JOB_STREAM_MAX_BYTES, language, &report, reply);
 	if (err != 0) {
 		return job_fail(job, err, "the reply cannot be read, or the report cannot be written");
 	}

@@ -17,6 +17,7 @@
 #define FILE_DEADLINE_MS 120000 /* spec/epo 5: whole exchange 60 to 120 s */
 #define POLL_DEADLINE_MS 60000
 #define ACCEPT "Accept: application/pkcs7-signature, application/xml, text/xml"
+#define ZIP_LIMIT_BYTES (UINT64_C(64) << 20) /* the size was limited where the file came in; this bounds memory */
 #define ZIP_FORMS "DPHKH1" /* spec/epo 3.2: compression before signing is mandatory */
 
 static bool form_is_plain(const char *form)
@@ -33,7 +34,7 @@ static bool form_is_plain(const char *form)
 static int compose_content(struct job *job)
 {
 	char form[FORM_SIZE], forms[FORMS_SIZE], name[FORM_SIZE + 4];
-	uint64_t size = 0, limit = job_parameter_u64(job, "limit", JOB_XML_LIMIT_BYTES);
+	uint64_t size = 0, limit = job_parameter_u64(job, "limit", ZIP_LIMIT_BYTES);
 	int err = ERR_INTERNAL;
 
 	(void)job_parameter(job, "form", "", form, sizeof form);
@@ -55,18 +56,32 @@ static int compose_content(struct job *job)
 	return 0;
 }
 
-/* A confirmation carries the filing in hex: twice its size, and the rest of it (spec/epo 7.2). */
-static uint64_t reply_limit(const struct job *job)
+/* A confirmation carries the filing in hex: twice its size, and the rest of it (spec/epo 7.2). What is signed without a ZIP around it tells the size. */
+static uint64_t reply_limit(const struct job *job, uint64_t signed_size)
 {
-	return 2 * job_parameter_u64(job, "original-size", job_parameter_u64(job, "limit", JOB_XML_LIMIT_BYTES)) + JOB_REPLY_EXTRA_BYTES;
+	uint64_t size = signed_size > JOB_XML_LIMIT_BYTES ? signed_size : JOB_XML_LIMIT_BYTES;
+
+	return 2 * job_parameter_u64(job, "original-size", size) + JOB_REPLY_EXTRA_BYTES;
+}
+
+static int count(void *context, struct span bytes)
+{
+	uint64_t *size = context;
+
+	*size += bytes.length;
+	return 0;
 }
 
 static int compose_filing(struct job *job, bool test)
 {
 	char email[EMAIL_SIZE], escaped[3 * EMAIL_SIZE];
+	uint64_t size = 0;
+	int err = job_each_chunk(job_input(job, 1), JOB_STREAM_MAX_BYTES, count, &size);
 
-	(void)job_parameter(job, "email", "", email, sizeof email);
-	if (!job_percent_encode(span_of_string(email), escaped, sizeof escaped)) {
+	if (err != 0) {
+		return job_fail(job, err, "the signed filing cannot be read");
+	}
+	if (job_parameter_whole(job, "email", email, sizeof email) != 0 || !job_percent_encode(span_of_string(email), escaped, sizeof escaped)) {
 		return job_fail(job, ERR_LIMIT, "the e-mail address is too long");
 	}
 	lines_set(&job->result, "same", "yes");
@@ -77,7 +92,7 @@ static int compose_filing(struct job *job, bool test)
 	}
 	lines_set(&job->result, "header.1", "Content-Type: application/pkcs7-signature");
 	lines_set(&job->result, "header.2", ACCEPT);
-	lines_set_u64(&job->result, "reply-limit", reply_limit(job));
+	lines_set_u64(&job->result, "reply-limit", reply_limit(job, size));
 	lines_set_u64(&job->result, "deadline-ms", FILE_DEADLINE_MS);
 	return 0;
 }
@@ -133,7 +148,7 @@ static int compose_poll(struct job *job)
 	lines_set(&job->result, "path", state ? "/epo_stav" : "/epo_prijeti");
 	lines_set(&job->result, "header.1", "Content-Type: application/x-www-form-urlencoded");
 	lines_set(&job->result, "header.2", ACCEPT);
-	lines_set_u64(&job->result, "reply-limit", reply_limit(job));
+	lines_set_u64(&job->result, "reply-limit", reply_limit(job, 0));
 	lines_set_u64(&job->result, "deadline-ms", state ? POLL_DEADLINE_MS : FILE_DEADLINE_MS);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #define NAME_SIZE 65
 #define VALUE_SIZE 513
 #define DATE_SIZE 64
+#define ARCHIVE_EXTRA_BYTES 65536
 
 struct confirmation {
 	char root[NAME_SIZE];
@@ -30,6 +31,7 @@ struct confirmation {
 /* Digests of the original. */
 struct original {
 	EVP_MD_CTX *md5, *sha256;
+	uint64_t size;
 	char md5_hex[DIGEST_HEX_SIZE], sha256_hex[DIGEST_HEX_SIZE];
 };
 
@@ -53,17 +55,18 @@ static int feed_original(void *context, struct span bytes)
 	struct original *original = context;
 	int err = digest_feed(original->md5, bytes);
 
+	original->size += bytes.length;
 	return err != 0 ? err : digest_feed(original->sha256, bytes);
 }
 
-static int original_read(struct job *job, uint64_t limit, struct original *original)
+static int original_read(struct job *job, struct original *original)
 {
 	int err = ERR_MEMORY;
 
 	original->md5 = digest_new("MD5");
 	original->sha256 = digest_new("SHA256");
 	if (original->md5 != NULL && original->sha256 != NULL) {
-		err = job_each_chunk(job_input(job, 2), limit, feed_original, original);
+		err = job_each_chunk(job_input(job, 2), JOB_STREAM_MAX_BYTES, feed_original, original);
 	}
 	err = err != 0 ? err : digest_hex(original->md5, original->md5_hex);
 	err = err != 0 ? err : digest_hex(original->sha256, original->sha256_hex);
@@ -196,21 +199,20 @@ int epo_classify_confirmation(struct job *job)
 {
 	_cleanup_(cleanup_confirmation) struct confirmation *confirmation = calloc(1, sizeof *confirmation);
 	_cleanup_(cleanup_original) struct original original = { 0 };
-	uint64_t limit = job_parameter_u64(job, "limit", JOB_XML_LIMIT_BYTES);
 	struct xml_outcome outcome;
 	const char *fault = NULL;
-	int err = ERR_MEMORY;
+	int err = original_read(job, &original);
 
-	if (confirmation == NULL || (confirmation->data = datamatch_new(limit)) == NULL) {
-		return job_fail(job, err, "no memory");
-	}
-	err = original_read(job, limit, &original);
 	if (err != 0) {
 		return err;
 	}
+	/* Equal content is not longer than the original, nor is an archive of it by more than its headers. */
+	if (confirmation == NULL || (confirmation->data = datamatch_new(original.size + ARCHIVE_EXTRA_BYTES)) == NULL) {
+		return job_fail(job, ERR_MEMORY, "no memory");
+	}
 	lines_set(&job->result, "receipt", "no");
 	lines_set(&job->result, "report", "no");
-	if (xmlwalk_read(job_input(job, 1), 2 * limit + JOB_REPLY_EXTRA_BYTES, &events, confirmation, &outcome) != 0) {
+	if (xmlwalk_read(job_input(job, 1), JOB_STREAM_MAX_BYTES, &events, confirmation, &outcome) != 0) {
 		return epo_tell(job, "unknown", "signed", outcome.fault[0] != '\0' ? outcome.fault : "the confirmation cannot be read");
 	}
 	fault = content_fault(confirmation);

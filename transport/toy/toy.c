@@ -139,7 +139,7 @@ static int toy_classify(struct job *job)
 	}
 	original.walk = xmlwalk_new(&original_events, &original);
 	if (original.digest != NULL && original.walk != NULL) {
-		err = job_each_chunk(job_input(job, 2), job_parameter_u64(job, "limit", JOB_XML_LIMIT_BYTES), feed_original, &original);
+		err = job_each_chunk(job_input(job, 2), JOB_STREAM_MAX_BYTES, feed_original, &original);
 	}
 	err = err != 0 ? err : digest_hex(original.digest, sha256);
 	if (err != 0) {

@@ -1,6 +1,6 @@
-/* state.h - the states of a case and what may follow what (design 3). README prints the same table; tests/unit compares them. */
-#ifndef HUB_STATE_H
-#define HUB_STATE_H
+/* state.h - the states of a case, what may follow what, and their labels (design 3). README prints the same table; a unit test compares them. */
+#ifndef BASE_STATE_H
+#define BASE_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +28,8 @@ enum case_state {
 const char *state_name(enum case_state state);
 /* CASE_NONE when there is no such state. */
 enum case_state state_by_name(const char *name);
+/* For people, in the language of text_open. */
+const char *state_label(enum case_state state);
 bool state_may_follow(enum case_state from, enum case_state to);
 /* True when the box has nothing more to do by itself and the outcome is final. */
 bool state_is_closed(enum case_state state);

@@ -1,0 +1,258 @@
+"""What the survival tests share: where the programs are, checks that are counted, a box with a simulated portal, filings.
+
+Every test prints what it does, one line per check that fails, and as its last line "N passed, N failed".
+"""
+
+import argparse
+import glob
+import hashlib
+import os
+import re
+import shutil
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(TESTS, "lib"))
+sys.dont_write_bytecode = True
+import box as boxes  # noqa: E402
+import forms  # noqa: E402
+import pki  # noqa: E402
+from simulator import Simulator  # noqa: E402
+
+# Stands in every filing: no file of the box outside vault (encrypted) and share may contain it.
+MARKER = "Tajná-Zkušební-Značka-7401"
+
+
+def find_bin(given=None):
+    """Folder of the built programs: --bin, PODATELNA_BIN, or build directories of tests/run and tests/demo."""
+    top = os.path.dirname(TESTS)
+    tries = [given, os.environ.get("PODATELNA_BIN")]
+    tries += [os.path.join(os.environ.get("PODATELNA_BUILD", os.path.join(top, "build")), *more)
+              for more in (("plain", "bin"), ("bin",), ("demo", "bin"))]
+    for path in tries:
+        if path and os.path.exists(os.path.join(path, "podatelnad")):
+            return os.path.abspath(path)
+    raise SystemExit("no built programs: give --bin DIR or PODATELNA_BIN")
+
+
+def parser(doc):
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--bin", help="folder of the built programs (PODATELNA_BIN)")
+    made.add_argument("--long", action="store_true", help="the long form")
+    made.add_argument("--keep", action="store_true", help="keep the work directory")
+    return made
+
+
+class Checks:
+    """Counts what held and what did not."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, good, what, detail=""):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+            text = detail() if callable(detail) else detail
+            print(f"FAILED: {what}" + (f": {text}" if text else ""), flush=True)
+        return bool(good)
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed", flush=True)
+        return 0 if self.failed == 0 else 1
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def md5(data):
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+class Place:
+    """A work directory with PKI, simulator and box; everything is stopped and removed at the end, kept after a failure."""
+
+    def __init__(self, name, args, checks, switches=("stav_polls=1",), seed=None, settings=None, start=True):
+        self.checks, self.keep = checks, args.keep
+        self.dir = boxes.workdir(f"podatelna-{name}-")
+        self.pki = os.path.join(self.dir, "pki")
+        self.portal = self.box = None
+        try:
+            pki.make(self.pki)
+            self.portal = Simulator("epo", os.path.join(self.dir, "epo"), self.pki, settings=list(switches), seed=seed)
+            self.portal.start()
+            self.box = boxes.Box(os.path.join(self.dir, "box"), find_bin(args.bin), self.portal, pki_dir=self.pki,
+                                 settings=settings, start=start)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None and issubclass(kind, AssertionError):
+            self.checks.check(False, str(value))
+        self.close()
+        return kind is not None and issubclass(kind, AssertionError)
+
+    def close(self):
+        try:
+            if self.box is not None and self.box.process is not None:
+                self.box.stop()
+        except AssertionError as fault:
+            self.checks.check(False, "the box stops in an orderly way", str(fault))
+        finally:
+            if self.box is not None:
+                self.box.kill_all()
+            if self.portal is not None:
+                self.portal.stop()
+        if self.keep or self.checks.failed or sys.exc_info()[0] not in (None, AssertionError):
+            say(f"kept: {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    # --- the portal's view ---
+
+    def accepted(self):
+        """{md5 of the XML: [ledger lines]}"""
+        found = {}
+        for line in self.portal.ledger("accepted"):
+            found.setdefault(line["xml_md5"], []).append(line)
+        return found
+
+
+# What the simulated office does with a filing, by its DIČ (tests/portals/epo.py): how the case ends, how many entries it leaves,
+# and whether its outcome stays unknown to the box until a person acts.
+OUTCOMES = {
+    "plain": (None, ("done",), 1, False),
+    "test_refused": ("test_refused", ("data-error",), 0, False),
+    "state_refused": ("state_refused", ("data-error",), 1, False),
+    "offline": ("offline", ("done",), 1, False),
+    "file_refused": ("file_refused", ("data-error",), 0, False),
+    "n_only": ("n_only", ("done",), 1, True),
+    "cut": ("cut", ("done",), 1, True),
+    # When a person attached a confirmation, the box learns of the acceptance only.
+    "offline_refused": ("offline_refused", ("data-error", "done"), 1, False),
+    "lost": ("lost", ("done",), 1, True),
+    "foreign": ("foreign", ("done",), 1, True),
+}
+
+
+class Filing:
+    """One document for the box; each is different from all others."""
+
+    number = 0
+
+    def __init__(self, outcome="plain", form="dphdp3", size=0):
+        Filing.number += 1
+        mark, self.states, self.entries, self.unclear = OUTCOMES[outcome]
+        self.outcome, self.form = outcome, form
+        dic = forms.MARKS[mark] if mark else "12345678"
+        options = {"dic": dic, "company": MARKER, "note": f"n{Filing.number}", "month": 1 + Filing.number % 12}
+        self.xml = forms.make(form, size=size, **options)
+        self.md5 = md5(self.xml)
+        self.name = f"podani-{Filing.number:05d}-{outcome}-{form}.xml"
+        self.case = None
+
+    def __str__(self):
+        return f"{self.name} ({self.case or 'no case'}, md5 {self.md5})"
+
+
+def claimed_files(box):
+    return [p for p in glob.glob(os.path.join(box.share + ".claim", "*", "*", "*")) if os.path.isfile(p)]
+
+
+def inbox_files(box):
+    return [n for n in box.listing("Podat") if os.path.isfile(box.place("Podat", n))]
+
+
+def records(box, number):
+    """The records of a case, oldest first: {index, time (s since 1970), type, detail {name: value}}."""
+    code, rows = box.cli("show", number)
+    found = []
+    for row in rows:
+        if row["kind"] == "record":
+            details = dict(p.split("=", 1) for p in re.split(r", (?=[a-z-]+=)", row["detail"]) if "=" in p)
+            found.append({"index": int(row["index"]), "time": parse_time(row["time"]), "type": row["type"],
+                          "detail": details})
+    assert code == 0 and found, f"show {number}: exit {code}, {rows}"
+    return sorted(found, key=lambda r: r["index"])
+
+
+def parse_time(text):
+    """2026-11-21T21:43:03.873Z"""
+    whole, _, milliseconds = text.rstrip("Z").partition(".")
+    seconds = time.strptime(whole, "%Y-%m-%dT%H:%M:%S")
+    import calendar
+    return calendar.timegm(seconds) + int(milliseconds or 0) / 1000
+
+
+def story(found):
+    return " ".join(r["type"] + (f"({r['detail'].get('purpose') or r['detail'].get('verdict') or r['detail'].get('reason') or r['detail'].get('far')})"
+                                 if r["detail"] else "") for r in found)
+
+
+def settle(box, expected, deadline_s, states=boxes.SETTLED):
+    """Waits until the inbox is empty and every case is in one of the states. Returns (cases, what still waits)."""
+    deadline = time.monotonic() + deadline_s * boxes.SLOW
+    while True:
+        try:
+            cases = box.cases()
+        except (AssertionError, OSError):
+            cases = []
+        waiting = [c for c in cases if c["state"] not in states]
+        inbox, claims = inbox_files(box), claimed_files(box)
+        if not waiting and not inbox and not claims and len(cases) >= expected:
+            return cases, []
+        if time.monotonic() > deadline:
+            left = [f"{c['case']} {c['state']}: {c.get('reason')}" for c in waiting]
+            left += [f"in Podat: {n}" for n in inbox] + [f"in the claim folder: {n}" for n in claims]
+            left += [f"only {len(cases)} cases of {expected}"] if len(cases) < expected else []
+            return cases, left
+        time.sleep(0.3)
+
+
+def verify_journal(box, checks, what="the journal is in order"):
+    done = box.run_cli("journal", "verify")
+    return checks.check(done.returncode == 0, what,
+                        f"exit {done.returncode}: {done.stdout.decode()} {done.stderr.decode()}")
+
+
+def leaks(box):
+    """Files of the box outside its share that contain the marker in clear."""
+    found = []
+    needle, wide = MARKER.encode(), MARKER.encode("utf-16-le")
+    for top in (box.data, os.path.dirname(box.mark), box.run, box.log_file, os.path.join(box.dir, "hsm")):
+        paths = [top] if os.path.isfile(top) else [os.path.join(at, n) for at, _, names in os.walk(top) for n in names]
+        for path in paths:
+            try:
+                if os.path.islink(path) or not os.path.isfile(path):
+                    continue
+                with open(path, "rb") as f:
+                    data = f.read()
+            except OSError:
+                continue
+            if needle in data or wide in data:
+                found.append(path)
+    return found
+
+
+def original(box, number):
+    """The document of a case as the vault has it; None when it cannot be had."""
+    target = os.path.join(box.dir, "export")
+    shutil.rmtree(target, ignore_errors=True)
+    os.makedirs(target)
+    box.run_cli("export", number, target)
+    try:
+        names = [n for n in os.listdir(target) if n.startswith("original")]
+        if not names:
+            return None
+        with open(os.path.join(target, names[0]), "rb") as f:
+            return f.read()
+    finally:
+        shutil.rmtree(target, ignore_errors=True)

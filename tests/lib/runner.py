@@ -1,0 +1,239 @@
+#!/usr/bin/python3
+"""Builds and runs the groups of tests; started by tests/run, see there.
+
+Each part is one command with a log of its own under BUILD/log; the log's end is shown when the part fails. Counts come from
+what the tools report (ctest, JUnit files of pytest), one for a program that only has an exit code.
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTS = os.path.join(TOP, "tests")
+GROUPS = ("unit", "e2e", "card", "portals", "crash", "fuzz", "bench", "image")
+CPUS = os.cpu_count() or 2
+TAIL_LINES = 60
+FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
+SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+BUILDS = {
+    "plain": ["-DCMAKE_BUILD_TYPE=RelWithDebInfo"],
+    "asan": ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DPODATELNA_SANITIZE=ON"],
+    "fuzz": ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DPODATELNA_SANITIZE=ON", "-DPODATELNA_FUZZ=ON",
+             "-DPODATELNA_TESTS=OFF", "-DCMAKE_C_COMPILER=clang"],
+}
+
+
+class Result:
+    """What one part came to."""
+
+    def __init__(self, name, passed=0, failed=0, skipped=0, note="", log=""):
+        self.name, self.passed, self.failed, self.skipped, self.note, self.log = name, passed, failed, skipped, note, log
+        self.seconds = 0.0
+
+
+class Runner:
+    def __init__(self, build, long_forms):
+        self.build, self.long = os.path.abspath(build), long_forms
+        self.log_dir = os.path.join(self.build, "log")
+        os.makedirs(self.log_dir, exist_ok=True)
+        self.children = set()
+
+    # --- programs ---
+
+    def command(self, name, command, timeout, env=None, cwd=TOP):
+        """(exit code or None, path of the log). The whole process group ends at the deadline."""
+        log = os.path.join(self.log_dir, name.replace("/", "-") + ".log")
+        with open(log, "wb") as out:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd,
+                                       env={**os.environ, **(env or {})}, start_new_session=True)
+            self.children.add(process)
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                code = None
+                self.end(process)
+                out.write(f"\nended after {timeout} s\n".encode())
+            finally:
+                self.children.discard(process)
+        return code, log
+
+    @staticmethod
+    def end(process):
+        for number, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 20)):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(seconds)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+    def stop(self):
+        for process in list(self.children):
+            self.end(process)
+
+    # --- builds ---
+
+    def make(self, name):
+        directory = os.path.join(self.build, name)
+        say(f"building {name}")
+        code, log = self.command(f"configure-{name}", ["cmake", "-S", TOP, "-B", directory, "-G", "Ninja", *BUILDS[name]], 300)
+        if code == 0:
+            code, log = self.command(f"build-{name}", ["cmake", "--build", directory, "-j", str(CPUS)], 1200)
+        return Result(f"build {name}", passed=int(code == 0), failed=int(code != 0), log=log)
+
+    # --- groups ---
+
+    def ctest(self, build):
+        name = f"unit {build}"
+        directory = os.path.join(self.build, build)
+        code, log = self.command(f"unit-{build}", ["ctest", "--test-dir", directory, "--output-on-failure", "-j", str(CPUS),
+                                                   "--timeout", "300"], 1200, SANITIZER if build == "asan" else None)
+        match = re.search(r"(\d+) tests failed out of (\d+)", read(log))
+        if match is None:
+            return Result(name, failed=1, note=f"ctest ended with {code}", log=log)
+        failed, total = int(match[1]), int(match[2])
+        return Result(name, total - failed, max(failed, int(code != 0)), log=log)
+
+    def pytest(self, name, folder, timeout, *arguments, env=None):
+        report = os.path.join(self.log_dir, name.replace(" ", "-") + ".xml")
+        if os.path.exists(report):
+            os.unlink(report)
+        code, log = self.command(name.replace(" ", "-"), [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs",
+                                                          f"--junitxml={report}", *arguments, os.path.join(TESTS, folder)],
+                                 timeout, env)
+        try:
+            suite = ElementTree.parse(report).getroot().find("testsuite")
+            total, bad, skipped = (int(suite.get(k)) for k in ("tests", "failures", "skipped"))
+            bad += int(suite.get("errors"))
+        except (OSError, ElementTree.ParseError, AttributeError, TypeError):
+            return Result(name, failed=1, note=f"pytest ended with {code}", log=log)
+        return Result(name, total - bad - skipped, max(bad, int(code != 0)), skipped, log=log)
+
+    def fuzz_target(self, path):
+        name = os.path.basename(path)
+        seeds = os.path.join(TESTS, "fuzz", "corpus", name)
+        own = os.path.join(self.build, "corpus", name)
+        os.makedirs(own, exist_ok=True)
+        seconds = FUZZ_LONG_S if self.long else FUZZ_SHORT_S
+        crashes = os.path.join(self.log_dir, f"crash-{name}-")
+        code, log = self.command(name, [path, f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=0",
+                                        "-print_final_stats=1", f"-artifact_prefix={crashes}", own,
+                                        *([seeds] if os.path.isdir(seeds) else [])], seconds + 120, SANITIZER)
+        runs = re.search(r"number_of_executed_units: (\d+)", read(log))
+        good = code == 0 and runs is not None
+        note = f"{runs[1]} inputs" if runs else f"ended with {code}"
+        return Result(f"fuzz {name}", passed=int(good), failed=int(not good), note=note, log=log)
+
+    def fuzz(self):
+        targets = sorted(glob.glob(os.path.join(self.build, "fuzz", "fuzz", "fuzz_*")))
+        targets = [t for t in targets if os.access(t, os.X_OK) and os.path.isfile(t)]
+        if not targets:
+            return [Result("fuzz", failed=1, note="no targets were built")]
+        with concurrent.futures.ThreadPoolExecutor(CPUS) as pool:
+            return list(pool.map(lambda t: timed(self.fuzz_target, t), targets))
+
+    def script(self, group, timeout):
+        """A group whose tests are a program of their own; its last lines may say "N passed, N failed"."""
+        path = os.path.join(TESTS, group, "run")
+        if not os.access(path, os.X_OK):
+            return Result(group, skipped=1, note="comes with a later issue")
+        code, log = self.command(group, [path, *(["--long"] if self.long else [])], timeout,
+                                 {"PODATELNA_BUILD": self.build, "PODATELNA_BIN": os.path.join(self.build, "plain", "bin")})
+        counts = re.findall(r"(\d+) passed, (\d+) failed", read(log))
+        passed, failed = map(int, counts[-1]) if counts else (int(code == 0), 0)
+        return Result(group, passed, max(failed, int(code != 0)), log=log)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def timed(function, *arguments, **named):
+    begun = time.monotonic()
+    result = function(*arguments, **named)
+    result.seconds = time.monotonic() - begun
+    report(result)
+    return result
+
+
+def report(result):
+    word = "FAILED" if result.failed else "ok" if result.passed else "skipped"
+    skipped = f", {result.skipped} skipped" if result.skipped and result.passed else ""
+    note = f" ({result.note})" if result.note else ""
+    say(f"{word:7} {result.name:24} {result.passed:4} passed, {result.failed} failed{skipped}{note}  {result.seconds:.0f} s")
+    if result.failed and result.log:
+        say("\n".join("    " + line for line in read(result.log).splitlines()[-TAIL_LINES:]))
+        say(f"    whole log: {result.log}")
+
+
+def run_groups(runner, groups):
+    results = []
+
+    def add(function, *arguments, **named):
+        results.append(timed(function, *arguments, **named))
+        return not results[-1].failed
+
+    needs_programs = set(groups) & {"unit", "e2e", "card", "crash", "bench", "image"}
+    plain = add(runner.make, "plain") if needs_programs else False
+    asan = add(runner.make, "asan") if set(groups) & {"unit", "e2e"} else False
+    if "unit" in groups:
+        for build, there in (("plain", plain), ("asan", asan)):
+            if there:
+                add(runner.ctest, build)
+    # Simulators and the box wait much and compute little: these two share the machine.
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        parts = []
+        if "portals" in groups:
+            parts.append(pool.submit(timed, runner.pytest, "portals", "portals", 900))
+        if "e2e" in groups and plain:
+            parts.append(pool.submit(timed, runner.pytest, "e2e plain", "e2e", 1500,
+                                     env={"PODATELNA_BIN": os.path.join(runner.build, "plain", "bin")}))
+        results += [p.result() for p in parts]
+    if "e2e" in groups and asan:
+        add(runner.pytest, "e2e asan", "e2e", 900, "-m", "sanitized",
+            env={"PODATELNA_BIN": os.path.join(runner.build, "asan", "bin"), "PODATELNA_SLOW": "3", **SANITIZER})
+    if "crash" in groups and plain:
+        add(runner.script, "crash", 7200 if runner.long else 900)
+    if "fuzz" in groups and add(runner.make, "fuzz"):
+        results += runner.fuzz()
+    for group in ("card", "bench", "image"):
+        if group in groups:
+            add(runner.script, group, 7200)
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=" ".join(GROUPS))
+    args = parser.parse_args()
+    groups = args.groups or [g for g in GROUPS if g != "image"]
+    runner, begun = Runner(args.build, args.long), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        results = run_groups(runner, groups)
+    finally:
+        runner.stop()
+    passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
+    say(f"in {time.monotonic() - begun:.0f} s")
+    say(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
