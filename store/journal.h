@@ -51,6 +51,7 @@ struct journal_options {
 	void *context;
 	uint64_t segment_max_bytes; /* 0: JOURNAL_SEGMENT_MAX_BYTES */
 	uint64_t lock_wait_ms;      /* 0: JOURNAL_LOCK_WAIT_MS */
+	uint64_t quiet_ms, busy_ms; /* when a checkpoint is due; 0: JOURNAL_QUIET_MS, JOURNAL_BUSY_MS */
 };
 
 enum journal_state {

@@ -34,8 +34,8 @@ uint64_t journal_checkpoint_due(const struct journal *journal)
 	if (journal->loud_first_ms == 0) {
 		return CLOCK_NEVER_MS;
 	}
-	quiet = journal->loud_last_ms + JOURNAL_QUIET_MS;
-	busy = journal->loud_first_ms + JOURNAL_BUSY_MS;
+	quiet = journal->loud_last_ms + (journal->options.quiet_ms == 0 ? JOURNAL_QUIET_MS : journal->options.quiet_ms);
+	busy = journal->loud_first_ms + (journal->options.busy_ms == 0 ? JOURNAL_BUSY_MS : journal->options.busy_ms);
 	return quiet < busy ? quiet : busy;
 }
 

@@ -1,6 +1,6 @@
 /* podatelna-store: the only writer of the data directory (design 2).
  *
- * SETUP LINES: data-dir, mark-file, box-letter (may be absent), key.<name>.token = index of the token for every key of the configuration,
+ * SETUP LINES: data-dir, mark-file, box-letter, min-free, segment-bytes, quiet-ms, busy-ms (these five may be absent), key.<name>.token = index of the token for every key of the configuration,
  * vault-key.<n> = names of the `vault` keys from 0 on, vault-certs = number of certificates; descriptors: their PEM texts, vault-cert.0 first.
  */
 #include "server.h"
@@ -58,6 +58,10 @@ static bool read_settings(struct span text, struct server_settings *settings)
 	    (lines_find(text, "box-letter", &value) && !span_copy_string(value, settings->box_letter, sizeof settings->box_letter))) {
 		return false;
 	}
+	(void)lines_find_u64(text, "min-free", &settings->min_free_bytes);
+	(void)lines_find_u64(text, "segment-bytes", &settings->segment_bytes);
+	(void)lines_find_u64(text, "quiet-ms", &settings->quiet_ms);
+	(void)lines_find_u64(text, "busy-ms", &settings->busy_ms);
 	while (lines_next(&rest, &name, &value)) {
 		if (!read_key(settings, name, value)) {
 			return false;

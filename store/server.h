@@ -46,6 +46,8 @@ struct server_settings {
 	char data_dir[512];
 	char mark_file[512];
 	char box_letter[2];
+	uint64_t min_free_bytes;                        /* with less nothing new is taken in */
+	uint64_t segment_bytes, quiet_ms, busy_ms;      /* journal_options; 0: its defaults */
 	struct {
 		char name[SERVER_NAME_SIZE];
 		uint64_t token;
@@ -143,9 +145,12 @@ void server_answer_appended(struct channel *channel, uint64_t request, const str
 
 /* --- server_journal.c --- */
 void server_read(struct server *server, const struct wire_message *message);
+/* Answered when nothing of that case is on its way in: a hub that asks after the end of a session learns all that the session offered. */
 void server_case(struct server *server, const struct wire_message *message);
 void server_case_new(struct server *server, const struct wire_message *message);
 int server_append(struct server *server, const struct wire_message *message);
+/* ERR_SPACE when the data directory has less room than that. */
+int server_check_space(const struct server *server, uint64_t bytes);
 void server_checkpoint(struct server *server, const struct wire_message *message);
 /* Every record, replayed or new: keeps open intents, PIN tries, recent objects. */
 void server_follow(struct server *server, const struct record *record);
@@ -205,6 +210,8 @@ void server_pin_free(struct server *server);
 
 /* --- server_session.c --- */
 void server_link(struct server *server, const struct wire_message *message);
+/* True while a reply for the case is being stored. */
+bool server_offer_pending(const struct server *server, const char *case_number);
 
 /* --- server_verify.c --- */
 void server_verify_start(struct server *server, const struct wire_message *message);

@@ -11,6 +11,10 @@
 #include "appliance/base/lines.h"
 #include "appliance/base/log.h"
 
+#define CASE_WAIT_FIRST_MS 2
+#define CASE_WAIT_STEP_MS 10
+#define CASE_WAIT_MS 5000
+
 /* --- reading --- */
 
 static void answer_records(struct server *server, uint64_t request, uint64_t next, uint64_t count, int fd)
@@ -82,21 +86,56 @@ static int collect_case(struct server *server, const char *case_number, int *ret
 	return 0;
 }
 
-void server_case(struct server *server, const struct wire_message *message)
-{
+struct case_wait {
+	struct server *server;
+	uint64_t request, epoch;
+	uint64_t deadline_ms;
 	char case_number[TABLE_CASE_SIZE];
+};
+
+static void on_case_timer(void *context, uint32_t events)
+{
+	_cleanup_free_ struct case_wait *wait = context;
+	struct server *server = wait->server;
 	_cleanup_close_ int fd = -1;
 	size_t count = 0;
-	int err = ERR_FORMAT;
+	int err = ERR_INTERNAL;
 
-	if (wire_string(message, WIRE_F_CASE, case_number, sizeof case_number)) {
-		err = collect_case(server, case_number, &fd, &count);
-	}
-	if (err != 0) {
-		server_fail(server, message->id, err, "the case cannot be read", NULL);
+	(void)events;
+	if (wait->epoch != server->hub_epoch) {
 		return;
 	}
-	answer_records(server, message->id, journal_size(server->journal), count, fd);
+	if (server_offer_pending(server, wait->case_number) && !clock_expired(wait->deadline_ms) &&
+	    loop_timer(server->loop, clock_deadline(CASE_WAIT_STEP_MS), on_case_timer, wait) > 0) {
+		wait = NULL; /* the timer has it */
+		return;
+	}
+	err = collect_case(server, wait->case_number, &fd, &count);
+	if (err != 0) {
+		server_fail(server, wait->request, err, "the case cannot be read", NULL);
+		return;
+	}
+	answer_records(server, wait->request, journal_size(server->journal), count, fd);
+}
+
+/* What a session sent before its end may come after this request: its link is read in this round of the loop, or in the next. */
+void server_case(struct server *server, const struct wire_message *message)
+{
+	struct case_wait *wait = calloc(1, sizeof *wait);
+
+	if (wait == NULL || !wire_string(message, WIRE_F_CASE, wait->case_number, sizeof wait->case_number)) {
+		free(wait);
+		server_fail(server, message->id, ERR_FORMAT, "not a case number", NULL);
+		return;
+	}
+	wait->server = server;
+	wait->request = message->id;
+	wait->epoch = server->hub_epoch;
+	wait->deadline_ms = clock_deadline(CASE_WAIT_MS);
+	if (loop_timer(server->loop, clock_deadline(CASE_WAIT_FIRST_MS), on_case_timer, wait) < 0) {
+		free(wait);
+		server_fail(server, message->id, ERR_LIMIT, "too many at once", NULL);
+	}
 }
 
 void server_case_new(struct server *server, const struct wire_message *message)
@@ -317,11 +356,20 @@ static int check_objects(struct server *server, struct span body)
 	return 0;
 }
 
+int server_check_space(const struct server *server, uint64_t bytes)
+{
+	struct statvfs space;
+
+	if (server->ops->fstatvfs(server->ops, server->data_fd, &space) != 0) {
+		return ERR_SYSTEM;
+	}
+	return (uint64_t)space.f_bavail * space.f_frsize < bytes ? ERR_SPACE : 0;
+}
+
 /* Rolled back: nothing is signed or sent until a person accepts (design 3). And nothing is sent without room for the reply. */
 static int check_permitted(struct server *server, const char *type, const char **ret_text)
 {
 	struct journal_facts facts;
-	struct statvfs space;
 
 	if (strcmp(type, "sending") != 0) {
 		return 0;
@@ -331,15 +379,8 @@ static int check_permitted(struct server *server, const char *type, const char *
 		*ret_text = "the journal was rolled back; a person must accept that first";
 		return ERR_READONLY;
 	}
-	if (server->ops->fstatvfs(server->ops, server->data_fd, &space) != 0) {
-		*ret_text = "the free space is not known";
-		return ERR_SYSTEM;
-	}
-	if ((uint64_t)space.f_bavail * space.f_frsize < SERVER_SENDING_RESERVE_BYTES) {
-		*ret_text = "no room for the reply";
-		return ERR_SPACE;
-	}
-	return 0;
+	*ret_text = "no room for the reply";
+	return server_check_space(server, SERVER_SENDING_RESERVE_BYTES);
 }
 
 static int read_entries(struct server *server, const struct wire_message *message, struct journal_entry *entries,

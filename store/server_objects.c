@@ -145,6 +145,10 @@ int server_take(struct server *server, struct wire_message *message)
 		server_fail(server, message->id, ERR_BUSY, words_of(ERR_BUSY), NULL);
 		return 0;
 	}
+	if (strcmp(role, "original") == 0 && (err = server_check_space(server, server->settings->min_free_bytes)) != 0) {
+		fail_stream(stream, err, words_of(err));
+		return 0;
+	}
 	err = server_intake_start(server, case_number, role, wire_number(message, WIRE_F_LIMIT, 0), wire_take_fd(message, 0), stream->deadline_ms, on_taken,
 	                          stream, &stream->intake);
 	if (err != 0) {

@@ -275,6 +275,16 @@ static struct server_offer *find_offer(const struct server *server, uint64_t ses
 	return offer;
 }
 
+bool server_offer_pending(const struct server *server, const char *case_number)
+{
+	for (const struct server_offer *offer = server->offers; offer != NULL; offer = offer->next) {
+		if (strcmp(offer->case_number, case_number) == 0 && offer->retry_timer == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int accept_offer(struct server_session *link, struct wire_message *message, const char *case_number)
 {
 	struct server *server = link->server;

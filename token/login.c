@@ -13,6 +13,7 @@
 #include "../appliance/base/fdio.h"
 #include "../appliance/base/lines.h"
 #include "../appliance/base/log.h"
+#include "../appliance/base/text.h"
 
 #define PIN_PIPE_MS 60000 /* how long a person's pipe may stay open */
 #define PIN_TRY_MS 30000  /* how long the store may take to make a record durable */
@@ -97,11 +98,11 @@ static int judge_flags(struct token *token, struct module_flags *ret)
 		return err;
 	}
 	if (ret->locked) {
-		token_set_state(token, TOKEN_PIN_BLOCKED, "the PIN is blocked: it must be reset with the tools of the token's maker (PUK)");
+		token_set_state(token, TOKEN_PIN_BLOCKED, N_("the PIN is blocked: it must be reset with the tools of the token's maker (PUK)"));
 		return ERR_PIN_BLOCKED;
 	}
 	if (ret->final_try) {
-		token_set_state(token, TOKEN_PIN_LAST_TRY, "only one try of the PIN is left: log in once with the tools of the token's maker");
+		token_set_state(token, TOKEN_PIN_LAST_TRY, N_("only one try of the PIN is left: log in once with the tools of the token's maker"));
 		return ERR_PIN_LAST;
 	}
 	return 0;
@@ -120,7 +121,7 @@ void token_begin(struct token *token)
 		return;
 	}
 	if (judge_flags(token, &flags) == 0) {
-		token_set_state(token, TOKEN_PIN_NEEDED, token->setup.pin_file ? "the PIN file was not tried yet" : "a person must enter the PIN");
+		token_set_state(token, TOKEN_PIN_NEEDED, token->setup.pin_file ? N_("the PIN file was not tried yet") : N_("a person must enter the PIN"));
 	}
 }
 
@@ -135,11 +136,11 @@ static int state_after_refusal(struct token *token, int err)
 		return token->state == TOKEN_PIN_BLOCKED ? ERR_PIN_BLOCKED : ERR_PIN;
 	}
 	if (err == ERR_PIN_BLOCKED) {
-		token_set_state(token, TOKEN_PIN_BLOCKED, "the PIN is blocked: it must be reset with the tools of the token's maker (PUK)");
+		token_set_state(token, TOKEN_PIN_BLOCKED, N_("the PIN is blocked: it must be reset with the tools of the token's maker (PUK)"));
 		return err;
 	}
 	token_set_state(token, TOKEN_PIN_REFUSED,
-	                token->login.from_file ? "the PIN in the PIN file was refused; it is not tried again until the file changes" : "the PIN was refused");
+	                token->login.from_file ? N_("the PIN in the PIN file was refused; it is not tried again until the file changes") : N_("the PIN was refused"));
 	return ERR_PIN;
 }
 
@@ -152,7 +153,7 @@ static void refused(struct token *token, int err)
 	if (err == ERR_PIN_BLOCKED) {
 		token_note(token, "blocked", NULL);
 	}
-	fail_login(token, err, "the PIN was refused");
+	fail_login(token, err, N_("the PIN was refused"));
 }
 
 /* C_Login, at last: the try is on record. */
@@ -164,7 +165,7 @@ static void try_pin(struct token *token)
 	int err = ERR_INTERNAL;
 
 	if (pin_was_refused(&token->pin)) {
-		fail_login(token, ERR_PIN, "this PIN was refused before; it is not tried again");
+		fail_login(token, ERR_PIN, N_("this PIN was refused before; it is not tried again"));
 		return;
 	}
 	(void)alarm(TOKEN_MODULE_S);
@@ -184,7 +185,7 @@ static void try_pin(struct token *token)
 	token->no_auto_login = false;
 	token_note(token, "login", detail);
 	become_ready(token);
-	answer_done(token, request, "logged in");
+	answer_done(token, request, N_("logged in"));
 }
 
 static int read_file_pin(struct token *token)
@@ -209,24 +210,24 @@ static void judge_answer(struct token *token, struct span answer)
 	if (span_equals_string(answer, "refused-before")) {
 		if (token->login.from_file) {
 			token->file_refused = true;
-			token_set_state(token, TOKEN_PIN_REFUSED, "the PIN in the PIN file was refused before; it is not tried again until the file changes");
+			token_set_state(token, TOKEN_PIN_REFUSED, N_("the PIN in the PIN file was refused before; it is not tried again until the file changes"));
 		}
-		fail_login(token, ERR_PIN, "this PIN was refused before; it is not tried again");
+		fail_login(token, ERR_PIN, N_("this PIN was refused before; it is not tried again"));
 		return;
 	}
 	if (span_equals_string(answer, "unknown-before") && flags.count_low) {
 		token->file_refused = token->file_refused || token->login.from_file;
-		token_set_state(token, TOKEN_PIN_NEEDED, "what became of the last try is unknown and the token counts a failed one: a person must enter the PIN");
+		token_set_state(token, TOKEN_PIN_NEEDED, N_("what became of the last try is unknown and the token counts a failed one: a person must enter the PIN"));
 		fail_login(token, ERR_PIN, token->text);
 		return;
 	}
 	if (!span_equals_string(answer, "go") && !span_equals_string(answer, "unknown-before")) {
-		fail_login(token, ERR_PROTOCOL, "the store's answer is not understood");
+		fail_login(token, ERR_PROTOCOL, N_("the store's answer is not understood"));
 		return;
 	}
 	if (token->login.from_file && (err = read_file_pin(token)) != 0) {
 		token->file_refused = true;
-		token_set_state(token, TOKEN_PIN_NEEDED, "the PIN file cannot be used: it must hold one line of at most 256 bytes");
+		token_set_state(token, TOKEN_PIN_NEEDED, N_("the PIN file cannot be used: it must hold one line of at most 256 bytes"));
 		fail_login(token, err, token->text);
 		return;
 	}
@@ -241,11 +242,11 @@ static void on_go(void *context, int err, struct wire_message *message)
 		return;
 	}
 	if (err != 0) {
-		fail_login(token, err == ERR_GONE ? ERR_AGAIN : err, "the store did not record the try: no PIN was tried");
+		fail_login(token, err == ERR_GONE ? ERR_AGAIN : err, N_("the store did not record the try: no PIN was tried"));
 		return;
 	}
 	if (message->type == WIRE_ERROR) {
-		fail_login(token, -(int)wire_number(message, WIRE_F_CODE, -ERR_INTERNAL), "the store refused to record the try: no PIN was tried");
+		fail_login(token, -(int)wire_number(message, WIRE_F_CODE, -ERR_INTERNAL), N_("the store refused to record the try: no PIN was tried"));
 		return;
 	}
 	judge_answer(token, wire_span(message, WIRE_F_STATE));
@@ -266,13 +267,13 @@ static void ask_store(struct token *token)
 	lines_set(&lines, "fingerprint", token->login.fingerprint);
 	length = lines_finish(&lines, text, sizeof text);
 	if (length < 0) {
-		fail_login(token, length, "the try cannot be recorded");
+		fail_login(token, length, N_("the try cannot be recorded"));
 		return;
 	}
 	wire_begin(&message, WIRE_TOKEN_PIN_TRY, 0, CLOCK_NEVER_MS);
 	wire_put_bytes(&message, WIRE_F_LINES, span_of(text, (size_t)length));
 	if (!channel_is_open(token->store) || channel_request(token->store, &message, PIN_TRY_MS, on_go, token, NULL) != 0) {
-		fail_login(token, ERR_AGAIN, "there is no store to record the try: no PIN was tried");
+		fail_login(token, ERR_AGAIN, N_("there is no store to record the try: no PIN was tried"));
 	}
 }
 
@@ -320,11 +321,11 @@ static void on_pipe(void *context, uint32_t events)
 	token->login.watch = token->login.timer = 0;
 	cleanup_close(&token->login.fd);
 	if (err != 0) {
-		fail_login(token, err, "no PIN came, or it is longer than 256 bytes: nothing was tried");
+		fail_login(token, err, N_("no PIN came, or it is longer than 256 bytes: nothing was tried"));
 		return;
 	}
 	if (pin_was_refused(&token->pin)) {
-		fail_login(token, ERR_PIN, "this PIN was refused before; it is not tried again");
+		fail_login(token, ERR_PIN, N_("this PIN was refused before; it is not tried again"));
 		return;
 	}
 	ask_store(token);
@@ -336,7 +337,7 @@ static void on_pipe_late(void *context, uint32_t events)
 
 	(void)events;
 	token->login.timer = 0;
-	fail_login(token, ERR_DEADLINE, "no PIN came in time");
+	fail_login(token, ERR_DEADLINE, N_("no PIN came in time"));
 }
 
 /* Why a person's PIN cannot be taken now; 0 when it can. */
@@ -367,11 +368,11 @@ static const char *refusal_text(const struct token *token, int err)
 {
 	switch (err) {
 	case ERR_BUSY:
-		return token->dying ? "the token process starts anew: try again in a few seconds" : "another login is under way";
+		return token->dying ? N_("the token process starts anew: try again in a few seconds") : N_("another login is under way");
 	case ERR_AGAIN:
-		return "there is no store to record the try: no PIN was tried";
+		return N_("there is no store to record the try: no PIN was tried");
 	default:
-		return token->text[0] != '\0' ? token->text : "the token cannot be used";
+		return token->text[0] != '\0' ? token->text : N_("the token cannot be used");
 	}
 }
 
@@ -381,7 +382,7 @@ int token_login_person(struct token *token, struct wire_message *message)
 	int err = ERR_INTERNAL;
 
 	if (token->state == TOKEN_READY && !token->dying) {
-		answer_done(token, message->id, "the token is logged in already");
+		answer_done(token, message->id, N_("the token is logged in already"));
 		return 0;
 	}
 	err = judge_person(token);
@@ -400,7 +401,7 @@ int token_login_person(struct token *token, struct wire_message *message)
 	if (fd_set_nonblocking(token->login.fd, true) != 0 ||
 	    (token->login.watch = loop_watch(token->loop, token->login.fd, EPOLLIN, on_pipe, token)) <= 0 ||
 	    (token->login.timer = loop_timer(token->loop, clock_deadline(PIN_PIPE_MS), on_pipe_late, token)) <= 0) {
-		fail_login(token, ERR_SYSTEM, "the PIN cannot be read: it must come through a pipe");
+		fail_login(token, ERR_SYSTEM, N_("the PIN cannot be read: it must come through a pipe"));
 	}
 	return 0;
 }
@@ -408,7 +409,7 @@ int token_login_person(struct token *token, struct wire_message *message)
 int token_logout(struct token *token, struct wire_message *message)
 {
 	if (token->state != TOKEN_READY || token->dying) {
-		answer_done(token, message->id, "the token is not logged in");
+		answer_done(token, message->id, N_("the token is not logged in"));
 		return 0;
 	}
 	token->no_auto_login = true;
@@ -427,7 +428,7 @@ int token_logout(struct token *token, struct wire_message *message)
 			token_retire(token);
 		}
 	}
-	token_set_state(token, TOKEN_PIN_NEEDED, "a person logged out");
-	answer_done(token, message->id, "logged out");
+	token_set_state(token, TOKEN_PIN_NEEDED, N_("a person logged out"));
+	answer_done(token, message->id, N_("logged out"));
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "../appliance/base/clock.h"
 #include "../appliance/base/err.h"
 #include "../appliance/base/log.h"
+#include "../appliance/base/text.h"
 
 static void on_time_to_go(void *context, uint32_t events)
 {
@@ -169,7 +170,7 @@ static void on_peer(void *context, enum wire_role role, uint64_t index, const ch
 
 		token_login_free(token);
 		if (request != 0 && channel_is_open(token->hub)) {
-			(void)channel_answer_error(token->hub, request, ERR_AGAIN, "the store was restarted: enter the PIN again");
+			(void)channel_answer_error(token->hub, request, ERR_AGAIN, N_("the store was restarted: enter the PIN again"));
 		}
 	}
 	*place = channel_new(token->loop, fd, WIRE_TOKEN, role, role == WIRE_HUB ? on_hub_message : on_store_message, on_link_end, token);

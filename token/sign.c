@@ -9,6 +9,7 @@
 #include "../appliance/base/err.h"
 #include "../appliance/base/lines.h"
 #include "../appliance/base/log.h"
+#include "../appliance/base/text.h"
 #include "cms_sign.h"
 #include "intent.h"
 #include "stream.h"
@@ -74,7 +75,7 @@ static int read_parameters(const struct wire_message *message, struct job *job)
 	job->cades = strcmp(cades, "no") != 0;
 	job->attached = strcmp(job->form, "attached-der") == 0;
 	if (!job->attached && strcmp(job->form, "detached-der") != 0) {
-		return fail(job, ERR_UNSUPPORTED, "this form of signature is not supported");
+		return fail(job, ERR_UNSUPPORTED, N_("this form of signature is not supported"));
 	}
 	if (strcmp(job->digest_text, "sha256") == 0) {
 		job->digest = EVP_sha256();
@@ -83,7 +84,7 @@ static int read_parameters(const struct wire_message *message, struct job *job)
 	} else if (strcmp(job->digest_text, "sha512") == 0) {
 		job->digest = EVP_sha512();
 	} else {
-		return fail(job, ERR_UNSUPPORTED, "this digest is not supported");
+		return fail(job, ERR_UNSUPPORTED, N_("this digest is not supported"));
 	}
 	return 0;
 }
@@ -95,14 +96,14 @@ static int check_key(struct token *token, struct job *job)
 	char wishes[KEY_WARNING_BYTES];
 
 	if (key == NULL) {
-		return fail(job, ERR_NOTFOUND, "this token has no key of that name");
+		return fail(job, ERR_NOTFOUND, N_("this token has no key of that name"));
 	}
 	if ((key->setup->use & USE_SIGN) == 0 || strcmp(job->purpose, "tls") == 0 || strcmp(job->purpose, "journal") == 0) {
-		return fail(job, ERR_DENIED, "the key is not for this use");
+		return fail(job, ERR_DENIED, N_("the key is not for this use"));
 	}
 	if (token->state != TOKEN_READY) {
 		return fail(job, token->state == TOKEN_BROKEN || token->state == TOKEN_ABSENT ? ERR_TOKEN : ERR_LOCKED,
-		            token->text[0] != '\0' ? token->text : "the token is not logged in");
+		            token->text[0] != '\0' ? token->text : N_("the token is not logged in"));
 	}
 	if (key_judge(key, clock_utc_ms())) {
 		token_tell_status(token);
@@ -114,7 +115,7 @@ static int check_key(struct token *token, struct job *job)
 		return fail(job, ERR_CERT, wishes);
 	}
 	if (module_is_software(&token->module) && !token->setup.allow_software && !certificate_wants(job->want, "software-ok")) {
-		return fail(job, ERR_CERT, "this is a software token, and allow_software_token is not set for the partner");
+		return fail(job, ERR_CERT, N_("this is a software token, and allow_software_token is not set for the partner"));
 	}
 	(void)snprintf(job->warning, sizeof job->warning, "%s%s%s", key->warning, key->warning[0] != '\0' && wishes[0] != '\0' ? "; " : "", wishes);
 	job->key = key;
@@ -144,7 +145,7 @@ static int check_intent(struct token *token, const struct wire_message *message,
 
 static int read_failed(struct job *job, int err)
 {
-	return fail(job, err, err == ERR_DEADLINE ? "the content did not come in time" : "the content cannot be read");
+	return fail(job, err, err == ERR_DEADLINE ? N_("the content did not come in time") : "the content cannot be read");
 }
 
 /* Reads the content to its end, digests it, and hands each piece on when `out` is not -1. */
@@ -169,14 +170,14 @@ static int pass_content(struct job *job, int from, int out, uint8_t *ret_hash, u
 		}
 		have += (uint64_t)got;
 		if (have > job->size || EVP_DigestUpdate(hash, buffer, (size_t)got) != 1) {
-			return fail(job, ERR_MISMATCH, "the content is longer than announced");
+			return fail(job, ERR_MISMATCH, N_("the content is longer than announced"));
 		}
 		if (out >= 0 && (err = stream_write(out, buffer, (size_t)got, job->deadline_ms)) != 0) {
-			return fail(job, err, "the signature cannot be handed over");
+			return fail(job, err, N_("the signature cannot be handed over"));
 		}
 	}
 	if (have != job->size) {
-		return fail(job, ERR_MISMATCH, "the content is shorter than announced");
+		return fail(job, ERR_MISMATCH, N_("the content is shorter than announced"));
 	}
 	return EVP_DigestFinal_ex(hash, ret_hash, ret_length) == 1 ? 0 : fail(job, ERR_MEMORY, "no memory");
 }
@@ -186,7 +187,7 @@ static int write_out(struct job *job, const uint8_t *data, size_t length)
 	int err = stream_write(job->out, data, length, job->deadline_ms);
 
 	if (err != 0) {
-		return fail(job, err, "the signature cannot be handed over");
+		return fail(job, err, N_("the signature cannot be handed over"));
 	}
 	job->written += length;
 	return 0;
@@ -203,7 +204,7 @@ static int write_attached(struct job *job, struct span detached)
 	int err = cms_attach_frame(detached, job->size, &head, &head_length, &tail);
 
 	if (err != 0) {
-		return fail(job, err, "the signature cannot be framed");
+		return fail(job, err, N_("the signature cannot be framed"));
 	}
 	err = write_out(job, head, head_length);
 	if (err == 0) {
@@ -214,7 +215,7 @@ static int write_attached(struct job *job, struct span detached)
 	}
 	job->written += job->size;
 	if (length != job->hash_length || CRYPTO_memcmp(hash, job->hash, length) != 0) {
-		return fail(job, ERR_MISMATCH, "the content changed while it was being signed");
+		return fail(job, ERR_MISMATCH, N_("the content changed while it was being signed"));
 	}
 	return write_out(job, tail.data, tail.length);
 }
@@ -253,11 +254,11 @@ static int make_signature(struct token *token, struct job *job, uint8_t **ret_de
 		pin_note_refused(&token->pin);
 		pin_wipe(&token->pin);
 		token_note(token, "pin-refused", "key");
-		token_set_state(token, TOKEN_PIN_REFUSED, "the token refused the PIN for a key that asks before each use");
+		token_set_state(token, TOKEN_PIN_REFUSED, N_("the token refused the PIN for a key that asks before each use"));
 		return fail(job, ERR_PIN, token->text);
 	}
 	if (err == ERR_DAMAGE) {
-		return fail(job, err, "the token made a wrong signature; it was thrown away");
+		return fail(job, err, N_("the token made a wrong signature; it was thrown away"));
 	}
 	(void)snprintf(job->why, sizeof job->why, "the token did not sign: %s", words);
 	return err;
@@ -276,7 +277,7 @@ static int run(struct token *token, const struct wire_message *message, struct j
 		err = check_intent(token, message, job);
 	}
 	if (err == 0 && (stream_prepare(job->first) != 0 || stream_prepare(job->second) != 0 || stream_prepare(job->out) != 0)) {
-		err = fail(job, ERR_SYSTEM, "the content cannot be read");
+		err = fail(job, ERR_SYSTEM, N_("the content cannot be read"));
 	}
 	if (err == 0) {
 		err = pass_content(job, job->first, -1, job->hash, &job->hash_length);
@@ -328,7 +329,7 @@ int token_sign(struct token *token, struct wire_message *message)
 	int err = ERR_INTERNAL;
 
 	if (!wire_string(message, WIRE_F_KEY, job.name, sizeof job.name) || !wire_string(message, WIRE_F_PURPOSE, job.purpose, sizeof job.purpose)) {
-		err = fail(&job, ERR_NOTFOUND, "this token has no key of that name");
+		err = fail(&job, ERR_NOTFOUND, N_("this token has no key of that name"));
 	} else {
 		err = run(token, message, &job);
 	}

@@ -7,12 +7,13 @@
 #include "../appliance/base/clock.h"
 #include "../appliance/base/err.h"
 #include "../appliance/base/log.h"
+#include "../appliance/base/text.h"
 
 #define UNWRAP_MAX_BYTES 65536
 #define UNWRAP_MAX_MS 60000
 
 /* Every failure of the decryption looks the same to the asker: a padding oracle (RFC 3218) needs two different answers. */
-#define UNWRAP_WHY "the key file cannot be opened with the vault keys of this token"
+#define UNWRAP_WHY N_("the key file cannot be opened with the vault keys of this token")
 
 static void free_cms(CMS_ContentInfo **cms)
 {

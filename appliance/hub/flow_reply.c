@@ -281,7 +281,6 @@ static void join(const struct config_list *list, char *ret, size_t size)
 static void on_verified(struct work *work)
 {
 	bool valid = work_result_is(work, "result", "valid") && work->outputs[0].taken;
-	_cleanup_lines_ struct lines verified = { 0 };
 
 	if (work->err != 0) {
 		settle_failure(work);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,6 +205,20 @@ static void ask_number(struct work *work)
 	}
 }
 
+/* At random, so that no inode that the file system gives out again makes an old case look like the owner of a new file. */
+static uint64_t choose_number(const struct inbox *inbox)
+{
+	uint64_t number = 0;
+
+	do {
+		if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
+			number = (uint64_t)clock_utc_ms() << 20 ^ clock_mono_ms();
+		}
+		number >>= 1;
+	} while (number == 0 || case_claimed(&inbox->hub->cases, number));
+	return number;
+}
+
 /* Out of everybody's reach, under the lease, within one file system. */
 static int claim(struct inbox *inbox, struct candidate *candidate)
 {
@@ -211,7 +226,7 @@ static int claim(struct inbox *inbox, struct candidate *candidate)
 	_cleanup_close_ int to = -1;
 	char path[64 + NAME_MAX], number[32];
 
-	candidate->claim = (uint64_t)candidate->seen.st_ino << 20 ^ (uint64_t)candidate->seen.st_ctim.tv_nsec;
+	candidate->claim = choose_number(inbox);
 	claim_path(candidate, path);
 	(void)snprintf(number, sizeof number, "%llu", (unsigned long long)candidate->claim);
 	if (folder < 0 || (mkdirat(inbox->claim_dir, number, 0700) != 0 && errno != EEXIST) || (mkdirat(inbox->claim_dir, path, 0700) != 0 && errno != EEXIST)) {
