@@ -3,7 +3,8 @@
  * server.c           life, links, dispatch          server_batch.c     group commit: who waits for which record
  * server_journal.c   READ, CASE, APPEND, CHECKPOINT server_intake.c    descriptor -> object
  * server_objects.c   TAKE, COPY, NAMES              server_outflow.c   object or text -> descriptor
- * server_unwrap.c    keys from tokens, names        server_sign.c      intent, signature, signed or abandoned
+ * server_unwrap.c    keys from tokens               server_names.c     names for the lists
+ * server_sign.c      intent, signature, outcome
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
  *
@@ -36,7 +37,7 @@
 #define SERVER_READ_BYTES ((size_t)4 * 1024 * 1024)
 #define SERVER_UNWRAP_MS 30000
 #define SERVER_SIGN_MS 60000
-#define SERVER_NAMES_MS 2000     /* from a new name to its writing */
+#define SERVER_NAMES_MS 300      /* from a new name to its writing */
 #define SERVER_FAULT_MS 300      /* from a fault to the end of the process: the answers go out */
 #define SERVER_SENDING_RESERVE_BYTES (UINT64_C(64) * 1024 * 1024) /* free space without which nothing is sent: the reply must find room */
 
@@ -109,6 +110,7 @@ struct server {
 	int commit_timer, checkpoint_timer, names_timer;
 	int64_t last_utc_ms;
 	bool fault;
+	bool names_rebuilding;
 	const char *told_state; /* of the last STORE_HELLO; static text */
 };
 
@@ -190,9 +192,14 @@ typedef void (*server_key_done)(void *context, int err, struct key *key);
 void server_need_key(struct server *server, const char *owner, uint32_t generation, server_key_done done, void *context);
 /* Drops every wish of this context. */
 void server_forget_key(struct server *server, void *context);
-/* A token may have become ready: open the names. */
+
+/* --- server_names.c --- */
+/* A token may have become ready: open the names, then make again those that are missing. */
 void server_unlock_names(struct server *server);
+/* They changed: to be written soon. */
 void server_arm_names(struct server *server);
+/* From the content of an object `name` (lines: file, folder, owner). */
+void server_name_set(struct server *server, const char *case_number, struct span object);
 
 /* --- server_sign.c --- */
 int server_sign(struct server *server, const struct wire_message *message);

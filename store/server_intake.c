@@ -10,8 +10,6 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/clock.h"
 #include "appliance/base/fdio.h"
-#include "appliance/base/lines.h"
-#include "appliance/base/log.h"
 
 #define NAME_OBJECT_MAX_BYTES ((size_t)16384) /* of the object `name`: lines file, folder, owner */
 
@@ -98,15 +96,6 @@ static int compare_seen(struct server_intake *intake, char earlier[TABLE_CASE_SI
 	return seen_add(server->seen, hmac, intake->case_number);
 }
 
-static void keep_name(struct server_intake *intake)
-{
-	struct span text = span_of(intake->name, intake->name_length), name;
-
-	if (lines_valid(text) && lines_find(text, "file", &name) && names_set(intake->server->names, intake->case_number, name) == 0) {
-		server_arm_names(intake->server);
-	}
-}
-
 static void keep_recent(struct server_intake *intake, const struct object_ref *ref)
 {
 	struct server *server = intake->server;
@@ -148,7 +137,7 @@ static void finish_content(struct server_intake *intake)
 		}
 	}
 	if (err == 0 && intake->name != NULL) {
-		keep_name(intake);
+		server_name_set(server, intake->case_number, span_of(intake->name, intake->name_length));
 	}
 	if (err == 0) {
 		keep_recent(intake, &ref);

@@ -275,6 +275,9 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	case RECORD_RECOGNISED:
 		each->approval_needed = !record_field_is(record, "approval", "none");
 		break;
+	case RECORD_CLOSED:
+		each->closed_ms = record->utc_ms;
+		break;
 	case RECORD_APPROVED:
 		each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
 		each->tests = 0;
@@ -363,7 +366,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	*ret_case = each;
 	if (kind == RECORD_OTHER) {
 		each->delivered = each->delivered || strcmp(record->type, "delivered") == 0;
-		each->is_open = each->state != CASE_DELETED && (!state_is_closed(each->state) || !each->delivered);
+		each->is_open = !state_is_closed(each->state) || !each->delivered;
 		return 0;
 	}
 	state = state_after(each, kind, record);
@@ -381,7 +384,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	each->head_ms = record->utc_ms;
 	apply_facts(each, record, kind);
 	set_text(record, "reason", &each->reason, true);
-	each->is_open = state != CASE_DELETED && (!state_is_closed(state) || !each->delivered);
+	each->is_open = !state_is_closed(state) || !each->delivered;
 	enter_open_list(cases, each);
 	return apply_words(each, record, kind);
 }

@@ -58,6 +58,7 @@ struct hub_case {
 	uint8_t head[RECORD_HASH_BYTES]; /* leaf hash of the last record of any type */
 	int64_t received_ms, head_ms;    /* UTC of the first record, and of the last one that decides */
 	int64_t changed_ms;              /* UTC of the last change of state */
+	int64_t closed_ms;               /* UTC of the last `closed`: its month is that of the folder in Vyrizeno */
 	uint64_t authorising;            /* index of the last `request` or `sending`: the id of its session */
 	uint64_t first_index, claim;
 	uint64_t reply_index;            /* of the last `reply` or `attached` */

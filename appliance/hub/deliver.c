@@ -219,17 +219,58 @@ static void remove_papers(const struct delivery *delivery, const char *folder)
 	}
 }
 
+static void result_path(const struct delivery *delivery, char ret[SHARE_PATH_MAX_BYTES])
+{
+	const struct hub_case *of = delivery->work->of;
+	struct clock_date date;
+	char base[SHARE_NAME_MAX_BYTES + 1];
+
+	clock_czech_date(of->closed_ms, &date);
+	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, 120);
+	(void)snprintf(ret, SHARE_PATH_MAX_BYTES, "%s/%04d-%02d/%s %s %s", delivery->work->hub->config->share.done, date.year, date.month, of->number, of->form, base);
+}
+
+/* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */
+static void remove_result(const struct delivery *delivery)
+{
+	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "protokol.txt" };
+	char path[SHARE_PATH_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
+	_cleanup_close_ int directory = -1;
+
+	if (delivery->work->of->closed_ms == 0) {
+		return;
+	}
+	result_path(delivery, path);
+	directory = share_directory(delivery->work->hub, path);
+	if (directory < 0) {
+		return;
+	}
+	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), original, sizeof original);
+	(void)unlinkat(directory, original, 0);
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		(void)unlinkat(directory, own[i], 0);
+	}
+	(void)unlinkat(delivery->work->hub->share, path, AT_REMOVEDIR); /* only when nothing else stands in it */
+}
+
+static void remove_all(struct delivery *delivery)
+{
+	const struct config_share *share = &delivery->work->hub->config->share;
+
+	remove_papers(delivery, share->errors);
+	remove_papers(delivery, share->unknown);
+	remove_papers(delivery, share->approval);
+	remove_result(delivery);
+}
+
 static void open_place(struct delivery *delivery)
 {
 	const struct work *work = delivery->work;
 	const struct config_share *share = &work->hub->config->share;
-	struct clock_date date;
-	char base[SHARE_NAME_MAX_BYTES + 1], path[SHARE_PATH_MAX_BYTES];
+	char path[SHARE_PATH_MAX_BYTES];
 
 	if (is_result(work->of)) {
-		clock_czech_date(work->of->changed_ms, &date);
-		(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, 120);
-		(void)snprintf(path, sizeof path, "%s/%04d-%02d/%s %s %s", share->done, date.year, date.month, work->of->number, work->of->form, base);
+		result_path(delivery, path);
 		delivery->place = "vyrizeno";
 		remove_papers(delivery, share->errors);
 		remove_papers(delivery, share->approval);
@@ -258,6 +299,14 @@ static void on_name(struct work *work)
 		return;
 	}
 	(void)lines_find_string(span_of(text, (size_t)length), "file", delivery->file, sizeof delivery->file);
+	if (work->of->state == CASE_DELETED) {
+		remove_all(delivery);
+		delivery->place = "smazano";
+		work->done = on_written;
+		work_pend(work);
+		work_settle(work);
+		return;
+	}
 	open_place(delivery);
 	if (delivery->directory < 0) {
 		work_fail(work, ERR_SYSTEM, "the share is not there");

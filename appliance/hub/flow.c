@@ -190,6 +190,13 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 	}
 	due_utc = of->head_ms + (int64_t)poll_delay(partner, of->polls);
 	of->waiting = N_("waits for the partner's word");
+	if (partner->catalogue->poll_give_up_ms != 0 && now - of->changed_ms > (int64_t)partner->catalogue->poll_give_up_ms) {
+		wait_for(of, N_("no final word came for very long: the partner is not asked any more, a person must"), WAIT_PERSON_MS);
+		return;
+	}
+	if (partner->catalogue->ask_person_after_ms != 0 && now - of->changed_ms > (int64_t)partner->catalogue->ask_person_after_ms) {
+		of->waiting = N_("no final word came for long: look on the partner's portal");
+	}
 	if (due_utc > now) {
 		of->due_ms = clock_deadline((uint64_t)(due_utc - now));
 	} else if (!clock_expired(partner->not_before_ms)) {

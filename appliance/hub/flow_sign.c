@@ -30,6 +30,20 @@ static void on_signed(struct work *work)
 	}
 }
 
+/* What the partner wants of the certificate: by its catalogue, unless the configuration says otherwise (option sign-want). */
+static const char *wanted(const struct hub_partner *partner)
+{
+	const char *option = config_option(&partner->config->options, "sign-want");
+
+	return option != NULL ? option : partner->catalogue->sign_want;
+}
+
+/* P1: a key that is not in hardware signs nothing for a production partner, unless the configuration says so. */
+static bool software_allowed(const struct config_partner *partner)
+{
+	return partner->env != CONFIG_ENV_PRODUCTION || partner->allow_software_token;
+}
+
 static void sign(struct work *work, const char *role, const char *ref)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
@@ -40,9 +54,7 @@ static void sign(struct work *work, const char *role, const char *ref)
 	lines_set(&parameters, "by", "box");
 	lines_set(&parameters, "env", work->of->env);
 	lines_set_u64(&parameters, "attempt", work->of->attempt + 1);
-	if (partner->catalogue->sign_want[0] != '\0') {
-		lines_set(&parameters, "want", partner->catalogue->sign_want);
-	}
+	lines_setf(&parameters, "want", "%s%s", wanted(partner), software_allowed(partner->config) ? " software-ok" : "");
 	if (ref != NULL) {
 		lines_set(&parameters, "ref", ref);
 	}

@@ -103,17 +103,6 @@ static void describe_use(uint32_t use, char ret[64])
 	}
 }
 
-/* Software keys are for bench and demo (P1): allowed when no production partner refuses them. */
-static bool software_token_allowed(const struct config *config)
-{
-	for (size_t i = 0; i < config->partner_count; i++) {
-		if (config->partners[i].env == CONFIG_ENV_PRODUCTION && !config->partners[i].allow_software_token) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static int setup_pin(const struct config_token *token, struct setup *setup)
 {
 	struct stat status;
@@ -175,12 +164,16 @@ static int setup_token(const struct config *config, size_t token_index, struct s
 	lines_set(&setup->lines, "module", token->module);
 	lines_set(&setup->lines, "uri", token->uri);
 	lines_set(&setup->lines, "pcsc", token->pcsc ? "yes" : "no");
-	lines_set(&setup->lines, "allow-software-token", software_token_allowed(config) ? "yes" : "no");
+	/* Software keys are for bench and demo (P1): only where the hub says, for one partner, that they may be used (flow_sign.c). */
+	lines_set(&setup->lines, "allow-software-token", "no");
 	if (token->serial[0] != '\0') {
 		lines_set(&setup->lines, "expected-serial", token->serial);
 	}
 	for (size_t i = 0; i < token->environment.count; i++) {
 		set_numbered(&setup->lines, "environment", i, "", token->environment.items[i]);
+	}
+	for (size_t i = 0; i < token->readable.count; i++) {
+		set_numbered(&setup->lines, "readable", i, "", token->readable.items[i]);
 	}
 	for (size_t i = 0; i < token->writable.count; i++) {
 		set_numbered(&setup->lines, "writable", i, "", token->writable.items[i]);

@@ -293,6 +293,37 @@ static void test_unwrap(void **state)
 	assert_string_equal((char *)content, expected);
 }
 
+/* SIGKILL before the name was written: it is made again from its object when a token comes. */
+static void test_name_rebuilt(void **state)
+{
+	struct play *play = *state;
+	struct wire_message message, answer;
+	char number[16], expected[64];
+	uint8_t prev[32], content[256];
+	int ends[2];
+	size_t length = 0;
+
+	play_approved(play, number, prev, "<a/>");
+	play_kill(play);
+	play_start(play);
+	play_link_token(play, "ready");
+	play_unwrap(play);
+	/* The answer of the token is read before this request, or the next one finds it. */
+	for (int i = 0; i < 50 && length == 0; i++) {
+		assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+		wire_begin(&message, WIRE_STORE_NAMES, 0, 0);
+		wire_put_fd(&message, ends[1]);
+		play_ask(play, &message, WIRE_STORE_COPIED, &answer);
+		(void)close(ends[1]);
+		length = (size_t)fd_read_full(ends[0], content, sizeof content - 1);
+		(void)close(ends[0]);
+		(void)usleep(10000);
+	}
+	content[length] = '\0';
+	(void)snprintf(expected, sizeof expected, "%s\tpřiznání.xml\n", number);
+	assert_string_equal((char *)content, expected);
+}
+
 static int link_session(struct play *play, uint64_t session)
 {
 	struct wire_message message, answer;
@@ -474,6 +505,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_case, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_pipes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sign, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_unwrap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down), cmocka_unit_test_setup_teardown(test_pin, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_name_rebuilt, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("store server", tests, NULL, NULL);

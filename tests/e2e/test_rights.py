@@ -1,0 +1,345 @@
+"""Programs and rights (issue point 2; design 2): what is linked, who runs as whom, what nobody can open, who is restarted."""
+
+import errno
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import forms
+import proc
+from box import TOP, USERS, is_root, proc_status, until
+from conftest import BIN, SANITIZED
+
+# design 2: NEEDED beside libc and libseccomp; `maybe` may be missing because the linker drops what nothing uses.
+NEEDED = {"podatelnad": {"libconfuse"}, "podatelna": set(), "podatelna-token": {"libp11", "libcrypto"},
+          "podatelna-transport": {"libcurl", "libcrypto", "libssl"}, "podatelna-partner": {"libxml2", "libcrypto", "libz", "libzip"},
+          "podatelna-store": {"libcrypto"}}
+MAYBE = {"podatelna-token": {"libpcsclite"}, "podatelna": {"libconfuse"}}
+COMMON = {"libc", "libseccomp"}
+ROLES = ("store", "token", "partner", "transport", "hub")
+MIB = 1024
+root_only = pytest.mark.skipif(not is_root(), reason="needs root: own users and a look into other programs")
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitized programs link the sanitizer")
+@pytest.mark.parametrize("program", sorted(NEEDED))
+def test_linked_libraries(program):
+    listing = subprocess.run(["readelf", "-d", os.path.join(BIN, program)], check=True, stdout=subprocess.PIPE).stdout.decode()
+    found = {name.split(".so")[0] for name in re.findall(r"NEEDED.*\[(.*?)\]", listing)} - COMMON
+    assert found - MAYBE.get(program, set()) == NEEDED[program]
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer adds its own")
+@pytest.mark.parametrize("program", sorted(NEEDED))
+def test_hardening(program):
+    """Position independent, immediate binding, read-only relocations, no executable stack."""
+    path = os.path.join(BIN, program)
+    text = subprocess.run(["readelf", "-hldW", path], check=True, stdout=subprocess.PIPE).stdout.decode()
+    assert "DYN (Position-Independent" in text and "GNU_RELRO" in text and "NOW" in text
+    assert re.search(r"GNU_STACK.* RW +0x", text)
+
+
+# --- what the kernel says of running programs ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pids(shared):
+    return {role: shared.pid(role) for role in ROLES}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_status_of_process(shared, pids, role):
+    status = proc_status(pids[role])
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2" and int(status["Seccomp_filters"]) >= 1
+    if is_root():
+        import pwd
+        uid = pwd.getpwnam(USERS[role]).pw_uid
+        assert set(status["Uid"].split()) == {str(uid)}
+        assert 0 not in map(int, status["Groups"].split())
+        allowed = 1 << 28 if role == "hub" else 0  # CAP_LEASE
+        assert int(status["CapEff"], 16) & ~allowed == 0 and int(status["CapPrm"], 16) & ~allowed == 0
+
+
+@root_only
+def test_users_differ(shared, pids):
+    assert len({proc_status(p)["Uid"] for p in pids.values()}) == len(ROLES)
+
+
+@root_only
+def test_no_dumps(shared, pids):
+    """/proc/PID of a process that cannot be dumped belongs to root."""
+    for role, pid in pids.items():
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0, role
+
+
+def test_status_names_protection(shared):
+    """`podatelna status` says what is in force; compared with the kernel's own word."""
+    for name, row in shared.programs().items():
+        words, status = row["protection"].split(), proc_status(int(row["pid"]))
+        assert ("seccomp" in words) == (status["Seccomp"] == "2"), name
+        assert ("no-new-privs" in words) == (status["NoNewPrivs"] == "1"), name
+        assert ("user" in words) == (is_root() and status["Uid"].split()[0] != "0"), name
+        assert "landlock" in words and "no-dump" in words, name
+    assert any(r["software"] == "yes" for r in shared.rows("status", kind="token")), "a software token is named"
+
+
+# --- what they cannot open ------------------------------------------------------------------------------------------------
+
+REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
+
+
+def refused(result):
+    """The call failed for lack of a right, or the kernel ended the process."""
+    return result is None or (result[0] == -1 and result[1] in REFUSED)
+
+
+def try_calls(shared, role, *calls):
+    if shutil.which("gdb") is None:
+        pytest.skip("no gdb")
+    results, output = proc.call(shared.pid(role), *calls)
+    assert len(results) == len(calls), output
+    return results, output
+
+
+@pytest.fixture
+def healed(shared):
+    """Whatever the test did to it, the box works again afterwards."""
+    yield shared
+    until(lambda: shared.cli("status")[0] == 0 and all(r["pid"] != "0" for r in shared.programs().values()), 30, "the box heals")
+
+
+@root_only
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer needs more system calls")
+@pytest.mark.parametrize("role", ROLES)
+def test_world_readable_file(healed, role):
+    """Not even a file that every user may read."""
+    results, output = try_calls(healed, role, proc.open_call("/etc/passwd"))
+    assert refused(results[0]), output
+
+
+@root_only
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer needs more system calls")
+@pytest.mark.parametrize("role,family", [("store", socket.AF_INET), ("token", socket.AF_INET), ("token", socket.AF_INET6),
+                                         ("token", socket.AF_UNIX), ("partner", socket.AF_INET), ("partner", socket.AF_UNIX),
+                                         ("hub", socket.AF_INET), ("hub", socket.AF_INET6), ("transport", socket.AF_PACKET)])
+def test_no_socket(healed, role, family):
+    results, output = try_calls(healed, role, proc.socket_call(family))
+    assert refused(results[0]), output
+
+
+@root_only
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer needs more system calls")
+def test_transport_opens_only_its_own(healed):
+    """Control: a file of the resolver can be opened. Vault, journal, module, configuration, share cannot."""
+    paths = ["/etc/hosts", os.path.join(healed.data, "journal", "origin"), healed.data, healed.hsm.conf, healed.hsm.tokens[0]["keys"][0]["cert"],
+             healed.config, healed.place("Podat"), "/tmp"]
+    for path in paths[1:]:
+        assert os.path.exists(path), path
+    results, output = try_calls(healed, "transport", *[proc.open_call(p) for p in paths])
+    assert results[0] is not None and results[0][0] >= 0, output
+    for path, result in zip(paths[1:], results[1:]):
+        assert refused(result), (path, output)
+
+
+@root_only
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer needs more system calls")
+@pytest.mark.parametrize("role", ["partner", "transport", "token"])
+def test_cannot_write(healed, role):
+    flags = os.O_WRONLY | os.O_CREAT
+    paths = ["/tmp/podatelna-probe", os.path.join(healed.stage, "probe"), os.path.join(healed.place("Podat"), "probe")]
+    results, output = try_calls(healed, role, *[proc.open_call(p, flags) for p in paths])
+    assert all(refused(r) for r in results), output
+    assert not any(os.path.exists(p) for p in paths)
+
+
+@root_only
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer needs more system calls")
+def test_store_only_its_directory(healed):
+    paths = [os.path.join(healed.data, "journal", "origin"), healed.place("Podat"), healed.hsm.conf, healed.config]
+    results, output = try_calls(healed, "store", *[proc.open_call(p) for p in paths])
+    assert results[0] is not None and results[0][0] >= 0, output
+    assert all(refused(r) for r in results[1:]), output
+
+
+def test_others_cannot_read_the_data(shared):
+    assert os.stat(shared.data).st_mode & 0o077 == 0
+
+
+# --- the token's module from inside ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def evil_module(work):
+    """The module that misbehaves, built for this test. In a folder of its own: the token process may read its module's folder."""
+    folder = os.path.join(work, "evil")
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o755)
+    path = os.path.join(folder, "evil-pkcs11.so")
+    flags = subprocess.run(["pkg-config", "--cflags", "p11-kit-1"], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", *flags, os.path.join(TOP, "tests", "lib", "evil_module", "evil.c"),
+                    "-o", path, "-ldl"], check=True)
+    return path
+
+
+def test_token_from_inside_its_module(epo, make_box, evil_module):
+    """Code in the module itself can open no socket, write no file outside its tokens, read nothing of the box, start nothing."""
+    box = make_box(epo, start=False)
+    readable = os.path.join(box.dir, "open-to-all")
+    box.write(readable, b"x", 0o666)
+    os.chmod(readable, 0o666)
+    environment = [f"SOFTHSM2_CONF={box.hsm.conf}", f"EVIL_REAL={box.hsm.module}", "EVIL_PROBE=1",
+                   f"EVIL_WRITE={box.stage}:{box.place('Podat')}:{readable}:{box.dir}", f"EVIL_READ={readable}:{box.config}:/proc/1/status",
+                   f"EVIL_CONNECT={box.run}/control"]
+    box.set('token "office"', module=evil_module, environment=environment,
+            readable=[box.hsm.dir, os.path.dirname(box.hsm.module)])
+    box.start()
+    box.wait_token()
+    box.drop("a.xml", forms.dphdp3(note="evil"))
+    box.wait_state("a.xml", "done")
+    lines = [line for line in box.log().splitlines() if "evil: probe" in line]
+    assert sum("probe done" in line for line in lines) >= 2, lines  # in C_Login and in C_SignInit
+    seen = [line for line in lines if "refused" in line]
+    for what in ("socket inet:", "socket inet6:", "socket unix:", "socket netlink:", "write /tmp:", f"write {box.stage}:", f"write {readable}:",
+                 f"read {readable}:", f"connect {box.run}/control:", "fork -:", "exec /bin/true:"):
+        assert any(what in line for line in seen), (what, lines)
+    allowed = [line for line in lines if "ALLOWED" in line]
+    assert not allowed, allowed
+    assert len(epo.ledger("accepted")) == 1
+
+
+# --- the hub and content --------------------------------------------------------------------------------------------------
+
+
+@root_only
+def test_content_never_passes_through_the_hub(epo, make_box):
+    """A word of the document is looked for in the hub's memory all the while; the partner's job shows that the search finds."""
+    epo.switch({"slow_ms.test": 400, "slow_ms.file": 400})
+    box = make_box(epo)
+    box.wait_token()
+    needle = b"Hledane-slovo-" + os.urandom(6).hex().encode()
+    assert proc.memory_holds(os.getpid(), needle), "the search itself works"
+    hub, parent = box.pid("hub"), box.pid("parent")
+    document = forms.dphkh1(note=needle.decode(), rows=400)
+    box.drop("a.xml", document)
+    looks = 0
+    while True:
+        assert not proc.memory_holds(hub, needle), "content stands in the hub's memory"
+        assert not proc.memory_holds(parent, needle)
+        looks += 1
+        case = box.case("a.xml")
+        if case and case["state"] == "done":
+            break
+        assert looks < 400, case
+    box.result(case["case"])
+    assert not proc.memory_holds(hub, needle) and looks >= 3
+
+
+def rss(pid):
+    status = proc_status(pid)
+    return {k: int(status[k].split()[0]) for k in ("VmHWM", "VmRSS", "RssAnon")}
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer takes memory")
+def test_memory_of_the_hub(epo, make_box):
+    """Two filings of 10 MiB leave the hub within a few MiB."""
+    box = make_box(epo)
+    box.wait_token()
+    before = rss(box.pid("hub"))
+    for n in (1, 2):
+        box.drop(f"{n}.xml", forms.dphkh1(note=f"{n}", size=10 * 1024 * 1024 - 5000))
+    box.wait_count(2, "done", 120)
+    after = rss(box.pid("hub"))
+    assert after["RssAnon"] < 6 * MIB and after["VmHWM"] - before["VmHWM"] < 3 * MIB, (before, after)
+
+
+# --- breaking the protocol, dying ----------------------------------------------------------------------------------------
+
+GARBAGE = {"garbage": os.urandom(200), "empty header": b"PDW\x01" + bytes(20), "unknown type": proc.message(999),
+           "unexpected answer": proc.message(7, 12345, [(1, (1).to_bytes(8, "little"))]), "wrong direction": proc.message(6)}
+
+
+@root_only
+@pytest.mark.parametrize("what", sorted(GARBAGE))
+@pytest.mark.parametrize("role", ["store", "token", "partner", "transport"])
+def test_offender_is_killed_and_restarted(healed, role, what):
+    """The packet is put on the link to the hub (the last one that the program got) in the program's place."""
+    pid = healed.pid(role)
+    links = proc.packet_sockets(pid)
+    assert len(links) >= 2, "the link to the parent and at least one more"
+    proc.send_as(pid, links[1], GARBAGE[what])
+    until(lambda: not os.path.exists(f"/proc/{pid}") or proc_status(pid)["State"].startswith("Z"), 10, f"{role} is ended")
+    until(lambda: healed.cli("status")[0] == 0 and int(healed.programs()[[n for n in healed.programs() if n.startswith(role)][0]]["pid"]) not in (0, pid),
+          30, f"{role} is started anew")
+
+
+@root_only
+@pytest.mark.parametrize("role", ROLES)
+def test_nonsense_to_the_parent(healed, role):
+    """On the link to podatelnad itself: the parent ends the program and goes on."""
+    pid, parent = healed.pid(role), healed.pid("parent")
+    proc.send_as(pid, 3, b"nonsense")
+    until(lambda: not os.path.exists(f"/proc/{pid}") or proc_status(pid)["State"].startswith("Z"), 10, f"{role} is ended")
+    until(lambda: healed.cli("status")[0] == 0, 30, "it works again")
+    assert healed.process.poll() is None and healed.pid("parent") == parent and healed.pid(role) != pid
+
+
+def test_nonsense_on_the_control_socket(healed):
+    """A caller may say anything: only he is cut off."""
+    hub = healed.pid("hub")
+    for packet in [b"", b"x", os.urandom(5000)] + list(GARBAGE.values()):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
+            caller.connect(os.path.join(healed.run, "control"))
+            caller.settimeout(5)
+            try:
+                caller.send(packet)
+                caller.recv(100)
+            except OSError:
+                pass
+    assert healed.cli("status")[0] == 0 and healed.pid("hub") == hub
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("role", ROLES)
+def test_killed_at_work(epo, make_box, role):
+    """Any of them killed in the middle only delays the work."""
+    epo.switch({"slow_ms": 150})
+    box = make_box(epo)
+    box.wait_token()
+    for n in range(6):
+        box.drop(f"{n}.xml", forms.dphdp3(note=f"{role} {n}"))
+    for _ in range(4):
+        time.sleep(0.4)
+        pids = box.pid_of_executable("podatelnad" if role == "hub" else f"podatelna-{role}", "--hub" if role == "hub" else None)
+        if pids:
+            os.kill(pids[0], signal.SIGKILL)
+    box.wait_count(6, ("done", "uncertain"), 90)
+    assert sorted({a["xml_sha256"] for a in epo.ledger("accepted")}) == sorted(a["xml_sha256"] for a in epo.ledger("accepted"))
+    uncertain = [c for c in box.cases() if c["state"] == "uncertain"]
+    if role in ("store", "token", "partner", "hub"):
+        assert not uncertain, uncertain  # the session lives on and delivers its reply
+        assert len(epo.ledger("accepted")) == 6
+    assert box.cli("journal", "verify")[0] == 0
+
+
+def test_nothing_outlives_the_parent(epo, make_box):
+    """SIGKILL to podatelnad ends every program of the box."""
+    box = make_box(epo)
+    box.wait_token()
+    assert len(box.processes()) >= 6
+    os.kill(box.process.pid, signal.SIGKILL)
+    box.process.wait()
+    assert not box.settle(5)
+    box.process = None
+
+
+def test_stops_in_order(epo, make_box):
+    box = make_box(epo)
+    box.wait_token()
+    assert box.stop() == 0
