@@ -8,7 +8,7 @@
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
  *
- * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC of the last record; absent: none),
+ * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC: not before this is it now; absent: not known),
  * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
  *
  * STORE_SIGN LINES beyond the architecture: `ref` may name the object itself; otherwise it is the latest of that role: one just taken and not yet
@@ -39,6 +39,7 @@
 #define SERVER_SIGN_MS 60000
 #define SERVER_NAMES_MS 300      /* from a new name to its writing */
 #define SERVER_FAULT_MS 300      /* from a fault to the end of the process: the answers go out */
+#define SERVER_CLOCK_SLACK_MS (UINT64_C(3600) * 1000)
 #define SERVER_SENDING_RESERVE_BYTES (UINT64_C(64) * 1024 * 1024) /* free space without which nothing is sent: the reply must find room */
 
 struct server;
@@ -108,7 +109,8 @@ struct server {
 	struct server_verify *verify;
 
 	int commit_timer, checkpoint_timer, names_timer;
-	int64_t last_utc_ms;
+	int64_t last_utc_ms;   /* of the last record whose time can be believed; 0: none */
+	uint64_t last_mono_ms; /* when that was */
 	bool fault;
 	bool names_rebuilding;
 	const char *told_state; /* of the last STORE_HELLO; static text */

@@ -11,6 +11,7 @@
 #include "appliance/base/lines.h"
 #include "appliance/base/log.h"
 
+#define CLOCK_AHEAD_MAX_MS (INT64_C(30) * 24 * 3600 * 1000)
 #define CASE_WAIT_FIRST_MS 2
 #define CASE_WAIT_STEP_MS 10
 #define CASE_WAIT_MS 5000
@@ -291,11 +292,23 @@ static void follow_objects(struct server *server, const struct record *record, c
 	}
 }
 
+/* The latest time that can be believed: a record of a clock that jumped back or far ahead does not count until a person or a signed date confirms it
+ * (design 3), so that a restart under a wrong clock does not make it right. */
+static void follow_clock(struct server *server, const struct record *record)
+{
+	int64_t ahead_ms = record->utc_ms - server->last_utc_ms;
+
+	if (server->last_utc_ms == 0 || (ahead_ms >= 0 && ahead_ms <= CLOCK_AHEAD_MAX_MS) || strcmp(record->type, "clock-accepted") == 0) {
+		server->last_utc_ms = record->utc_ms;
+		server->last_mono_ms = clock_mono_ms();
+	}
+}
+
 void server_follow(struct server *server, const struct record *record)
 {
 	char case_number[TABLE_CASE_SIZE];
 
-	server->last_utc_ms = record->utc_ms;
+	follow_clock(server, record);
 	server_pin_follow(server, record);
 	if (!record_field_string(record, "case", case_number, sizeof case_number)) {
 		return;

@@ -130,10 +130,12 @@ int server_take(struct server *server, struct wire_message *message)
 {
 	struct server_stream *stream = NULL;
 	char case_number[TABLE_CASE_SIZE], role[OBJECT_ROLE_SIZE];
+	struct journal_facts facts;
 	int err = ERR_FORMAT;
 
-	if (server->fault) {
-		server_fail(server, message->id, ERR_READONLY, "the store takes no more content", NULL);
+	journal_facts(server->journal, &facts);
+	if (server->fault || facts.state != JOURNAL_READY) { /* what no record can refer to need not come in */
+		server_fail(server, message->id, ERR_READONLY, "the store takes no content", NULL);
 		return 0;
 	}
 	if (!wire_string(message, WIRE_F_CASE, case_number, sizeof case_number) || !wire_string(message, WIRE_F_OBJECT, role, sizeof role)) {

@@ -187,9 +187,12 @@ static void on_records(void *context, int err, struct wire_message *message)
 	if (apply_chunk(hub, fd) != 0) {
 		die("the store's records are malformed", HUB_EXIT_STORE_GONE);
 	}
-	if (count == 0 || next <= hub->replay_next) {
+	if (count == 0) {
 		on_replayed(hub);
 		return;
+	}
+	if (next != hub->replay_next + count) {
+		die("the store's records have a gap", HUB_EXIT_STORE_GONE);
 	}
 	hub->replay_next = next;
 	ask_records(hub);
@@ -227,14 +230,18 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 		struct record record;
 		struct span leaf = wire_span(message, WIRE_F_LEAF);
 
-		/* Records that come while the replay runs are in it too. */
 		if (record_read_leaf(leaf, &record) != 0) {
 			return ERR_PROTOCOL;
 		}
-		if (record.index >= hub->replay_next) {
-			hub->replay_next = record.index + 1;
-			hub_record(hub, leaf, wire_span(message, WIRE_F_HASH));
+		/* A notice that comes before the replay's last answer tells of a record that the replay brings itself, in its place. */
+		if (!hub->replayed || record.index < hub->replay_next) {
+			return 0;
 		}
+		if (record.index != hub->replay_next) {
+			die("a record is missing between the journal and its notices", HUB_EXIT_STORE_GONE);
+		}
+		hub->replay_next = record.index + 1;
+		hub_record(hub, leaf, wire_span(message, WIRE_F_HASH));
 		return 0;
 	}
 	case WIRE_PROGRESS:
