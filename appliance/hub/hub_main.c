@@ -15,6 +15,7 @@
 #include "control.h"
 #include "flow.h"
 #include "inbox.h"
+#include "led.h"
 
 #define ANCHORS_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
@@ -416,6 +417,7 @@ static void on_sweep(void *context, uint32_t events)
 		sessions_adopt(hub);
 	}
 	flow_all(hub);
+	led_update(hub);
 	hub->sweep_timer = loop_timer(hub->loop, clock_deadline(HUB_SWEEP_MS), on_sweep, hub);
 	if (hub->sweep_timer < 0) {
 		die("no timer", 1);

@@ -234,7 +234,7 @@ static int claim(struct inbox *inbox, struct candidate *candidate)
 	}
 	to = openat(inbox->claim_dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (to < 0 || renameat(folder, candidate->name, to, candidate->name) != 0) {
-		int err = errno == ENOENT ? ERR_GONE : ERR_SYSTEM;
+		int err = errno == ENOENT ? ERR_GONE : errno == EACCES || errno == EPERM || errno == EROFS ? ERR_DENIED : ERR_SYSTEM;
 
 		remove_claim(inbox, candidate);
 		return err;
@@ -267,6 +267,11 @@ static void on_looked_at(struct work *work)
 	err = claim(inbox, candidate);
 	if (err == ERR_GONE) {
 		end(inbox, candidate, true, 0);
+	} else if (err == ERR_DENIED) {
+		/* The rights of one folder are no reason to leave the others waiting. */
+		log_warning("a file cannot be moved out of its folder: the box has no right to");
+		candidate->stuck = true;
+		end(inbox, candidate, false, clock_deadline(inbox->hub->config->share.scan_interval_ms));
 	} else if (err != 0) {
 		later(inbox, candidate, N_("a file cannot be moved out of the inbox"));
 	} else {
