@@ -263,6 +263,17 @@ static void apply_request(struct hub_case *each, const struct record *record, en
 	each->attempt = (uint32_t)number_field(record, "attempt", each->attempt);
 }
 
+/* A valid signature says that the partner wrote it; only the outcome that rests on it says that it is about this filing. */
+static void apply_evidence(struct hub_case *each, const struct record *record)
+{
+	each->attached = false;
+	if (record_field_is(record, "evidence", "signed")) {
+		each->verified = true;
+		each->confirmation_index = each->signed_reply_index != 0 ? each->signed_reply_index : each->confirmation_index;
+	}
+	each->signed_reply_index = 0;
+}
+
 static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
 	struct span ignored;
@@ -277,6 +288,10 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		break;
 	case RECORD_CLOSED:
 		each->closed_ms = record->utc_ms;
+		apply_evidence(each, record);
+		break;
+	case RECORD_UNCLEAR:
+		apply_evidence(each, record);
 		break;
 	case RECORD_APPROVED:
 		each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
@@ -300,6 +315,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		break;
 	case RECORD_SENT:
 		each->polls = 0;
+		apply_evidence(each, record);
 		(void)record_field_string(record, "stage", each->stage, sizeof each->stage);
 		break;
 	case RECORD_REPLY:
@@ -307,6 +323,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		each->http_status = (uint16_t)number_field(record, "http-status", 0);
 		each->has_reply = true;
 		each->reply_index = record->index;
+		each->attached = kind == RECORD_ATTACHED;
 		each->reply_complete = kind == RECORD_ATTACHED || record_field_is(record, "far", "reply-done");
 		if (kind == RECORD_ATTACHED) {
 			each->purpose = PURPOSE_FILE;
@@ -314,9 +331,8 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		each->file_reply_index = each->purpose == PURPOSE_FILE ? record->index : each->file_reply_index;
 		break;
 	case RECORD_VERIFIED:
-		each->confirmation_index = record_field_is(record, "result", "valid") ? each->reply_index : each->confirmation_index;
 		each->result_valid = record_field_is(record, "result", "valid");
-		each->verified = each->verified || each->result_valid;
+		each->signed_reply_index = each->result_valid ? each->reply_index : 0;
 		break;
 	default:
 		break;

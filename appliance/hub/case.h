@@ -63,7 +63,8 @@ struct hub_case {
 	uint64_t first_index, claim;
 	uint64_t reply_index;            /* of the last `reply` or `attached` */
 	uint64_t file_reply_index;       /* of the last one that answers a filing */
-	uint64_t confirmation_index;     /* of the one whose confirmation was verified; 0: none */
+	uint64_t confirmation_index;     /* of the one that was verified and belongs to this filing; 0: none */
+	uint64_t signed_reply_index;     /* of one whose signature is valid and whose content is not settled yet; 0: none */
 	const char *kind, *partner, *env, *by; /* interned (few different ones), "" when not known */
 	char form[CASE_WORD_MAX_BYTES + 1]; /* foreign: not interned */
 	char *reason;                    /* of the last record that gave one; NULL for none */
@@ -77,7 +78,8 @@ struct hub_case {
 	bool approval_needed;            /* from `recognised` */
 	bool duplicate_cleared;          /* a person approved */
 	bool delivered;                  /* the present state's papers are on the share */
-	bool verified;                   /* a confirmation was verified by its signature */
+	bool verified;                   /* a confirmation was verified by its signature and bound to what was sent */
+	bool attached;                   /* a person attached something that is not settled yet */
 	bool has_receipt, has_reply, has_confirmation, has_report;
 	bool result_valid;               /* of the last `verified` */
 	bool tested_passed;              /* verdict of the last `tested` */

@@ -167,6 +167,8 @@ static void write_result(struct delivery *delivery)
 	}
 	if (of->confirmation_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
 		add_object(delivery, "potvrzeni.p7s", "reply", of->confirmation_index);
+	} else if (of->confirmation_index == 0 && of->file_reply_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
+		add_object(delivery, "odpoved", "reply", of->file_reply_index);
 	}
 	if (of->has_report) {
 		add_object(delivery, "protokol.txt", "report", 0);
@@ -233,7 +235,7 @@ static void result_path(const struct delivery *delivery, char ret[SHARE_PATH_MAX
 /* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */
 static void remove_result(const struct delivery *delivery)
 {
-	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "protokol.txt" };
+	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "odpoved", "protokol.txt" };
 	char path[SHARE_PATH_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
 	_cleanup_close_ int directory = -1;
 

@@ -45,10 +45,25 @@ static void begin_outcome(struct work *work)
 	put_outputs(work);
 }
 
+/* What a person attached to a case that waits for its result was no confirmation of it: the case goes on waiting. */
+static void append_still_sent(struct work *work, const char *reason)
+{
+	flow_record_begin(work);
+	lines_set(&work->record, "evidence", "person");
+	lines_set(&work->record, "verdict", "undecided");
+	lines_set(&work->record, "reason", reason);
+	work_append(work, "sent", on_appended);
+}
+
 static void append_unclear(struct work *work, const char *reason)
 {
+	if (work->of->state == CASE_SENT && work->of->attached) {
+		append_still_sent(work, reason);
+		return;
+	}
 	begin_outcome(work);
 	lines_set(&work->record, "errors", NULL);
+	lines_set(&work->record, "evidence", NULL); /* it proves nothing */
 	lines_set(&work->record, "reason", reason[0] != '\0' ? reason : "the reply does not say what became of the filing");
 	work_append(work, "unclear", on_appended);
 }
@@ -320,12 +335,12 @@ void flow_verify(struct work *work)
 
 /* --- the content of a verified confirmation --- */
 
-static void on_confirmed(struct work *work)
+static void settle_confirmed(struct work *work)
 {
 	if (work->err != 0) {
 		settle_failure(work);
 	} else if (work_result_is(work, "verdict", "accepted")) {
-		settle_accepted(work);
+		append_closed(work, "accepted");
 	} else if (work_result_is(work, "verdict", "taken")) {
 		append_sent(work, "undecided");
 	} else if (work_result_is(work, "verdict", "refused")) {
@@ -333,6 +348,15 @@ static void on_confirmed(struct work *work)
 	} else {
 		append_unclear(work, work_result(work, "reason"));
 	}
+}
+
+/* What a signed confirmation says is evidence by signature, whatever the job calls it. */
+static void on_confirmed(struct work *work)
+{
+	if (work->err == 0) {
+		lines_set(&work->result, "evidence", "signed");
+	}
+	settle_confirmed(work);
 }
 
 void flow_confirm(struct hub *hub, struct hub_case *of)

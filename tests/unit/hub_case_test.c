@@ -74,8 +74,10 @@ static void test_the_ordinary_way(void **state)
 	assert_true(of->authorising == next_index - 1);
 	follow("reply", "answers: 9\ncase: 2026-000001\nfar: reply-done\n", CASE_SENDING);
 	follow("verified", "case: 2026-000001\nresult: valid\n", CASE_SENDING);
-	assert_true(of->confirmation_index == next_index - 2);
-	follow("sent", "case: 2026-000001\nstage: state\n", CASE_SENT);
+	assert_false(of->verified); /* a valid signature alone does not say that it is about this filing */
+	follow("sent", "case: 2026-000001\nevidence: signed\nstage: state\n", CASE_SENT);
+	assert_true(of->verified);
+	assert_true(of->confirmation_index == next_index - 3);
 	assert_string_equal(of->stage, "state");
 	follow("closed", "case: 2026-000001\nverdict: accepted\n", CASE_DONE);
 	assert_true(of->is_open); /* until its papers are on the share */
@@ -110,6 +112,26 @@ static void test_uncertain_leaves_by_a_person(void **state)
 	follow("attached", "by: uid:0\ncase: 2026-000001\nobject-reply: 5 0 aa bb\n", CASE_UNCERTAIN);
 	follow("unclear", "case: 2026-000001\nreason: x\n", CASE_UNCERTAIN);
 	follow("approved", "by: uid:0\ncase: 2026-000001\nreason: not taken\n", CASE_READY);
+}
+
+/* The confirmation of another filing, attached by mistake, is signed all right: it must not make a later word of the channel count as proven. */
+static void test_a_foreign_confirmation_proves_nothing(void **state)
+{
+	struct hub_case *of = NULL;
+
+	(void)state;
+	to_sending();
+	of = case_find(&cases, "1");
+	follow("reply", "answers: 9\ncase: 2026-000001\nfar: reply-done\n", CASE_SENDING);
+	follow("sent", "case: 2026-000001\nevidence: channel\nstage: result\n", CASE_SENT);
+	follow("attached", "by: uid:0\ncase: 2026-000001\nobject-reply: 5 0 aa bb\n", CASE_SENT);
+	assert_true(of->attached);
+	follow("verified", "case: 2026-000001\nresult: valid\n", CASE_SENT);
+	follow("sent", "case: 2026-000001\nevidence: person\nreason: not ours\n", CASE_SENT);
+	assert_false(of->attached);
+	assert_false(of->verified);
+	assert_true(of->confirmation_index == 0);
+	assert_string_equal(of->stage, "result");
 }
 
 static void test_a_late_reply_is_kept(void **state)
@@ -159,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup(test_not_sent_goes_back, fresh),
 		cmocka_unit_test_setup(test_not_sent_test_run_stays, fresh),
 		cmocka_unit_test_setup(test_uncertain_leaves_by_a_person, fresh),
+		cmocka_unit_test_setup(test_a_foreign_confirmation_proves_nothing, fresh),
 		cmocka_unit_test_setup(test_a_late_reply_is_kept, fresh),
 		cmocka_unit_test_setup(test_roll_back_makes_any_open_case_uncertain, fresh),
 		cmocka_unit_test_setup(test_contradictions_are_refused, fresh),
