@@ -9,6 +9,17 @@
 
 #define RECORD_TEXT_SIZE (LINES_BODY_MAX + RECORD_TYPE_BYTES + 2)
 
+/* Notices come before answers, so the head that the store names must be the one known here. If it is not, the picture is wrong: only a new replay helps. */
+static void check_picture(const struct work *work, const struct wire_message *message)
+{
+	struct span head = wire_span(message, WIRE_F_HASH);
+
+	if (work->err == ERR_MISMATCH && work->of != NULL && head.length == sizeof work->of->head && memcmp(head.data, work->of->head, head.length) != 0) {
+		log_error("%s: the journal has records that are not known here: starting anew", work->of->number);
+		exit(HUB_EXIT_STORE_GONE);
+	}
+}
+
 /* The store's words for a failure, into the work. True when the answer is good. */
 static bool good_answer(struct work *work, int err, const struct wire_message *message)
 {
@@ -23,6 +34,7 @@ static bool good_answer(struct work *work, int err, const struct wire_message *m
 			(void)snprintf(text, sizeof text, "no words given");
 		}
 		work_fail(work, -(int)wire_number(message, WIRE_F_CODE, -ERR_INTERNAL), text);
+		check_picture(work, message);
 		return false;
 	}
 	return true;

@@ -212,7 +212,15 @@ static void note_record(struct play *play, const struct wire_message *message)
 void play_answer(struct play *play, uint64_t id, struct wire_message *ret)
 {
 	for (;;) {
-		assert_int_equal(wire_receive_blocking(play->hub, WIRE_HUB, WIRE_STORE, play->buffer, ret, clock_deadline(PLAY_MS)), 0);
+		int err = wire_receive_blocking(play->hub, WIRE_HUB, WIRE_STORE, play->buffer, ret, clock_deadline(PLAY_MS));
+
+		if (err != 0) {
+			int status = 0;
+			pid_t ended = waitpid(play->pid, &status, WNOHANG);
+
+			play->pid = ended == play->pid ? -1 : play->pid;
+			fail_msg("no answer: %s; the store %s, status %x", err_name(err), ended > 0 ? "ended" : "lives", (unsigned)status);
+		}
 		if (ret->type == WIRE_STORE_RECORDED) {
 			note_record(play, ret);
 		} else if (ret->type == WIRE_STORE_HELLO) {
