@@ -5,6 +5,7 @@
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -98,7 +99,20 @@ static int allow_base(scmp_filter_ctx filter)
 	             SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(memfd_create), SCMP_SYS(ftruncate), SCMP_SYS(uname), SCMP_SYS(sysinfo),
 	             SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(restart_syscall),
 	             SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(tgkill), SCMP_SYS(eventfd2),
-	             SCMP_SYS(membarrier), SCMP_SYS(getcpu), SCMP_SYS(splice), SCMP_SYS(munlock), SCMP_SYS(ioctl));
+	             SCMP_SYS(membarrier), SCMP_SYS(getcpu), SCMP_SYS(splice), SCMP_SYS(munlock));
+}
+
+/* What libc and libcurl ask of descriptors; nothing that reaches a terminal's input or a device. */
+static int allow_ioctls(scmp_filter_ctx filter)
+{
+	static const scmp_datum_t requests[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS, TIOCGWINSZ };
+
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, requests[i], 0)) != 0) {
+			return ERR_SYSTEM;
+		}
+	}
+	return 0;
 }
 
 static int allow_sockets(scmp_filter_ctx filter, uint32_t groups)
@@ -171,6 +185,9 @@ static int enter_seccomp(uint32_t groups)
 		return ERR_MEMORY;
 	}
 	err = allow_base(filter);
+	if (err == 0) {
+		err = allow_ioctls(filter);
+	}
 	if (err == 0) {
 		err = allow_groups(filter, groups);
 	}

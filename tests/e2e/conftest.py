@@ -16,8 +16,10 @@ LIB = os.path.join(os.path.dirname(HERE), "lib")
 sys.path[:0] = [HERE, LIB]
 
 import pki  # noqa: E402
-from box import TOP, Box, Tokens, is_root, until, workdir  # noqa: E402
+from box import TOP, Box, Tokens, die_with_parent, workdir  # noqa: E402
 from simulator import Simulator  # noqa: E402
+
+Simulator.PREEXEC = staticmethod(die_with_parent)
 
 BIN = os.environ.get("PODATELNA_BIN") or os.path.join(TOP, "build", "plain", "bin")
 SANITIZED = "ASAN_OPTIONS" in os.environ

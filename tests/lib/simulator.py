@@ -22,6 +22,7 @@ class Simulator:
     """One running simulator. port: a fixed HTTPS port, so that a restarted one is found again."""
 
     BASES = {"epo": "/dpr", "toy": "/inbox"}
+    PREEXEC = None  # called in the child before the program starts; tests let the kernel end it with its parent
 
     def __init__(self, name, workdir, pki_dir, settings=(), port=0, seed=None, keep=True):
         os.makedirs(workdir, exist_ok=True)
@@ -52,7 +53,8 @@ class Simulator:
         for setting in self.settings:
             command += ["--set", setting]
         with open(self.path("stderr"), "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=self.PREEXEC)
         self.port = self.wait_port("port")
         self.control_port = self.wait_port("control-port")
         self.base = f"https://127.0.0.1:{self.port}"
