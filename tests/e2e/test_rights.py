@@ -121,7 +121,9 @@ def healed(shared):
 @pytest.mark.parametrize("role", ROLES)
 def test_world_readable_file(healed, role):
     """Not even a file that every user may read."""
-    results = try_calls(healed, role, proc.open_call("/etc/passwd"))
+    path = os.path.join(healed.dir, "open-to-all")
+    healed.write(path, b"x", 0o644)
+    results = try_calls(healed, role, proc.open_call(path))
     assert refused(results[0]), results
 
 
