@@ -36,4 +36,5 @@ void text_open(const char *language)
 	(void)bindtextdomain(TEXT_DOMAIN, catalogue_directory());
 	(void)bind_textdomain_codeset(TEXT_DOMAIN, "UTF-8");
 	(void)textdomain(TEXT_DOMAIN);
+	(void)gettext("received"); /* loads the catalogue now: in a sandbox it could not be opened */
 }

@@ -331,9 +331,9 @@ static void on_token_end(void *context, struct channel *channel, enum channel_en
 	channel_free(channel);
 }
 
+/* A former link is left to its own end, which answers what is pending on it. */
 static void set_link(struct hub *hub, struct channel **place, enum wire_role role, int fd, channel_handler on_message, channel_end_handler on_end)
 {
-	channel_free(*place);
 	*place = channel_new(hub->loop, fd, WIRE_HUB, role, on_message, on_end, hub);
 	if (*place == NULL) {
 		die("no memory for a link", 1);

@@ -52,6 +52,22 @@ def workdir(prefix="podatelna-"):
     return path
 
 
+def reachable(bin_dir, directory):
+    """The programs where every user of the box can execute them: as they are, or copied (a clone below /root, say)."""
+    path = os.path.abspath(bin_dir)
+    while path != "/" and os.stat(path).st_mode & 0o001:
+        path = os.path.dirname(path)
+    if path == "/" or not is_root():
+        return os.path.abspath(bin_dir)
+    copy = os.path.join(directory, "programs")
+    if not os.path.isdir(copy):
+        shutil.copytree(os.path.abspath(bin_dir), os.path.join(copy, "bin"))
+        share = os.path.join(os.path.dirname(os.path.abspath(bin_dir)), "share")
+        if os.path.isdir(share):
+            shutil.copytree(share, os.path.join(copy, "share"))
+    return os.path.join(copy, "bin")
+
+
 def until(check, timeout, what, step=STEP_S):
     """The first true value of check(); AssertionError when none came."""
     deadline = time.monotonic() + timeout * SLOW
@@ -131,10 +147,11 @@ class Box:
 
     def __init__(self, directory, bin_dir, portals=(), tokens=None, pki_dir=None, pin="file", settings=None,
                  start=True, keep=False):
-        self.dir, self.bin, self.keep = os.path.abspath(directory), os.path.abspath(bin_dir), keep
+        self.dir, self.keep = os.path.abspath(directory), keep
         self.portals = list(portals) if isinstance(portals, (list, tuple)) else [portals]
         self.process, self.log_file = None, os.path.join(self.dir, "daemon.log")
         os.makedirs(self.dir, mode=0o711, exist_ok=True)
+        self.bin = reachable(bin_dir, self.dir)
         if isinstance(tokens, Tokens):
             self.tokens = tokens.copy(os.path.join(self.dir, "hsm"))
         else:
@@ -329,7 +346,9 @@ class Box:
         """Of the first program whose name begins so: hub, store, token, partner, transport; parent."""
         if program == "parent":
             return self.process.pid
-        return next(int(r["pid"]) for name, r in self.programs().items() if name.startswith(program) and r["pid"] != "0")
+        def running():
+            return [int(r["pid"]) for name, r in self.programs().items() if name.startswith(program) and r["pid"] != "0"]
+        return until(running, START_S, lambda: f"{program} does not run: {self.programs()}\n{self.log_tail()}")[0]
 
     def kill(self, program, number=signal.SIGKILL):
         pid = self.pid(program)
