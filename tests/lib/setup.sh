@@ -49,7 +49,7 @@ make_users() {
 		getent passwd "$user" >/dev/null ||
 			useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user" || return 1
 	done
-	id -nG podatelna-hub | grep -qw podatelna || usermod -a -G podatelna podatelna-hub
+	id -nG podatelna-hub | tr ' ' '\n' | grep -qx podatelna || usermod -a -G podatelna podatelna-hub
 }
 
 # build DIR OPTION...: configures when needed and builds everything; the log is shown only when it fails.
