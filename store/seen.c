@@ -30,6 +30,7 @@ struct seen {
 	struct entry *entries;
 	uint32_t *buckets; /* entry + 1; as many as there is room for entries, a power of two */
 	size_t count, room;
+	char highest[TABLE_CASE_SIZE];
 };
 
 static size_t bucket_of(const struct seen *seen, const uint8_t hmac[VAULT_HMAC_BYTES])
@@ -116,6 +117,9 @@ static int load(struct seen *seen, int data_dir)
 
 		if (read_line(line, hmac, case_number)) {
 			err = remember(seen, hmac, case_number);
+			if (strcmp(case_number, seen->highest) > 0) {
+				(void)snprintf(seen->highest, sizeof seen->highest, "%s", case_number);
+			}
 		} else {
 			bad++;
 		}
@@ -208,6 +212,11 @@ void seen_free(struct seen *seen)
 	free(seen->entries);
 	free(seen->buckets);
 	free(seen);
+}
+
+const char *seen_highest(const struct seen *seen)
+{
+	return seen->highest;
 }
 
 struct vault_hmac *seen_begin(const struct seen *seen)

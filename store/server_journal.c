@@ -143,7 +143,11 @@ void server_case_new(struct server *server, const struct wire_message *message)
 {
 	char number[JOURNAL_CASE_SIZE];
 	struct wire_message answer;
-	int err = journal_next_case(server->journal, number);
+	int err = ERR_INTERNAL;
+
+	do {
+		err = journal_next_case(server->journal, number);
+	} while (err == 0 && strcmp(number, seen_highest(server->seen)) <= 0);
 
 	if (err != 0) {
 		server_fail(server, message->id, err, "no case number", NULL);

@@ -188,6 +188,7 @@ void command_send(struct caller *caller)
 static void ask(struct hub *hub, struct hub_case *of)
 {
 	if (of->state != CASE_UNCERTAIN) {
+		of->due_ms = 0;
 		if (of->work == NULL && of->stage[0] != '\0' && hub_is_working(hub) && hub_partner_find(hub, of->partner) != NULL) {
 			flow_request(hub, of, PURPOSE_POLL);
 		}
@@ -197,6 +198,7 @@ static void ask(struct hub *hub, struct hub_case *of)
 		of->reply_index = of->file_reply_index;
 		of->purpose = PURPOSE_FILE;
 		of->reply_complete = true;
+		of->due_ms = 0;
 		flow_classify(hub, of);
 	}
 }

@@ -108,7 +108,8 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	}
 	if (of == NULL) {
 		apply_box_record(hub, &record);
-	} else if (hub->replayed && of->work == NULL) {
+	} else if (hub->replayed) {
+		of->due_ms = 0; /* what it waited for may just have come */
 		flow_next(hub, of);
 	}
 }

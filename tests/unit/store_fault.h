@@ -1,0 +1,22 @@
+/* store_fault.h - what a test and its podatelna-store share (a mapped file): which call of the table of file operations is to fail, and what came of it. */
+#ifndef TESTS_UNIT_STORE_FAULT_H
+#define TESTS_UNIT_STORE_FAULT_H
+
+#define STORE_FAULT_VARIABLE "STORE_FAULT_FILE"
+
+enum store_fault_kind {
+	STORE_FAULT_NONE,
+	STORE_FAULT_EIO,    /* any call */
+	STORE_FAULT_ENOSPC, /* calls that need room */
+	STORE_FAULT_SHORT,  /* writes: half of it is written, and the rest of the disk is full from then on for one more call */
+};
+
+struct store_fault {
+	enum store_fault_kind kind;
+	long countdown; /* the n-th call of those that the kind is about fails */
+	long calls;     /* of those, so far */
+	int fired;
+	char what[24];  /* name of the call that failed */
+};
+
+#endif
