@@ -98,6 +98,8 @@ struct catalogue_match {
  * are CATALOGUE_UNKNOWN with reason "ambiguous". Never fails: facts that cannot be read are CATALOGUE_UNKNOWN. */
 void catalogue_match(const struct catalogue *catalogue, struct span facts, const char *folder, const char *file_name, struct catalogue_match *ret);
 
+/* The words for a reason that catalogue_match gave, also after a restart: why, and what to do. False when it gave no such reason. */
+bool catalogue_explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice);
 const struct catalogue_partner *catalogue_partner_find(const struct catalogue *catalogue, const char *name);
 /* By id within a partner; falls back on the partner's form with child "*". `partner` NULL: any partner, when only one has it. NULL when there is none. */
 const struct catalogue_form *catalogue_form_find(const struct catalogue *catalogue, const char *partner, const char *id);

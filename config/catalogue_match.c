@@ -33,6 +33,27 @@ static const struct {
 	{ "form-name", N_("The name of the form is not one that can be filed."), N_("Check that it is the file that your program exports for the authority.") },
 };
 
+bool catalogue_explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice)
+{
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		if (strcmp(answers[i].reason, reason) == 0) {
+			*ret_why = _(answers[i].why);
+			*ret_advice = _(answers[i].advice);
+			return true;
+		}
+	}
+	for (size_t i = 0; i < catalogue->form_count; i++) {
+		const struct catalogue_form *form = &catalogue->forms[i];
+
+		if (form->refuse[0] != '\0' && strcmp(form->refuse, reason) == 0) {
+			*ret_why = catalogue_say(catalogue, &form->refuse_why);
+			*ret_advice = catalogue_say(catalogue, &form->refuse_advice);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void answer(enum catalogue_verdict verdict, const char *reason, struct catalogue_match *ret)
 {
 	ret->verdict = verdict;

@@ -13,22 +13,14 @@ struct explanation {
 };
 
 static const struct explanation known[] = {
-	{ "no-form", N_("The box does not know this kind of file."),
-	  N_("Check that you exported the right file for the authority. If it is right, the operator can tell the box what it is (podatelna classify).") },
-	{ "ambiguous", N_("The file could be for more than one authority."), N_("Put it into the sub-folder named after the authority.") },
 	{ "partner-not-configured", N_("The authority this file is for is not set up in the box."), N_("Ask the administrator to set it up.") },
 	{ "symlink", N_("It is a link, not a file."), N_("Copy the file itself into the folder.") },
 	{ "hard-link", N_("The file is kept under more than one name at once."), N_("Copy the file into the folder instead of linking it.") },
 	{ "special", N_("It is not an ordinary file."), N_("Copy an ordinary file into the folder.") },
 	{ "directory", N_("It is a folder, not a file."), N_("Copy the files one by one into the folder.") },
 	{ "too-large", N_("The file is larger than the box accepts."), N_("Check the file. The administrator can change the limit (share.max_file).") },
-	{ "empty", N_("The file is empty."), N_("Export it again and copy it anew.") },
 	{ "incomplete", N_("The end of the file never came: it was probably copied only in part."), N_("Copy the whole file again.") },
 	{ "still-open", N_("Some program kept the file open for writing all the time."), N_("Close it in the program that made it and copy it again.") },
-	{ "unreadable", N_("The file cannot be read by the box."), N_("Check its rights, or export it again.") },
-	{ "doctype", N_("The XML carries a document type declaration, which the box refuses for safety."), N_("Export the file again without it.") },
-	{ "not-well-formed", N_("The XML is damaged."), N_("Export it again; do not edit it by hand.") },
-	{ "encoding", N_("The XML is in an encoding that the authority does not take."), N_("Export it in UTF-8.") },
 	{ "duplicate", N_("The same file was handed in before."), N_("If it should go out again, somebody must approve it (podatelna approve).") },
 	{ "the sending was cut off", N_("The connection broke while the filing was being sent. It may have been taken."),
 	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again (podatelna retry).") },
@@ -38,34 +30,38 @@ static const struct explanation known[] = {
 	  N_("Check on the authority's portal what was taken, then attach the confirmation or send again.") },
 };
 
-static const struct explanation *explain(const char *reason)
+/* What the inbox and the flow say themselves stands here; what the catalogue said, it explains itself. */
+static bool explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice)
 {
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		if (strncmp(reason, known[i].reason, strlen(known[i].reason)) == 0) {
-			return &known[i];
+			*ret_why = _(known[i].why);
+			*ret_advice = _(known[i].advice);
+			return true;
 		}
 	}
-	return NULL;
+	return catalogue_explain(catalogue, reason, ret_why, ret_advice);
 }
 
-const char *card_reason(const char *reason)
+const char *card_reason(const struct catalogue *catalogue, const char *reason)
 {
-	const struct explanation *found = explain(reason);
+	const char *why = reason, *advice = NULL;
 
-	return found == NULL ? _(reason) : _(found->why);
+	(void)explain(catalogue, reason, &why, &advice);
+	return why;
 }
 
-void card_write(const char *file, const char *number, const char *reason, long long utc_ms, char ret[CARD_MAX_BYTES])
+void card_write(const struct catalogue *catalogue, const char *file, const char *number, const char *reason, long long utc_ms, char ret[CARD_MAX_BYTES])
 {
-	const struct explanation *found = explain(reason);
 	struct clock_date date;
 	char name[1024], words[1024];
+	const char *why = words, *advice = _("Ask the operator of the box.");
 
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(file), name, sizeof name);
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(reason), words, sizeof words);
+	(void)explain(catalogue, reason, &why, &advice);
 	clock_czech_date(utc_ms, &date);
 	(void)snprintf(ret, CARD_MAX_BYTES, "%s: %s\r\n%s: %d. %d. %d %02d:%02d\r\n%s%s%s\r\n%s: %s\r\n%s: %s\r\n\r\n%s: %s\r\n", _("File"), name, _("When"), date.day,
 	               date.month, date.year, date.hour, date.minute, number == NULL ? "" : _("Case"), number == NULL ? "" : ": ", number == NULL ? "" : number,
-	               _("Why it was put aside"), found == NULL ? words : _(found->why), _("What to do"),
-	               found == NULL ? _("Ask the operator of the box.") : _(found->advice), _("For the operator"), words);
+	               _("Why it was put aside"), why, _("What to do"), advice, _("For the operator"), words);
 }

@@ -4,12 +4,14 @@
 
 #include <stddef.h>
 
+#include "../../config/catalogue.h"
+
 #define CARD_MAX_BYTES 8192
 
 /* `file`: as on the share; `reason`: the short word or words of the record or of the inbox; `number`: of the case, NULL for none; `utc_ms`: when.
  * Writes a whole text file with CRLF line ends (Windows' editor). */
-void card_write(const char *file, const char *number, const char *reason, long long utc_ms, char ret[CARD_MAX_BYTES]);
+void card_write(const struct catalogue *catalogue, const char *file, const char *number, const char *reason, long long utc_ms, char ret[CARD_MAX_BYTES]);
 /* One sentence for a reason, translated; the reason itself when it is not known. */
-const char *card_reason(const char *reason);
+const char *card_reason(const struct catalogue *catalogue, const char *reason);
 
 #endif

@@ -339,7 +339,11 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	}
 	each->has_receipt = each->has_receipt || record_field(record, "object-receipt", &ignored);
 	each->has_confirmation = each->has_confirmation || record_field(record, "object-confirmation", &ignored);
-	each->has_report = each->has_report || record_field(record, "object-report", &ignored);
+	if (record_field(record, "object-report", &ignored)) {
+		each->has_report = true;
+		each->report_index = record->index;
+		each->test_report_index = kind == RECORD_TESTED || each->purpose == PURPOSE_TEST ? record->index : each->test_report_index;
+	}
 }
 
 /* Which partner and form it is for is told by `recognised` alone; other records use these names for matters of their own. */

@@ -69,12 +69,16 @@ static bool put_token(struct caller *caller, size_t index)
 	const char *name = caller->hub->config->tokens[index].name;
 	struct span lines = span_of_string(token->lines == NULL ? "" : token->lines);
 	struct lines row = { 0 };
-	static const char *const cells[] = { "label", "serial", "model", "software", "module", "text" };
+	static const char *const cells[] = { "label", "serial", "model", "software", "module" };
+	char text[CASE_REASON_MAX_BYTES] = "";
 
 	lines_set(&row, "token", name);
 	lines_set(&row, "state", token->state);
 	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
 		copy_line(&row, lines, cells[i], cells[i]);
+	}
+	if (lines_find_string(lines, "text", text, sizeof text) && text[0] != '\0') {
+		lines_set(&row, "text", _(text));
 	}
 	caller_row(caller, "token", &row);
 	return strcmp(token->state, "ready") == 0;
@@ -131,7 +135,7 @@ static void on_token_done(void *context, int err, struct wire_message *message)
 		words = _("the PIN is blocked");
 		break;
 	default:
-		words = text[0] != '\0' ? text : _("the token does not answer");
+		words = text[0] != '\0' ? _(text) : _("the token does not answer");
 	}
 	if (err != 0) {
 		(void)caller_fail(caller, err, words);

@@ -18,7 +18,7 @@
 #include "share.h"
 
 #define NAME_OBJECT_MAX_BYTES 8192
-#define FILES_MAX 6
+#define FILES_MAX 8
 #define STATUS_TEXT_MAX_BYTES 4096
 
 struct delivery {
@@ -123,7 +123,7 @@ static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_M
 	(void)snprintf(ret, STATUS_TEXT_MAX_BYTES, "%s: %s\r\n%s: %s\r\n%s: %s%s%s\r\n%s: %s (%s)\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s%s%s", _("Case"), of->number, _("File"), file,
 	               _("Form"), of->form, form == NULL ? "" : " - ", form == NULL ? "" : catalogue_say(delivery->work->hub->catalogue, &form->label), _("Partner"), of->partner,
 	               of->env, _("Received"), received, _("State"), state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"),
-	               of->reason == NULL ? "" : ": ", of->reason == NULL ? "" : card_reason(of->reason));
+	               of->reason == NULL ? "" : ": ", of->reason == NULL ? "" : card_reason(delivery->work->hub->catalogue, of->reason));
 	if (of->reason != NULL) {
 		(void)snprintf(ret + strlen(ret), STATUS_TEXT_MAX_BYTES - strlen(ret), "\r\n");
 	}
@@ -170,8 +170,11 @@ static void write_result(struct delivery *delivery)
 	} else if (of->confirmation_index == 0 && of->file_reply_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
 		add_object(delivery, "odpoved", "reply", of->file_reply_index);
 	}
-	if (of->has_report) {
-		add_object(delivery, "protokol.txt", "report", 0);
+	if (of->test_report_index != 0) {
+		add_object(delivery, "protokol-zkousky.txt", "report", of->test_report_index);
+	}
+	if (of->has_report && of->report_index != of->test_report_index) {
+		add_object(delivery, "protokol.txt", "report", of->report_index);
 	}
 	if (of->has_receipt && share->receipt_on_share != CONFIG_RECEIPT_NONE) {
 		start_render(delivery, status);
@@ -189,7 +192,7 @@ static void write_card(struct delivery *delivery)
 	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, sizeof base);
 	(void)snprintf(name, sizeof name, "%s %s", of->number, base);
 	card = add_file(delivery, name, ".txt");
-	card_write(delivery->file, of->number, of->reason == NULL ? "" : of->reason, (long long)of->changed_ms, text);
+	card_write(work->hub->catalogue, delivery->file, of->number, of->reason == NULL ? "" : of->reason, (long long)of->changed_ms, text);
 	if (card == NULL || fd_write_all(card->fd, text, strlen(text)) != 0) {
 		work_fail(work, ERR_SYSTEM, "a card cannot be written");
 		return;
@@ -235,7 +238,7 @@ static void result_path(const struct delivery *delivery, char ret[SHARE_PATH_MAX
 /* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */
 static void remove_result(const struct delivery *delivery)
 {
-	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "odpoved", "protokol.txt" };
+	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "odpoved", "protokol.txt", "protokol-zkousky.txt" };
 	char path[SHARE_PATH_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
 	_cleanup_close_ int directory = -1;
 

@@ -16,6 +16,9 @@ static void on_signed(struct work *work)
 		work_end(work);
 		break;
 	case ERR_LOCKED:
+		/* The store may hear of a login a moment later than the hub, and no further word would come to wake the case. */
+		work_retry(work, N_("waits for the PIN of the token"));
+		break;
 	case ERR_PIN:
 	case ERR_PIN_LAST:
 	case ERR_PIN_BLOCKED:

@@ -16,6 +16,7 @@
 #include "flow.h"
 #include "inbox.h"
 #include "led.h"
+#include "overview.h"
 
 #define ANCHORS_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
@@ -106,6 +107,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 		log_error("record %llu (%s) cannot be understood: %s", (unsigned long long)record.index, record.type, err_name(err));
 		die("the journal does not follow the table of states", 1);
 	}
+	overview_touch(hub);
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
@@ -305,6 +307,7 @@ static int on_token_message(void *context, struct channel *channel, struct wire_
 		if (message->type != WIRE_TOKEN_STATUS || !wire_string(message, WIRE_F_STATE, token->state, sizeof token->state)) {
 			return ERR_PROTOCOL;
 		}
+		overview_touch(hub);
 		free(token->lines);
 		token->lines = strndup((const char *)wire_span(message, WIRE_F_LINES).data, wire_span(message, WIRE_F_LINES).length);
 		/* What waited for a token looks again. */
@@ -419,6 +422,7 @@ static void on_sweep(void *context, uint32_t events)
 	}
 	flow_all(hub);
 	led_update(hub);
+	overview_update(hub);
 	hub->sweep_timer = loop_timer(hub->loop, clock_deadline(HUB_SWEEP_MS), on_sweep, hub);
 	if (hub->sweep_timer < 0) {
 		die("no timer", 1);

@@ -155,7 +155,7 @@ void inbox_put_aside(struct inbox *inbox, struct candidate *candidate, const cha
 	int err = from < 0 || to < 0 ? ERR_SYSTEM : share_move(from, candidate->name, to, moved, sizeof moved);
 
 	if (err == 0) {
-		card_write(candidate->name, NULL, reason, clock_utc_ms(), card);
+		card_write(inbox->hub->catalogue, candidate->name, NULL, reason, clock_utc_ms(), card);
 		(void)snprintf(card_name, sizeof card_name, "%.240s.txt", moved);
 		err = share_write_text(to, card_name, card);
 		candidate->gone = true;
@@ -236,6 +236,7 @@ static void look(struct inbox *inbox, struct candidate *candidate)
 	if (!inbox_same(&now, &candidate->seen)) {
 		/* New or changed: from now on it must be quiet. */
 		candidate->seen = now;
+		candidate->first_seen_ms = clock_mono_ms(); /* what still grows is not given up */
 		candidate->incomplete = candidate->stuck = false;
 		inbox_release(inbox, candidate, clock_deadline(share->quiet_ms));
 		return;

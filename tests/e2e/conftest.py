@@ -5,7 +5,9 @@ programs say is asserted only where the saying is the thing tested.
 """
 
 import hashlib
+import itertools
 import os
+import re
 import shutil
 import sys
 
@@ -22,6 +24,7 @@ from simulator import Simulator  # noqa: E402
 Simulator.PREEXEC = staticmethod(die_with_parent)
 
 BIN = os.environ.get("PODATELNA_BIN") or os.path.join(TOP, "build", "plain", "bin")
+NUMBERS = itertools.count(1)
 SANITIZED = "ASAN_OPTIONS" in os.environ
 # Leaks are looked for by the unit tests: the leak checker needs system calls that the sandboxes refuse.
 if SANITIZED:
@@ -125,7 +128,8 @@ def make_box(request, work, office):
     boxes = []
 
     def make(portals=(), tokens=None, **options):
-        directory = os.path.join(work, f"box-{request.node.name[:40].replace('/', '_').replace('[', '-').strip(']')}-{len(boxes)}-{os.getpid()}")
+        name = re.sub(r"[^A-Za-z0-9_]+", "-", request.node.name)[:40]
+        directory = os.path.join(work, f"{name}-{next(NUMBERS)}")
         box = Box(directory, BIN, portals, tokens or office, **options)
         boxes.append(box)
         return box

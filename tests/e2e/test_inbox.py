@@ -30,7 +30,7 @@ def document(note, **more):
 def card_for(box, folder, name, timeout=15):
     """The text of the card beside a file that was put aside."""
     def found():
-        return [t for n, t in box.cards(folder).items() if name in n]
+        return [t for n, t in box.cards(folder).items() if n.endswith(name + ".txt")]
     return until(found, timeout, lambda: f"no card for {name} in {folder}: {box.listing(folder)}\n{box.log_tail()}")[0]
 
 
@@ -228,7 +228,8 @@ def test_special_files(shared, portal, kind):
 
 def test_folder_in_a_sub_folder(shared):
     os.makedirs(shared.place("Podat", "epo", "hluboko"), exist_ok=True)
-    os.chmod(shared.place("Podat", "epo"), 0o2775)
+    for path in ("epo", "epo/hluboko"):
+        os.chmod(shared.place("Podat", path), 0o2775)
     check_card(card_for(shared, "Chyby", "hluboko"), "hluboko")
 
 
@@ -258,7 +259,7 @@ def test_read_only_file(shared, portal):
 
 
 UNKNOWN = {"text.txt": b"Ahoj, tohle nen\xc3\xad XML.\n", "jine.xml": b'<?xml version="1.0"?><Faktura xmlns="urn:x"><a/></Faktura>\n',
-           "obrazek.png": b"\x89PNG\r\n\x1a\n" + bytes(200), "dokument.pdf": b"%PDF-1.4\nxxx\n%%EOF\n"}
+           "obrazek.png": b"\x89PNG\r\n\x1a\n" + bytes(200) + b"IEND\xaeB`\x82", "dokument.pdf": b"%PDF-1.4\nxxx\n%%EOF\n"}
 
 
 @pytest.mark.parametrize("name", sorted(UNKNOWN))
@@ -493,7 +494,7 @@ def test_full_disk(epo, make_box, work):
     """No space for the data: nothing is taken in, nothing is lost, `status` says why; it goes on by itself when there is space."""
     image, mount = os.path.join(work, "small.ext4"), os.path.join(work, "small")
     with open(image, "wb") as f:
-        f.truncate(24 << 20)
+        f.truncate(96 << 20)
     subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True)
     os.makedirs(mount, exist_ok=True)
     if subprocess.run(["mount", "-o", "loop", image, mount], stderr=subprocess.PIPE, check=False).returncode != 0:

@@ -2,14 +2,18 @@
 
 import errno
 import os
+import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 
+import evil
 import forms
 import proc
 from box import TOP, USERS, is_root, proc_status, until
@@ -58,7 +62,6 @@ def test_status_of_process(shared, pids, role):
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2" and int(status["Seccomp_filters"]) >= 1
     if is_root():
-        import pwd
         uid = pwd.getpwnam(USERS[role]).pw_uid
         assert set(status["Uid"].split()) == {str(uid)}
         assert 0 not in map(int, status["Groups"].split())
@@ -178,30 +181,14 @@ def test_others_cannot_read_the_data(shared):
 # --- the token's module from inside ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def evil_module(work):
-    """The module that misbehaves, built for this test. In a folder of its own: the token process may read its module's folder."""
-    folder = os.path.join(work, "evil")
-    os.makedirs(folder, exist_ok=True)
-    os.chmod(folder, 0o755)
-    path = os.path.join(folder, "evil-pkcs11.so")
-    flags = subprocess.run(["pkg-config", "--cflags", "p11-kit-1"], stdout=subprocess.PIPE, check=True).stdout.decode().split()
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", *flags, os.path.join(TOP, "tests", "lib", "evil_module", "evil.c"),
-                    "-o", path, "-ldl"], check=True)
-    return path
-
-
-def test_token_from_inside_its_module(epo, make_box, evil_module):
+def test_token_from_inside_its_module(epo, make_box, work):
     """Code in the module itself can open no socket, write no file outside its tokens, read nothing of the box, start nothing."""
     box = make_box(epo, start=False)
     readable = os.path.join(box.dir, "open-to-all")
     box.write(readable, b"x", 0o666)
     os.chmod(readable, 0o666)
-    environment = [f"SOFTHSM2_CONF={box.hsm.conf}", f"EVIL_REAL={box.hsm.module}", "EVIL_PROBE=1",
-                   f"EVIL_WRITE={box.stage}:{box.place('Podat')}:{readable}:{box.dir}", f"EVIL_READ={readable}:{box.config}:/proc/1/status",
-                   f"EVIL_CONNECT={box.run}/control"]
-    box.set('token "office"', module=evil_module, environment=environment,
-            readable=[box.hsm.dir, os.path.dirname(box.hsm.module)])
+    evil.insert(box, evil.build(work), PROBE=1, WRITE=f"{box.stage}:{box.place('Podat')}:{readable}:{box.dir}",
+                READ=f"{readable}:{box.config}:/proc/1/status", CONNECT=f"{box.run}/control")
     box.start()
     box.wait_token()
     box.drop("a.xml", forms.dphdp3(note="evil"))
@@ -346,3 +333,21 @@ def test_stops_in_order(epo, make_box):
     box = make_box(epo)
     box.wait_token()
     assert box.stop() == 0
+
+
+@root_only
+def test_without_root(work):
+    """Everything works for one ordinary user too; `status` shows that the programs share one (the demo is the test)."""
+    programs = os.path.join(work, "programs")
+    shutil.copytree(BIN, os.path.join(programs, "bin"))
+    if os.path.isdir(os.path.join(BIN, "..", "share")):
+        shutil.copytree(os.path.join(BIN, "..", "share"), os.path.join(programs, "share"))
+    nobody = pwd.getpwnam("nobody")
+    done = subprocess.run(["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", sys.executable, "-B",
+                           os.path.join(TOP, "tests", "lib", "demo.py"), "--bin", os.path.join(programs, "bin")], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150, check=False)
+    text = done.stdout.decode()
+    if "Permission denied" in text and TOP in text:
+        pytest.skip("the tree cannot be read by other users")
+    assert done.returncode == 0, text
+    assert " user " not in text and "seccomp" in text

@@ -117,7 +117,7 @@ def test_everything_back_with_openssl_alone(finished, tmp_path):
             found.setdefault(record.fields["case"], {}).setdefault(role, []).append(vault.content(record.fields["case"], reference))
     for name, content in documents.items():
         case = found[box.numbers[name]]
-        assert case["original"] == [content]
+        assert set(case["original"]) == {content}
         assert f"file: {name}\n".encode() in case["name"][0]
         sent = tmp_path / "sent"
         sent.write_bytes(case["signed"][-1])
@@ -188,6 +188,14 @@ def own(source, target):
             os.chown(os.path.join(to, name), status.st_uid, status.st_gid)
 
 
+def verify(box):
+    """What `journal verify` says once the box answers: it reads its journal first."""
+    def answer():
+        done = box.run_cli("journal", "verify")
+        return done if done.returncode not in (1, 3) else None
+    return until(answer, 20, lambda: f"{box.run_cli('journal', 'verify')}\n{box.log_tail()}")
+
+
 def flip(path, offset):
     mode = os.stat(path).st_mode
     os.chmod(path, 0o600)
@@ -211,7 +219,7 @@ def test_flipped_bit_is_named(finished, make_box, epo, where, share_of):
         journal.read(box.data)
     assert fault.value.index == record.index
     box.start(wait=False)
-    done = until(lambda: (lambda d: d if d.returncode not in (3,) else None)(box.run_cli("journal", "verify")), 20, "an answer")
+    done = verify(box)
     assert done.returncode == 5, done
     assert re.search(rf"\b{record.index}\b", (done.stdout + done.stderr).decode()), (record.index, done)
 
@@ -236,7 +244,7 @@ def test_damaged_content_is_named(finished, make_box, epo):
     path = os.path.join(box.data, "vault", part[:2], part)
     flip(path, os.path.getsize(path) // 2)
     box.start(wait=False)
-    done = until(lambda: (lambda d: d if d.returncode != 3 else None)(box.run_cli("journal", "verify")), 20, "an answer")
+    done = verify(box)
     assert done.returncode == 5 and re.search(rf"\b{record.index}\b", (done.stdout + done.stderr).decode()), done
 
 
@@ -246,7 +254,7 @@ def test_missing_content_is_named(finished, make_box, epo):
     part = record.objects()["signed"][3][0]
     os.unlink(os.path.join(box.data, "vault", part[:2], part))
     box.start(wait=False)
-    done = until(lambda: (lambda d: d if d.returncode != 3 else None)(box.run_cli("journal", "verify")), 20, "an answer")
+    done = verify(box)
     assert done.returncode == 5 and re.search(rf"\b{record.index}\b", (done.stdout + done.stderr).decode()), done
 
 

@@ -203,6 +203,8 @@ class Box:
         if is_root():
             conf[""]["control_group"] = GROUP
             conf["share"]["group"] = GROUP
+        else:
+            conf[f'user "{os.geteuid()}"'] = {"rights": ["admin"]}
         for token in self.hsm.tokens:
             conf[f'token "{token["label"]}"'] = {
                 "module": self.hsm.module, "uri": f"pkcs11:token={token['label']}", "pcsc": False,
@@ -220,7 +222,9 @@ class Box:
         return conf
 
     def partner(self, portal):
-        values = {"url": portal.url, "env": "sandbox", "sign_key": "sign", "interval": "0",
+        # A partner whose whole protocol is one address names it in its own code: there the URL is the server alone.
+        url = portal.url if portal.name == "epo" else portal.base
+        values = {"url": url, "env": "sandbox", "sign_key": "sign", "interval": "0",
                   "ca_file": os.path.join(self.pki, "ca.pem"), "allow_software_token": True, "poll_first": "200 ms",
                   "poll_max": "1 s", "connect_timeout": "3 s", "deadline": "20 s"}
         if portal.name == "epo":
@@ -515,6 +519,8 @@ class Box:
     # --- the log ---
 
     def log(self):
+        if not os.path.exists(self.log_file):
+            return ""
         with open(self.log_file, encoding="utf-8", errors="replace") as f:
             return f.read()
 

@@ -126,7 +126,7 @@ def run(args, work, portals, boxes):
 def keep_running(box, epo, work):
     heading("left running")
     print(f"drop a file into  {box.place('Podat')}\n"
-          f"                  (samples: tests/lib/forms.py DPHDP3 --month 2 --out FILE)\n"
+          f"                  (samples: tests/lib/forms.py dphdp3 --month 2 --out FILE)\n"
           f"look with         {' '.join(box.command('list'))}\n"
           f"portal faults     curl -d '{{\"cut_after_request.file\": \"once\"}}' {epo.control}/switch\n"
           f"stop it with      kill {box.process.pid} {epo.process.pid} && rm -rf {work}", flush=True)

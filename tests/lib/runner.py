@@ -21,6 +21,7 @@ TESTS = os.path.join(TOP, "tests")
 GROUPS = ("unit", "e2e", "card", "portals", "crash", "fuzz", "bench", "image")
 CPUS = os.cpu_count() or 2
 TAIL_LINES = 60
+GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
 FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 BUILDS = {
@@ -176,7 +177,8 @@ def report(result):
     note = f" ({result.note})" if result.note else ""
     say(f"{word:7} {result.name:24} {result.passed:4} passed, {result.failed} failed{skipped}{note}  {result.seconds:.0f} s")
     if result.failed and result.log:
-        say("\n".join("    " + line for line in read(result.log).splitlines()[-TAIL_LINES:]))
+        lines = [line for line in read(result.log).splitlines() if not GOOD_LINE.search(line)]
+        say("\n".join("    " + line for line in lines[-TAIL_LINES:]))
         say(f"    whole log: {result.log}")
 
 

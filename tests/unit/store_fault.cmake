@@ -6,4 +6,4 @@ set_target_properties(store_faulty PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_B
 podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_life.c vault_bench.c LIBS podatelna_store_core)
 target_compile_definitions(store_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
 add_dependencies(store_fault_test store_faulty)
-set_tests_properties(store_fault_test PROPERTIES TIMEOUT 900)
+set_tests_properties(store_fault_test PROPERTIES TIMEOUT 600)

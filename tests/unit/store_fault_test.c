@@ -1,0 +1,317 @@
+/* Each call of the store's table of file operations fails once while a filing goes from its content to `closed`, with checkpoint and full segments: no record that
+ * was acknowledged is lost, none is invented, the store recovers by a restart (the parent's part) and everything verifies (design 4, commit and recovery). */
+#include "store_fault_life.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "appliance/base/clock.h"
+#include "appliance/base/err.h"
+
+#define CALLS_MAX 5000
+#define TRIES_MAX 12
+
+static struct vault_bench bench;
+static struct store_fault *fault;
+static char fault_file[] = "/tmp/podatelna-fault-XXXXXX";
+
+/* --- the steps of a filing, each chosen by the last record of the case --- */
+
+static int step_received(struct life *life)
+{
+	struct wire_message message, answer;
+	struct lines body = { 0 };
+	char original[4096], name[4096];
+	int err = 0;
+
+	wire_begin(&message, WIRE_STORE_CASE_NEW, 0, 0);
+	wire_put_string(&message, WIRE_F_KIND, "filing");
+	err = life_ask(life, &message, &answer);
+	if (err != 0) {
+		return err;
+	}
+	assert_true(wire_string(&answer, WIRE_F_CASE, life->number, sizeof life->number));
+	memset(life->head, 0, sizeof life->head);
+	err = life_take(life, "original", span_of_string(LIFE_ORIGINAL), original);
+	err = err != 0 ? err : life_take(life, "name", span_of_string("file: a.xml\nfolder: \nowner: uid:1000\n"), name);
+	if (err != 0) {
+		return err;
+	}
+	lines_set(&body, "object-original", original);
+	lines_set(&body, "object-name", name);
+	lines_set(&body, "kind", "filing");
+	lines_set(&body, "by", "uid:1000");
+	return life_append(life, "received", &body);
+}
+
+static int step_recognised(struct life *life)
+{
+	struct lines body = { 0 };
+
+	lines_set(&body, "partner", "epo");
+	lines_set(&body, "form", "DPHDP3");
+	lines_set(&body, "label-id", "dphdp3");
+	return life_append(life, "recognised", &body);
+}
+
+static int step_approved(struct life *life)
+{
+	struct lines body = { 0 };
+
+	lines_set(&body, "by", "box");
+	return life_append(life, "approved", &body);
+}
+
+static int step_sign(struct life *life)
+{
+	struct wire_message message, answer;
+	int err = 0;
+
+	wire_begin(&message, WIRE_STORE_SIGN, 0, 0);
+	wire_put_string(&message, WIRE_F_CASE, life->number);
+	wire_put_bytes(&message, WIRE_F_PREV, span_of(life->head, 32));
+	wire_put_string(&message, WIRE_F_KEY, "qualified");
+	wire_put_string(&message, WIRE_F_PURPOSE, "file");
+	wire_put_string(&message, WIRE_F_OBJECT, "original");
+	wire_put_bytes(&message, WIRE_F_LINES, span_of_string("attempt: 1\nby: box\ndigest: sha256\nform: attached-der\n"));
+	life->flying = "intent signed abandoned";
+	err = life_ask(life, &message, &answer);
+	if (err == 0) {
+		life->flying = "";
+		(void)snprintf(life->last, sizeof life->last, "signed");
+	}
+	return err;
+}
+
+static void put_request(struct life *life, struct lines *body)
+{
+	lines_set(body, "object-request", life->request_ref);
+	lines_set(body, "url", "https://localhost/podani");
+	lines_set(body, "env", "test");
+	lines_set(body, "attempt", "1");
+}
+
+static int step_request(struct life *life)
+{
+	struct lines body = { 0 };
+	int err = life_take(life, "request", span_of_string("REQUEST"), life->request_ref);
+
+	if (err != 0) {
+		return err;
+	}
+	put_request(life, &body);
+	lines_set(&body, "purpose", "file");
+	return life_append(life, "request", &body);
+}
+
+static int step_sending(struct life *life)
+{
+	struct lines body = { 0 };
+
+	put_request(life, &body);
+	return life_append(life, "sending", &body);
+}
+
+static int step_reply(struct life *life)
+{
+	life->sending = life->last_index;
+	return life_offer(life);
+}
+
+static int step_closed(struct life *life)
+{
+	struct lines body = { 0 };
+
+	lines_set(&body, "evidence", "channel");
+	lines_set(&body, "verdict", "accepted");
+	return life_append(life, "closed", &body);
+}
+
+static const struct {
+	const char *after;
+	int (*step)(struct life *life);
+} steps[] = {
+	{ "", step_received },       { "received", step_recognised }, { "recognised", step_approved }, { "approved", step_sign }, { "abandoned", step_sign },
+	{ "signed", step_request },  { "request", step_sending },     { "sending", step_reply },       { "reply", step_closed },
+};
+
+static int next_step(struct life *life)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		if (strcmp(steps[i].after, life->last) == 0) {
+			return steps[i].step(life);
+		}
+	}
+	life_fail(life, "no step after this record");
+	return ERR_INTERNAL;
+}
+
+/* --- one life with one fault --- */
+
+static int checkpoint(struct life *life)
+{
+	struct wire_message message, answer;
+
+	wire_begin(&message, WIRE_STORE_CHECKPOINT, 0, 0);
+	return life_ask(life, &message, &answer);
+}
+
+/* As the parent does it: the store ended, or says that it writes no more. The fault happens once. */
+static void restart(struct life *life)
+{
+	life_kill(life);
+	fault->kind = STORE_FAULT_NONE;
+	if (life_start(life) != 0) {
+		life_fail(life, "the store does not start again");
+	}
+	if (strcmp(life->state, "ok") != 0) {
+		life_fail(life, "after the restart the journal is '%s'", life->state);
+	}
+	if (life_replay(life) != 0) {
+		life_fail(life, "the store does not give its records");
+	}
+}
+
+/* A failed step: either the store goes on and the step can be repeated, or it needs a restart. Now and then it is left to end by itself. */
+static void recover(struct life *life, long n, unsigned *tries)
+{
+	if (!fault->fired || ++*tries > TRIES_MAX) {
+		life_fail(life, "a step fails without a fault, or for ever");
+	}
+	if (n % 16 == 0 && *tries < 3) {
+		(void)usleep(400000); /* beyond SERVER_FAULT_MS: by now a faulty store has ended by itself */
+	}
+	restart(life);
+}
+
+static void go_through(struct life *life, long n)
+{
+	unsigned tries = 0;
+
+	while (strcmp(life->last, "closed") != 0) {
+		int err = next_step(life);
+
+		if (err != 0) {
+			/* One repetition on the living store shows whether it lied about being able to go on. */
+			if (err != ERR_GONE && err != ERR_READONLY && fault->fired && next_step(life) == 0) {
+				continue;
+			}
+			recover(life, n, &tries);
+		}
+	}
+	while (checkpoint(life) != 0) {
+		recover(life, n, &tries);
+	}
+}
+
+static void verify(struct life *life)
+{
+	static const char *const once[] = { "received", "approved", "signed", "sending", "reply", "closed" };
+	struct wire_message message, answer;
+	uint64_t left = 0;
+
+	for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
+		if (life_count(life, once[i]) != 1) {
+			life_fail(life, "%llu records %s", (unsigned long long)life_count(life, once[i]), once[i]);
+		}
+	}
+	left = life_count(life, "intent") - life_count(life, "abandoned");
+	if (left != 1 || life->signatures > life_count(life, "intent")) {
+		life_fail(life, "%llu intents, %llu abandoned, %u signatures", (unsigned long long)life_count(life, "intent"),
+		          (unsigned long long)life_count(life, "abandoned"), life->signatures);
+	}
+	if (life_compare(life, "original", LIFE_ORIGINAL) != 0 || life_compare(life, "signed", "SIGNATURE") != 0 || life_compare(life, "request", "REQUEST") != 0 ||
+	    life_compare(life, "reply", LIFE_REPLY) != 0) {
+		life_fail(life, "an object cannot be read back");
+	}
+	wire_begin(&message, WIRE_STORE_VERIFY, 0, 0);
+	if (life_ask(life, &message, &answer) != 0 || wire_number(&answer, WIRE_F_CODE, 1) != 0) {
+		life_fail(life, "damage at %llu: %.*s", (unsigned long long)wire_number(&answer, WIRE_F_INDEX, 0), (int)wire_span(&answer, WIRE_F_TEXT).length,
+		          (const char *)wire_span(&answer, WIRE_F_TEXT).data);
+	}
+}
+
+/* Returns false when there was no n-th call any more. */
+static bool one_life(long n, enum store_fault_kind kind)
+{
+	static struct life life;
+	bool fired = false;
+
+	life_make(&life, &bench, fault, fault_file);
+	fault->countdown = n;
+	fault->kind = kind;
+	if (life_start(&life) != 0 || life_replay(&life) != 0) {
+		if (!fault->fired) {
+			life_fail(&life, "the store does not start");
+		}
+		restart(&life);
+	}
+	go_through(&life, n);
+	if (!life_stop(&life)) {
+		life_fail(&life, "the store ends by a signal");
+	}
+	fired = fault->fired != 0;
+	restart(&life);
+	if (strcmp(life.last, "closed") != 0) {
+		life_fail(&life, "the case is not closed any more");
+	}
+	verify(&life);
+	life_remove(&life);
+	return fired;
+}
+
+static void every_call(enum store_fault_kind kind, long least)
+{
+	/* All of them take minutes: tests/crash/faults asks for that. Otherwise every sixth, from another one each time. */
+	long step = getenv("PODATELNA_FULL") != NULL ? 1 : 6;
+	long first = step == 1 ? 1 : 1 + (long)getpid() % step, n = first;
+
+	while (one_life(n, kind)) {
+		n += step;
+		assert_true(n < CALLS_MAX);
+	}
+	print_message("of %ld calls each %ld. failed, from the %ld. on\n", n - step, step, first);
+	assert_true(n > least);
+}
+
+static void eio(void **state)
+{
+	(void)state;
+	every_call(STORE_FAULT_EIO, 100);
+}
+
+static void enospc(void **state)
+{
+	(void)state;
+	every_call(STORE_FAULT_ENOSPC, 60);
+}
+
+static void short_write(void **state)
+{
+	(void)state;
+	every_call(STORE_FAULT_SHORT, 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(eio), cmocka_unit_test(enospc), cmocka_unit_test(short_write) };
+	int fd = mkstemp(fault_file), failed = 1;
+
+	if (fd < 0 || ftruncate(fd, (off_t)sizeof *fault) != 0) {
+		return 1;
+	}
+	fault = mmap(NULL, sizeof *fault, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fault == MAP_FAILED) {
+		return 1;
+	}
+	(void)close(fd);
+	bench_open(&bench);
+	failed = cmocka_run_group_tests_name("store fault", tests, NULL, NULL);
+	bench_close(&bench);
+	(void)unlink(fault_file);
+	return failed;
+}
