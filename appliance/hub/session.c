@@ -143,13 +143,13 @@ static int open_links(struct session *session, struct wire_message *linked)
 	return session->channel == NULL ? ERR_MEMORY : 0;
 }
 
-static void set_default(struct lines *lines, const char *name, const char *value, uint64_t otherwise)
+/* What the partner's program asks for, within what the configuration allows. */
+static void set_limited(struct lines *lines, const char *name, const char *value, uint64_t most)
 {
-	if (value[0] != '\0') {
-		lines_set(lines, name, value);
-	} else {
-		lines_set_u64(lines, name, otherwise);
-	}
+	uint64_t wanted = most;
+
+	(void)span_parse_u64(span_of_string(value), &wanted);
+	lines_set_u64(lines, name, wanted < most ? wanted : most);
 }
 
 static void compose_request(const struct work *work, struct lines *ret)
@@ -163,8 +163,8 @@ static void compose_request(const struct work *work, struct lines *ret)
 	lines_set(ret, "proxy", "direct");
 	lines_set(ret, "user-agent", "Podatelna/" PODATELNA_VERSION);
 	lines_set_u64(ret, "connect-timeout-ms", config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS);
-	set_default(ret, "deadline-ms", work_result(work, "deadline-ms"), config->deadline_ms != 0 ? config->deadline_ms : DEADLINE_MS);
-	set_default(ret, "reply-limit", work_result(work, "reply-limit"), config->reply_limit_bytes != 0 ? config->reply_limit_bytes : REPLY_LIMIT_BYTES);
+	set_limited(ret, "deadline-ms", work_result(work, "deadline-ms"), config->deadline_ms != 0 ? config->deadline_ms : DEADLINE_MS);
+	set_limited(ret, "reply-limit", work_result(work, "reply-limit"), config->reply_limit_bytes != 0 ? config->reply_limit_bytes : REPLY_LIMIT_BYTES);
 	if (config->ca_file[0] != '\0') {
 		lines_set(ret, "ca-file", config->ca_file);
 	}
