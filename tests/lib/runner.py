@@ -20,6 +20,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(TOP, "tests")
 GROUPS = ("unit", "e2e", "card", "portals", "crash", "fuzz", "bench", "image")
 CPUS = os.cpu_count() or 2
+E2E_FIRST = ("test_filing.py", "test_toy.py")
 TAIL_LINES = 60
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
 FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
@@ -104,12 +105,13 @@ class Runner:
         failed, total = int(match[1]), int(match[2])
         return Result(name, total - failed, max(failed, int(code != 0)), log=log)
 
-    def pytest(self, name, folder, timeout, *arguments, env=None):
+    def pytest(self, name, paths, timeout, *arguments, env=None):
         report = os.path.join(self.log_dir, name.replace(" ", "-") + ".xml")
         if os.path.exists(report):
             os.unlink(report)
         code, log = self.command(name.replace(" ", "-"), [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs",
-                                                          f"--junitxml={report}", *arguments, os.path.join(TESTS, folder)],
+                                                          f"--junitxml={report}", *arguments,
+                                                          *[os.path.join(TESTS, p) for p in paths]],
                                  timeout, env)
         try:
             suite = ElementTree.parse(report).getroot().find("testsuite")
@@ -182,6 +184,13 @@ def report(result):
         say(f"    whole log: {result.log}")
 
 
+def e2e_halves():
+    """Two lists of test files that take about the same time."""
+    files = sorted(os.path.relpath(p, TESTS) for p in glob.glob(os.path.join(TESTS, "e2e", "test_*.py")))
+    first = [f for f in files if os.path.basename(f) in E2E_FIRST]
+    return [half for half in (first, [f for f in files if f not in first]) if half]
+
+
 def run_groups(runner, groups):
     results = []
 
@@ -196,18 +205,19 @@ def run_groups(runner, groups):
         for build, there in (("plain", plain), ("asan", asan)):
             if there:
                 add(runner.ctest, build)
-    # Simulators and the box wait much and compute little: these two share the machine.
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    # Simulators and the box wait much and compute little: several share the machine.
+    with concurrent.futures.ThreadPoolExecutor(CPUS + 1) as pool:
         parts = []
+        for half, files in enumerate(e2e_halves(), 1):
+            if "e2e" in groups and plain:
+                parts.append(pool.submit(timed, runner.pytest, f"e2e plain {half}", files, 1500,
+                                         env={"PODATELNA_BIN": os.path.join(runner.build, "plain", "bin")}))
+            if "e2e" in groups and asan:
+                parts.append(pool.submit(timed, runner.pytest, f"e2e asan {half}", files, 1500, "-m", "sanitized",
+                                         env={"PODATELNA_BIN": os.path.join(runner.build, "asan", "bin"), "PODATELNA_SLOW": "3", **SANITIZER}))
         if "portals" in groups:
-            parts.append(pool.submit(timed, runner.pytest, "portals", "portals", 900))
-        if "e2e" in groups and plain:
-            parts.append(pool.submit(timed, runner.pytest, "e2e plain", "e2e", 1500,
-                                     env={"PODATELNA_BIN": os.path.join(runner.build, "plain", "bin")}))
+            parts.append(pool.submit(timed, runner.pytest, "portals", ["portals"], 900))
         results += [p.result() for p in parts]
-    if "e2e" in groups and asan:
-        add(runner.pytest, "e2e asan", "e2e", 900, "-m", "sanitized",
-            env={"PODATELNA_BIN": os.path.join(runner.build, "asan", "bin"), "PODATELNA_SLOW": "3", **SANITIZER})
     if "crash" in groups and plain:
         add(runner.script, "crash", 7200 if runner.long else 900)
     if "fuzz" in groups and add(runner.make, "fuzz"):
