@@ -20,7 +20,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(TOP, "tests")
 GROUPS = ("unit", "e2e", "card", "portals", "crash", "fuzz", "bench", "image")
 CPUS = os.cpu_count() or 2
-E2E_FIRST = ("test_filing.py", "test_toy.py")
+E2E_FIRST = ("test_filing.py", "test_people.py", "test_rights.py", "test_toy.py")
 TAIL_LINES = 60
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
 FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
@@ -109,7 +109,7 @@ class Runner:
         report = os.path.join(self.log_dir, name.replace(" ", "-") + ".xml")
         if os.path.exists(report):
             os.unlink(report)
-        code, log = self.command(name.replace(" ", "-"), [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs",
+        code, log = self.command(name.replace(" ", "-"), [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rsfE",
                                                           f"--junitxml={report}", *arguments,
                                                           *[os.path.join(TESTS, p) for p in paths]],
                                  timeout, env)
