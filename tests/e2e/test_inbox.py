@@ -432,7 +432,7 @@ def test_results_are_for_the_group(shared, portal):
     folder = shared.result(shared.wait_state("práva.xml")["case"])
     for path in [folder] + [os.path.join(folder, n) for n in os.listdir(folder)]:
         status = os.lstat(path)
-        assert status.st_mode & 0o007 == 0 and status.st_mode & 0o040
+        assert status.st_mode & 0o027 == 0 and status.st_mode & 0o040
         if is_root():
             assert status.st_gid == grp.getgrnam(GROUP).gr_gid
     assert re.fullmatch(r"\d{4}-\d\d", os.path.basename(os.path.dirname(folder)))
