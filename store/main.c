@@ -21,7 +21,7 @@
 
 #define BOOT_ID_SIZE 64
 
-static void die(const char *why)
+static _Noreturn void die(const char *why)
 {
 	log_error("%s", why);
 	exit(1);

@@ -97,7 +97,7 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, loop_handler handler,
 
 static struct slot *slot_of(struct loop *loop, int id)
 {
-	return id > 0 && (size_t)id < loop->count && loop->slots[id].used ? &loop->slots[id] : NULL;
+	return id > 0 && id < LOOP_WATCH_MAX && (size_t)id < loop->count && loop->slots[id].used ? &loop->slots[id] : NULL;
 }
 
 int loop_modify(struct loop *loop, int id, uint32_t events)

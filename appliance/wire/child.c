@@ -27,7 +27,7 @@ struct child {
 	void *context;
 };
 
-static void die(const char *why)
+static _Noreturn void die(const char *why)
 {
 	log_error("%s", why);
 	_exit(1);
