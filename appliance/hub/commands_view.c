@@ -325,7 +325,7 @@ void command_export(struct caller *caller)
 		send_content(caller, "potvrzeni.p7s", "reply", of->confirmation_index);
 	}
 	if (of->has_confirmation) {
-		send_content(caller, "potvrzeni.xml", "confirmation", 0);
+		send_content(caller, of->confirmation_index != 0 ? "potvrzeni.xml" : "odpoved.xml", "confirmation", 0);
 	}
 	if (of->has_report) {
 		send_content(caller, "protokol.txt", "report", 0);
