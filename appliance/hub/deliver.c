@@ -170,11 +170,11 @@ static void write_result(struct delivery *delivery)
 	} else if (of->confirmation_index == 0 && of->file_reply_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
 		add_object(delivery, "odpoved", "reply", of->file_reply_index);
 	}
-	if (of->test_report_index != 0) {
-		add_object(delivery, "protokol-zkousky.txt", "report", of->test_report_index);
-	}
-	if (of->has_report && of->report_index != of->test_report_index) {
+	if (of->has_report) {
 		add_object(delivery, "protokol.txt", "report", of->report_index);
+	}
+	if (of->test_report_index != 0 && of->test_report_index != of->report_index) {
+		add_object(delivery, "protokol-zkousky.txt", "report", of->test_report_index); /* its warnings are worth reading after success too */
 	}
 	if (of->has_receipt && share->receipt_on_share != CONFIG_RECEIPT_NONE) {
 		start_render(delivery, status);

@@ -95,9 +95,12 @@ def session_of(pid):
 
 
 def proc_status(pid):
-    """/proc/PID/status as a dictionary."""
-    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
-        return {k: v.strip() for k, _, v in (line.partition(":") for line in f)}
+    """/proc/PID/status as a dictionary; a process that is gone counts as a zombie."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+            return {k: v.strip() for k, _, v in (line.partition(":") for line in f)}
+    except (FileNotFoundError, ProcessLookupError):
+        return {"State": "Z (gone)"}
 
 
 def literal(value):
