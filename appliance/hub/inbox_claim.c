@@ -371,7 +371,11 @@ static void finish_claim(struct inbox *inbox, const char *number_text)
 	int fd = openat(inbox->claim_dir, number_text, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	_cleanup_closedir_ DIR *folders = fd < 0 ? NULL : fdopendir(fd);
 
-	if (folders == NULL || !span_parse_u64(span_of_string(number_text), &number)) {
+	if (folders == NULL) {
+		cleanup_close(&fd);
+		return;
+	}
+	if (!span_parse_u64(span_of_string(number_text), &number)) {
 		return;
 	}
 	for (struct dirent *folder = readdir(folders); folder != NULL; folder = readdir(folders)) {

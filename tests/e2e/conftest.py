@@ -102,7 +102,7 @@ class Portal:
 
 
 def check_log(box, secrets):
-    """No secret and no personal data in the log, and no report of a sanitizer (house rules; issue point 9)."""
+    """No secret and no personal data in the log, and no report of a sanitizer (design 2)."""
     log = box.log()
     for name, secret in secrets.items():
         assert secret not in log, f"{name} stands in the log of the box"

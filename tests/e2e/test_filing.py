@@ -1,4 +1,4 @@
-"""A filing from the folder to the receipt, with everything that the portal may do on the way (issue point 5; spec/epo)."""
+"""A filing from the folder to the receipt, with everything that the portal may do on the way (spec/epo)."""
 
 import hashlib
 import itertools

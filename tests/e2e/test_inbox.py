@@ -1,4 +1,4 @@
-"""The folder Podat/ (issue point 6; design 3, claim): what is taken, what is left alone, what is put aside with a card."""
+"""The folder Podat/ (design 3, claim): what is taken, what is left alone, what is put aside with a card."""
 
 import errno
 import grp

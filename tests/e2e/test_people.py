@@ -1,4 +1,4 @@
-"""The people's side (issue point 9): exit codes, --json, rights by the caller's user, two languages, configuration check, clean logs."""
+"""The people's side: exit codes, --json, rights by the caller's user, two languages, configuration check, clean logs."""
 
 import json
 import os

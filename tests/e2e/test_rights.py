@@ -1,4 +1,4 @@
-"""Programs and rights (issue point 2; design 2): what is linked, who runs as whom, what nobody can open, who is restarted."""
+"""Programs and rights (design 2): what is linked, who runs as whom, what nobody can open, who is restarted."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Journal and vault from outside (issue point 3; store/FORMAT.txt): read back by an independent reader and openssl, damaged, rolled back."""
+"""Journal and vault from outside (store/FORMAT.txt): read back by an independent reader and openssl, damaged, rolled back."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Tokens, PINs, keys and certificates (issue point 4). The PIN's tries are counted in the module itself."""
+"""Tokens, PINs, keys and certificates. The PIN's tries are counted in the module itself."""
 
 import os
 import time

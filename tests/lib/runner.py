@@ -148,7 +148,7 @@ class Runner:
         """A group whose tests are a program of their own; its last lines may say "N passed, N failed"."""
         path = os.path.join(TESTS, group, "run")
         if not os.access(path, os.X_OK):
-            return Result(group, skipped=1, note="comes with a later issue")
+            return Result(group, skipped=1, note="not there yet")
         code, log = self.command(group, [path, *(["--long"] if self.long else [])], timeout,
                                  {"PODATELNA_BUILD": self.build, "PODATELNA_BIN": os.path.join(self.build, "plain", "bin")})
         counts = re.findall(r"(\d+) passed, (\d+) failed", read(log))
