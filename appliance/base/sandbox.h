@@ -20,7 +20,7 @@
 /* Groups of system calls beyond the base (memory, time, signals for oneself, reading and writing open descriptors, sending on open sockets, epoll). */
 #define SANDBOX_OPEN (1U << 0)    /* openat and stat by path (landlock says where) */
 #define SANDBOX_CHANGE (1U << 1)  /* rename, unlink, mkdir, truncate, chmod by path; fsync, fallocate */
-#define SANDBOX_NET (1U << 2)     /* socket(AF_INET, AF_INET6, and AF_UNIX for name service), connect, bind */
+#define SANDBOX_NET (1U << 2)     /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, bind; name service by files and DNS only */
 #define SANDBOX_UNIX (1U << 3)    /* socket(AF_UNIX), connect: pcscd, the control socket */
 #define SANDBOX_FORK (1U << 4)    /* clone, wait4, kill of own children, prctl(PDEATHSIG) */
 #define SANDBOX_THREADS (1U << 5) /* clone of threads: modules and resolvers that need them */

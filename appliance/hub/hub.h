@@ -63,7 +63,7 @@ struct hub {
 	uint64_t replay_next;
 	uint64_t partner_epoch; /* counts the links with the partner's program */
 	bool sessions_asked;
-	bool replayed, sessions_known, stopping, started_as_root;
+	bool replayed, sessions_known, stopping;
 	bool rolled_back;       /* nothing is sent until a person accepts */
 	bool clock_bad;         /* nothing at all until a person accepts or the clock is right */
 	char store_state[32];

@@ -480,7 +480,6 @@ int hub_run(void)
 	hub.child = child_open("podatelna-hub", WIRE_HUB);
 	hub.loop = child_loop(hub.child);
 	hub.share = -1;
-	hub.started_as_root = lines_find(child_settings(hub.child), "started-as-root", &(struct span){ 0 });
 	for (size_t i = 0; i < CONFIG_TOKENS_MAX; i++) {
 		(void)snprintf(hub.tokens[i].state, sizeof hub.tokens[i].state, "absent");
 	}

@@ -12,7 +12,7 @@
 #define SHARE_NAME_MAX_BYTES 200 /* of one component, so that a number and a suffix still fit 255 */
 #define SHARE_PATH_MAX_BYTES 1024
 
-/* Opens the root. Called anew whenever it is not there (a share that is mounted late, or again). 0 or ERR_SYSTEM. */
+/* Opens the root once. A share that is mounted after the start, or again, needs a restart: landlock and this descriptor bind what was there. 0 or ERR_SYSTEM. */
 int share_open(struct hub *hub);
 /* A directory below the root, of one or more components, made where missing. The descriptor, or a negative error. */
 int share_directory(struct hub *hub, const char *path);

@@ -205,7 +205,6 @@ static int setup_hub(const struct parent *parent, struct setup *setup)
 	setup->fds[setup->fd_count++] = text;
 	setup->fds[setup->fd_count++] = listener;
 	lines_set(&setup->lines, "file", parent->config->file);
-	lines_set(&setup->lines, "started-as-root", geteuid() == 0 ? "yes" : "no");
 	return 0;
 }
 
