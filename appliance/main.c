@@ -35,8 +35,12 @@ static int usage(FILE *to, int code)
 static int read_options(int count, char **words, struct options *ret)
 {
 	static const struct option known[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },   { "get", required_argument, NULL, 'g' },
-		{ "hub", no_argument, NULL, 'H' },          { "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "get", required_argument, NULL, 'g' },
+		{ "hub", no_argument, NULL, 'H' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option = 0;

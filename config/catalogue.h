@@ -10,7 +10,7 @@
 #define CATALOGUE_FILE_MAX_BYTES (256u * 1024u)
 #define CATALOGUE_PARTNERS_MAX 32
 #define CATALOGUE_FORMS_MAX 1024
-#define CATALOGUE_ID_MAX 48      /* id of a form: [A-Za-z0-9_.-]+ */
+#define CATALOGUE_ID_MAX 48 /* id of a form: [A-Za-z0-9_.-]+ */
 
 /* A text for people in both languages. */
 struct catalogue_text {
@@ -24,12 +24,12 @@ enum catalogue_approval { CATALOGUE_APPROVAL_NONE, CATALOGUE_APPROVAL_NEEDED };
 struct catalogue_partner {
 	char *name;
 	struct catalogue_text label;
-	struct config_list folders;  /* names of sub-folders of Podat that mean this partner, besides its own name; compared without case */
-	char *sign_form;             /* attached-der, attached-ber, detached-der */
-	char *digest;                /* sha256, sha384, sha512 */
-	char *sign_want;             /* words about the certificate, for the token ("epo") */
+	struct config_list folders; /* names of sub-folders of Podat that mean this partner, besides its own name; compared without case */
+	char *sign_form;            /* attached-der, attached-ber, detached-der */
+	char *digest;               /* sha256, sha384, sha512 */
+	char *sign_want;            /* words about the certificate, for the token ("epo") */
 	bool test_first;
-	bool compose_content;        /* what is signed is made by the partner's program from the original */
+	bool compose_content; /* what is signed is made by the partner's program from the original */
 	bool stamp;
 	enum catalogue_evidence evidence; /* `done` needs it (design 2) */
 	enum catalogue_approval approval; /* for forms that do not say */
@@ -42,19 +42,19 @@ struct catalogue_partner {
 
 /* `form "id" { }`: a message is of this form when format, root, namespace, child and file name all are what is given here. */
 struct catalogue_form {
-	char *id;            /* unique within the partner */
+	char *id; /* unique within the partner */
 	char *partner;
 	struct catalogue_text label;
-	char *kind;          /* kind of case: filing, query, task */
-	char *format;        /* xml, zip, cms, pdf, binary: what the first bytes say; default xml */
-	char *root;          /* local name of the root element; "": any */
-	char *namespace_uri; /* "*": any (default); "": none */
-	char *child;         /* local name of the first child; "*": any, then the case's form is that name; "": not looked at */
-	uint64_t children;   /* the root must have exactly so many children or the message is refused; 0: not looked at */
-	char *file_name;     /* shell pattern, without case; "": any */
+	char *kind;                       /* kind of case: filing, query, task */
+	char *format;                     /* xml, zip, cms, pdf, binary: what the first bytes say; default xml */
+	char *root;                       /* local name of the root element; "": any */
+	char *namespace_uri;              /* "*": any (default); "": none */
+	char *child;                      /* local name of the first child; "*": any, then the case's form is that name; "": not looked at */
+	uint64_t children;                /* the root must have exactly so many children or the message is refused; 0: not looked at */
+	char *file_name;                  /* shell pattern, without case; "": any */
 	enum catalogue_approval approval; /* that of the partner where the form does not say */
-	bool zip;            /* what is signed is a ZIP of the original */
-	char *refuse;        /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
+	bool zip;                         /* what is signed is a ZIP of the original */
+	char *refuse;                     /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
 	struct catalogue_text refuse_why, refuse_advice;
 };
 

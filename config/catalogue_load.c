@@ -121,8 +121,7 @@ static void check_form(struct reading *reading, size_t n, const struct catalogue
 {
 	const struct catalogue_partner *partner = catalogue_partner_find(catalogue, form->partner);
 
-	if (strlen(form->id) > CATALOGUE_ID_MAX ||
-	    strspn(form->id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(form->id)) {
+	if (strlen(form->id) > CATALOGUE_ID_MAX || strspn(form->id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(form->id)) {
 		complain(reading, "form", n, "", _("expected a name of letters, digits, \"_\", \".\" and \"-\""));
 	}
 	if (partner == NULL && form->partner[0] != '\0') {

@@ -16,8 +16,8 @@
 #include "../appliance/base/span.h"
 
 #define CONFIG_FILE_MAX_BYTES (256u * 1024u)
-#define CONFIG_NAME_MAX 32       /* name of a token, key, partner, tsa: [a-z][a-z0-9-]* */
-#define CONFIG_FINDINGS_MAX 200  /* further ones are counted, not kept */
+#define CONFIG_NAME_MAX 32      /* name of a token, key, partner, tsa: [a-z][a-z0-9-]* */
+#define CONFIG_FINDINGS_MAX 200 /* further ones are counted, not kept */
 #define CONFIG_TOKENS_MAX 8
 #define CONFIG_KEYS_MAX 64
 #define CONFIG_PARTNERS_MAX 32
@@ -34,16 +34,16 @@ enum config_receipt { CONFIG_RECEIPT_FULL, CONFIG_RECEIPT_NO_PASSWORD, CONFIG_RE
 
 /* `share { }` */
 struct config_share {
-	char *path;               /* absolute */
-	char *claim_dir;          /* absolute, same file system; default: <path>.claim, beside the share and not exported */
-	char *group;              /* unix group of what the box writes there; "": that of the folder */
+	char *path;      /* absolute */
+	char *claim_dir; /* absolute, same file system; default: <path>.claim, beside the share and not exported */
+	char *group;     /* unix group of what the box writes there; "": that of the folder */
 	uint64_t scan_interval_ms;
 	uint64_t quiet_ms;        /* a file counts when nothing changed it for so long */
 	uint64_t no_end_after_ms; /* a file without its own end goes to Chyby after this */
 	bool archive_inbox;       /* true: the original is put into Vyrizeno; false: it is only in the vault */
 	enum config_receipt receipt_on_share;
 	uint64_t max_file_bytes;
-	uint64_t min_free_bytes;  /* less free space than this on the data directory: nothing new is taken in */
+	uint64_t min_free_bytes;                                                /* less free space than this on the data directory: nothing new is taken in */
 	char *inbox, *approval, *done, *unknown, *errors, *incoming, *overview; /* single names under `path` */
 };
 
@@ -136,17 +136,17 @@ struct config_users {
 enum config_proxy { CONFIG_PROXY_DIRECT };
 
 struct config {
-	char *file;                 /* where it was read from */
-	char language[3];           /* "cs" or "en" */
-	char box_letter[2];         /* "" or one of A-Z, stands before case numbers */
+	char *file;         /* where it was read from */
+	char language[3];   /* "cs" or "en" */
+	char box_letter[2]; /* "" or one of A-Z, stands before case numbers */
 	char *data_dir;
-	char *mark_file;            /* outside data_dir (design 3, roll-back) */
+	char *mark_file; /* outside data_dir (design 3, roll-back) */
 	char *run_dir;
 	char *control_socket;
-	char *control_group;        /* group that may connect; "": root only reaches it by file mode 0600 */
+	char *control_group; /* group that may connect; "": root only reaches it by file mode 0600 */
 	struct config_list catalogue_dirs;
-	char *led;                  /* sysfs folder of a LED, "": none */
-	char *log_level;            /* error, warning, info, debug */
+	char *led;       /* sysfs folder of a LED, "": none */
+	char *log_level; /* error, warning, info, debug */
 	struct config_users users;
 	struct config_share share;
 	struct config_token *tokens;
@@ -160,18 +160,18 @@ struct config {
 	struct config_user *user_list;
 	size_t user_count;
 	enum config_proxy proxy;
-	uint64_t clock_forward_max_ms;   /* design 3, clock: default 30 days */
+	uint64_t clock_forward_max_ms; /* design 3, clock: default 30 days */
 	uint64_t journal_segment_bytes;
-	uint64_t journal_quiet_ms;       /* design 4, checkpoint: default 5 s and 60 s */
+	uint64_t journal_quiet_ms; /* design 4, checkpoint: default 5 s and 60 s */
 	uint64_t journal_busy_ms;
-	char *notes_dir;                 /* auditors' share for checkpoint notes, "": none */
+	char *notes_dir; /* auditors' share for checkpoint notes, "": none */
 };
 
 struct config_finding {
 	char *file;
-	int line;      /* 0: the file as a whole */
-	bool warning;  /* false: the configuration cannot be used */
-	char *text;    /* what was found and what was expected, in the language of text_open */
+	int line;     /* 0: the file as a whole */
+	bool warning; /* false: the configuration cannot be used */
+	char *text;   /* what was found and what was expected, in the language of text_open */
 };
 
 /* Zero-initialise; config_report_free when done. */

@@ -59,7 +59,8 @@ static void check_users(const struct config *config, struct config_report *repor
 	const char *const names[] = { config->users.hub, config->users.store, config->users.token, config->users.partner, config->users.transport };
 
 	if (geteuid() != 0) {
-		config_report_add(report, true, config->file, 0, _("not started by root: all programs share one user, and the users in \"run_as\" are not used"));
+		config_report_add(report, true, config->file, 0,
+		                  _("not started by root: all programs share one user, and the users in \"run_as\" are not used"));
 		return;
 	}
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -126,7 +127,8 @@ static void check_partners(const struct config *config, struct config_report *re
 			COMPLAIN(report, config, _("partner \"%s\": the catalogue does not know it"), partner->name);
 		}
 		if (known != NULL && known->evidence == CATALOGUE_SIGNED && partner->anchors[0] == '\0' && partner->signer_sha256.count == 0) {
-			COMPLAIN(report, config, _("partner \"%s\" signs its receipts: \"anchors\" or \"signer_sha256\" must say whose signature counts"), partner->name);
+			COMPLAIN(report, config, _("partner \"%s\" signs its receipts: \"anchors\" or \"signer_sha256\" must say whose signature counts"),
+			         partner->name);
 		}
 	}
 }

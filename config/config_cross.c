@@ -18,8 +18,8 @@ static bool is_name(const char *name)
 static void check_title(struct reading *reading, const char *section, size_t n, const char *name)
 {
 	if (!is_name(name)) {
-		COMPLAIN(reading, config_reading_line(reading, section, n, ""), _("%s \"%s\": expected a name of small letters, digits and \"-\", at most %d of them"),
-		         section, name, CONFIG_NAME_MAX);
+		COMPLAIN(reading, config_reading_line(reading, section, n, ""),
+		         _("%s \"%s\": expected a name of small letters, digits and \"-\", at most %d of them"), section, name, CONFIG_NAME_MAX);
 	}
 }
 
@@ -79,7 +79,7 @@ static void check_partners(struct reading *reading, struct config *config)
 		check_title(reading, "partner", i, partner->name);
 		partner->test_first_set = config_reading_given(reading, "partner", i, "test_first");
 		partner->sign_key_index =
-			use_key(reading, config, config_reading_line(reading, "partner", i, "sign_key"), partner->sign_key, CONFIG_USE_SIGN, "sign");
+		    use_key(reading, config, config_reading_line(reading, "partner", i, "sign_key"), partner->sign_key, CONFIG_USE_SIGN, "sign");
 		if (partner->poll_max_ms != 0 && partner->poll_first_ms > partner->poll_max_ms) {
 			COMPLAIN(reading, config_reading_line(reading, "partner", i, "poll_max"), _("\"poll_max\" is less than \"poll_first\""));
 		}
@@ -162,10 +162,12 @@ static void check_places(struct reading *reading, const struct config *config)
 	static const char *const keys[] = { "inbox", "approval", "done", "unknown", "errors", "incoming", "overview" };
 
 	if (is_inside(config->mark_file, config->data_dir)) {
-		COMPLAIN(reading, config_reading_line(reading, "", 0, "mark_file"), _("\"mark_file\" must lie outside \"data_dir\": it shows when that was put back"));
+		COMPLAIN(reading, config_reading_line(reading, "", 0, "mark_file"),
+		         _("\"mark_file\" must lie outside \"data_dir\": it shows when that was put back"));
 	}
 	if (is_inside(share->claim_dir, share->path)) {
-		COMPLAIN(reading, config_reading_line(reading, "share", 0, "claim_dir"), _("\"claim_dir\" must lie outside the share: nobody else may reach it"));
+		COMPLAIN(reading, config_reading_line(reading, "share", 0, "claim_dir"),
+		         _("\"claim_dir\" must lie outside the share: nobody else may reach it"));
 	}
 	if (is_inside(config->data_dir, share->path) || is_inside(share->path, config->data_dir)) {
 		COMPLAIN(reading, config_reading_line(reading, "share", 0, "path"), _("the share and \"data_dir\" must not lie in each other"));
@@ -177,7 +179,8 @@ static void check_places(struct reading *reading, const struct config *config)
 		for (size_t k = 0; k < i; k++) {
 			/* Windows does not tell letters of different case apart. */
 			if (strcasecmp(names[i], names[k]) == 0) {
-				COMPLAIN(reading, config_reading_line(reading, "share", 0, keys[i]), _("\"%s\" and \"%s\" have the same name"), keys[k], keys[i]);
+				COMPLAIN(reading, config_reading_line(reading, "share", 0, keys[i]), _("\"%s\" and \"%s\" have the same name"), keys[k],
+				         keys[i]);
 			}
 		}
 	}

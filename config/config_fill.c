@@ -234,8 +234,8 @@ static int fill_field(struct reading *reading, cfg_t *tree, const struct schema_
 	int r = 0;
 
 	if (line == 0 && field->fallback == NULL) {
-		config_report_add(reading->report, false, reading->file, section_line, section[0] == '\0' ? _("\"%s\" is missing") : _("\"%s\" is missing in \"%s\""),
-		                  field->name, section);
+		config_report_add(reading->report, false, reading->file, section_line,
+		                  section[0] == '\0' ? _("\"%s\" is missing") : _("\"%s\" is missing in \"%s\""), field->name, section);
 	} else if (field->list) {
 		r = fill_list(reading, tree, field, line, place);
 	} else if (line != 0) {

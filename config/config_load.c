@@ -164,8 +164,12 @@ const char *config_get(const struct config *config, const char *key)
 	const struct {
 		const char *key, *value;
 	} known[] = {
-		{ "control_socket", config->control_socket }, { "language", config->language },   { "data_dir", config->data_dir },
-		{ "run_dir", config->run_dir },               { "mark_file", config->mark_file }, { "share", config->share.path },
+		{ "control_socket", config->control_socket },
+		{ "language", config->language },
+		{ "data_dir", config->data_dir },
+		{ "run_dir", config->run_dir },
+		{ "mark_file", config->mark_file },
+		{ "share", config->share.path },
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {

@@ -184,7 +184,8 @@ static bool section_is_welcome(struct scanner *scanner, const struct schema_sect
 		}
 		count++;
 		if (strcmp(other->title, title) == 0) {
-			config_report_add(scanner->report, false, scanner->file, line, _("\"%s %s\" was given on line %d already"), schema->name, title, other->line);
+			config_report_add(scanner->report, false, scanner->file, line, _("\"%s %s\" was given on line %d already"), schema->name, title,
+			                  other->line);
 			return false;
 		}
 	}
@@ -225,8 +226,8 @@ static int read_section(struct scanner *scanner, size_t parent, const char *name
 	}
 	if (titled != schema->titled || !fits) {
 		if (schema->titled) {
-			config_report_add(scanner->report, false, scanner->file, line, _("section \"%s\": expected a name of at most %d characters before \"{\""), name,
-			                  SCAN_TITLE_MAX);
+			config_report_add(scanner->report, false, scanner->file, line,
+			                  _("section \"%s\": expected a name of at most %d characters before \"{\""), name, SCAN_TITLE_MAX);
 		} else {
 			config_report_add(scanner->report, false, scanner->file, line, _("section \"%s\" takes no name"), name);
 		}

@@ -18,25 +18,25 @@
 #define SCAN_SECTIONS_MAX 2048
 
 enum schema_type {
-	SCHEMA_TEXT,     /* char *: one line of printable UTF-8 */
-	SCHEMA_NAME,     /* char *: [a-z][a-z0-9-]* */
-	SCHEMA_LOGIN,    /* char *: login or group name */
-	SCHEMA_PATH,     /* char *: absolute, no "." or ".." parts, or "" when `words` is "empty" */
-	SCHEMA_FILENAME, /* char *: one component */
-	SCHEMA_URL,      /* char *: https */
-	SCHEMA_PKCS11,   /* char *: RFC 7512; `words`: "token" or "key" */
-	SCHEMA_PIN,      /* char *: "prompt" or an absolute path */
-	SCHEMA_HEX256,   /* char *: 64 hex digits, stored in lower case */
-	SCHEMA_OPTION,   /* char *: name=value */
+	SCHEMA_TEXT,        /* char *: one line of printable UTF-8 */
+	SCHEMA_NAME,        /* char *: [a-z][a-z0-9-]* */
+	SCHEMA_LOGIN,       /* char *: login or group name */
+	SCHEMA_PATH,        /* char *: absolute, no "." or ".." parts, or "" when `words` is "empty" */
+	SCHEMA_FILENAME,    /* char *: one component */
+	SCHEMA_URL,         /* char *: https */
+	SCHEMA_PKCS11,      /* char *: RFC 7512; `words`: "token" or "key" */
+	SCHEMA_PIN,         /* char *: "prompt" or an absolute path */
+	SCHEMA_HEX256,      /* char *: 64 hex digits, stored in lower case */
+	SCHEMA_OPTION,      /* char *: name=value */
 	SCHEMA_ENVIRONMENT, /* char *: NAME=value, none that changes the loader */
-	SCHEMA_WORD,     /* unsigned: index in `words` ("a|b|c") */
-	SCHEMA_WORD_TEXT, /* char *: one of `words` */
-	SCHEMA_FLAGS,    /* uint32_t of a list: bit n for word n */
-	SCHEMA_LETTERS,  /* char[3] or char[2]: see `words` ("cs|en", or "A-Z") */
-	SCHEMA_BOOL,     /* bool */
-	SCHEMA_DURATION, /* uint64_t milliseconds */
-	SCHEMA_SIZE,     /* uint64_t bytes */
-	SCHEMA_COUNT,    /* uint64_t */
+	SCHEMA_WORD,        /* unsigned: index in `words` ("a|b|c") */
+	SCHEMA_WORD_TEXT,   /* char *: one of `words` */
+	SCHEMA_FLAGS,       /* uint32_t of a list: bit n for word n */
+	SCHEMA_LETTERS,     /* char[3] or char[2]: see `words` ("cs|en", or "A-Z") */
+	SCHEMA_BOOL,        /* bool */
+	SCHEMA_DURATION,    /* uint64_t milliseconds */
+	SCHEMA_SIZE,        /* uint64_t bytes */
+	SCHEMA_COUNT,       /* uint64_t */
 };
 
 struct schema_field {

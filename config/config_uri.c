@@ -101,8 +101,8 @@ bool config_value_url(const char *text)
 	return is_authority(authority) && left.length > 0 && left.data[left.length - 1] != '/' && is_encoded(left, "-._~!$&'()*+,;=:@/");
 }
 
-static const char *const path_names[] = { "token", "manufacturer", "serial", "model", "library-manufacturer", "library-description", "library-version", "object",
-	                                  "type", "id", "slot-id", "slot-description", "slot-manufacturer", NULL };
+static const char *const path_names[] = { "token",  "manufacturer", "serial", "model",   "library-manufacturer", "library-description", "library-version",
+	                                  "object", "type",         "id",     "slot-id", "slot-description",     "slot-manufacturer",   NULL };
 static const char *const query_names[] = { "module-name", "module-path", NULL };
 
 /* Index of a name in a list, or -1. */

@@ -262,8 +262,9 @@ static const char *expected_text(const struct schema_field *field)
 	case SCHEMA_URL:
 		return _("an address that begins with https:// and has no slash at its end");
 	case SCHEMA_PKCS11:
-		return field->words != NULL && strcmp(field->words, "key") == 0 ? _("a key as RFC 7512 has it, such as \"pkcs11:id=%01\"")
-		                                                                : _("a token as RFC 7512 has it, such as \"pkcs11:serial=1234\", without a PIN");
+		return field->words != NULL && strcmp(field->words, "key") == 0
+		           ? _("a key as RFC 7512 has it, such as \"pkcs11:id=%01\"")
+		           : _("a token as RFC 7512 has it, such as \"pkcs11:serial=1234\", without a PIN");
 	case SCHEMA_PIN:
 		return _("\"prompt\", or the absolute path of a file that only root reads (never the PIN itself)");
 	case SCHEMA_HEX256:

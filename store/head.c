@@ -52,8 +52,8 @@ static bool crc_is_right(struct span text)
 	uint8_t stored[4];
 	uint32_t crc = 0;
 
-	if (!span_read_bytes(&text, HEAD_BYTES - CRC_BYTES, &covered) || !span_read_bytes(&text, CRC_BYTES - 1, &digits) ||
-	    !span_read_bytes(&text, 1, &end) || end.data[0] != '\n' || !span_is_empty(text) || !span_parse_hex(digits, stored, sizeof stored)) {
+	if (!span_read_bytes(&text, HEAD_BYTES - CRC_BYTES, &covered) || !span_read_bytes(&text, CRC_BYTES - 1, &digits) || !span_read_bytes(&text, 1, &end) ||
+	    end.data[0] != '\n' || !span_is_empty(text) || !span_parse_hex(digits, stored, sizeof stored)) {
 		return false;
 	}
 	crc = crc32c(covered);
@@ -67,9 +67,8 @@ int head_parse(struct span text, struct head *ret)
 
 	if (!crc_is_right(text) || !read_column(&rest, 14, &column) || !span_equals_string(column, "podatelna-head") || !read_column(&rest, 1, &column) ||
 	    !span_equals_string(column, "1") || !read_number(&rest, &head.sequence) || !read_number(&rest, &head.size) ||
-	    !read_column(&rest, 2 * TREE_HASH_BYTES, &column) || !span_parse_hex(column, head.root, TREE_HASH_BYTES) ||
-	    !read_number(&rest, &head.segment) || !read_number(&rest, &head.offset) || !read_column(&rest, 5, &state) ||
-	    !read_column(&rest, HEAD_BOOT_BYTES, &boot)) {
+	    !read_column(&rest, 2 * TREE_HASH_BYTES, &column) || !span_parse_hex(column, head.root, TREE_HASH_BYTES) || !read_number(&rest, &head.segment) ||
+	    !read_number(&rest, &head.offset) || !read_column(&rest, 5, &state) || !read_column(&rest, HEAD_BOOT_BYTES, &boot)) {
 		return ERR_FORMAT;
 	}
 	if ((!span_equals_string(state, "clean") && !span_equals_string(state, "open ")) || !span_copy_string(boot, head.boot, sizeof head.boot)) {

@@ -21,8 +21,8 @@ struct head {
 	uint64_t sequence; /* one more with every write */
 	uint64_t size;     /* committed records */
 	uint8_t root[TREE_HASH_BYTES];
-	uint64_t segment;  /* name of the open segment */
-	uint64_t offset;   /* its committed bytes */
+	uint64_t segment; /* name of the open segment */
+	uint64_t offset;  /* its committed bytes */
 	bool clean;
 	char boot[HEAD_BOOT_BYTES + 1]; /* run of the kernel that wrote it; "" unknown */
 };
@@ -33,7 +33,7 @@ int head_parse(struct span text, struct head *ret);
 
 /* Both files, as found. */
 struct head_pair {
-	int fds[2];    /* a, b; -1 not open */
+	int fds[2]; /* a, b; -1 not open */
 	bool valid[2];
 	struct head heads[2];
 };

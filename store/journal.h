@@ -38,10 +38,10 @@ struct journal;
 
 struct journal_options {
 	const struct fileops *ops;
-	int data_fd;             /* the data directory; borrowed, must stay open */
-	const char *mark_path;   /* high-water mark, outside the data directory; its directory must exist */
-	const char *box_letter;  /* "" or one letter A-Z in front of case numbers */
-	const char *boot_id;     /* /proc/sys/kernel/random/boot_id, 36 characters; "" when unknown */
+	int data_fd;                     /* the data directory; borrowed, must stay open */
+	const char *mark_path;           /* high-water mark, outside the data directory; its directory must exist */
+	const char *box_letter;          /* "" or one letter A-Z in front of case numbers */
+	const char *boot_id;             /* /proc/sys/kernel/random/boot_id, 36 characters; "" when unknown */
 	int64_t (*clock)(void *context); /* UTC now; NULL: clock_utc_ms */
 	/* Every record once, in order of index: those found by journal_open (replay), later each one when it is durable, from within journal_commit
 	 * and before it returns. `record` is borrowed for the call; hash is the verified leaf hash. The callback must not call into the journal
@@ -68,18 +68,18 @@ struct journal_facts {
 	uint64_t size;               /* durable records */
 	uint8_t root[JOURNAL_HASH_BYTES];
 	char origin[JOURNAL_ORIGIN_SIZE]; /* C2SP origin line, without LF */
-	bool created;                /* by this journal_open */
-	bool unclean;                /* the last run was not ended by journal_close */
-	bool rolled_back;            /* journal behind its mark, restored or cloned, and no person accepted it yet: `request` and `sending` are refused */
+	bool created;                     /* by this journal_open */
+	bool unclean;                     /* the last run was not ended by journal_close */
+	bool rolled_back;                 /* journal behind its mark, restored or cloned, and no person accepted it yet: `request` and `sending` are refused */
 	char rolled_back_why[JOURNAL_TEXT_SIZE];
-	uint64_t mark_index;         /* of the mark found when opening */
+	uint64_t mark_index; /* of the mark found when opening */
 	uint8_t mark_hash[JOURNAL_HASH_BYTES];
-	uint64_t recovered_bytes;    /* cut into quarantine by this journal_open */
-	int64_t last_utc_ms;         /* time of the last record found when opening (0: none): the server holds the clock against it (design 3) */
-	int64_t accepted_utc_ms;     /* time of the last `clock-accepted`, 0: none */
-	uint64_t segment_first;      /* index of the first record of the open segment */
+	uint64_t recovered_bytes; /* cut into quarantine by this journal_open */
+	int64_t last_utc_ms;      /* time of the last record found when opening (0: none): the server holds the clock against it (design 3) */
+	int64_t accepted_utc_ms;  /* time of the last `clock-accepted`, 0: none */
+	uint64_t segment_first;   /* index of the first record of the open segment */
 	uint64_t segment_bytes;
-	uint64_t note_size;          /* tree size of the last checkpoint, 0: none */
+	uint64_t note_size; /* tree size of the last checkpoint, 0: none */
 };
 
 /* Opens, or creates when the data directory holds no journal. Also with damage it returns 0: see journal_facts. Failures: ERR_BUSY (locked by
@@ -101,15 +101,15 @@ struct journal_entry {
 
 struct journal_append {
 	enum table_writer writer;
-	const char *case_number;             /* "" for records of the box */
-	const uint8_t *prev;                 /* 32 bytes: expected head of the case, all zero: the case does not exist yet; NULL: whatever it is (store's own) */
+	const char *case_number; /* "" for records of the box */
+	const uint8_t *prev;     /* 32 bytes: expected head of the case, all zero: the case does not exist yet; NULL: whatever it is (store's own) */
 	const struct journal_entry *entries; /* all of this case, one after the other */
 	size_t count;
 };
 
 struct journal_receipt {
-	uint64_t index;  /* of the first record */
-	uint64_t last;   /* of the last record */
+	uint64_t index;                   /* of the first record */
+	uint64_t last;                    /* of the last record */
 	uint8_t hash[JOURNAL_HASH_BYTES]; /* leaf hash of the last */
 	int64_t utc_ms;
 };

@@ -61,7 +61,8 @@ int journal_mark_check(struct journal *journal)
 		return journal_mark_write(journal);
 	}
 	if (err != 0) {
-		rolled_back(journal, err == ERR_NOTFOUND ? "mark-missing" : "mark-unreadable", "the high-water mark is missing or unreadable: restored or cloned");
+		rolled_back(journal, err == ERR_NOTFOUND ? "mark-missing" : "mark-unreadable",
+		            "the high-water mark is missing or unreadable: restored or cloned");
 		return 0;
 	}
 	if (strcmp(mark->origin, journal->origin) != 0 || strcmp(mark->instance, journal->instance) != 0) {

@@ -14,9 +14,9 @@
 
 struct journal_segment {
 	uint64_t first;
-	uint64_t bytes;    /* of the file, as found; the open one: see open_bytes */
-	char suffix[6];    /* "open", "s", "u" */
-	bool summarised;   /* its last record is `segment` */
+	uint64_t bytes;  /* of the file, as found; the open one: see open_bytes */
+	char suffix[6];  /* "open", "s", "u" */
+	bool summarised; /* its last record is `segment` */
 };
 
 struct journal_year {
@@ -48,38 +48,38 @@ struct journal {
 
 	struct journal_segment *segments;
 	size_t segment_count;
-	int read_fd;          /* a closed segment being read, -1 none */
+	int read_fd; /* a closed segment being read, -1 none */
 	uint64_t read_first;
 
-	int open_fd;          /* the open segment; -1 when there is none (damage) */
-	uint64_t open_bytes;  /* committed */
-	uint64_t reserved;    /* bytes of it that the disk has promised */
+	int open_fd;         /* the open segment; -1 when there is none (damage) */
+	uint64_t open_bytes; /* committed */
+	uint64_t reserved;   /* bytes of it that the disk has promised */
 	bool can_reserve;
-	int open_month;       /* year * 12 + month of its first record in the Czech calendar, 0 while empty */
+	int open_month; /* year * 12 + month of its first record in the Czech calendar, 0 while empty */
 
-	uint64_t size;        /* durable records */
+	uint64_t size; /* durable records */
 	uint8_t root[TREE_HASH_BYTES];
 	uint8_t last_hash[TREE_HASH_BYTES]; /* of the last durable record */
-	int64_t last_utc_ms;  /* of the last record, staged ones included */
-	struct tree tree;     /* with what is staged */
+	int64_t last_utc_ms;                /* of the last record, staged ones included */
+	struct tree tree;                   /* with what is staged */
 	struct journal_cases cases;
-	uint32_t *offsets;    /* per record: place in its segment */
-	uint32_t *before;     /* per record: 1 + index of the record before it in its case; 0 none */
-	size_t capacity;      /* of both arrays */
+	uint32_t *offsets; /* per record: place in its segment */
+	uint32_t *before;  /* per record: 1 + index of the record before it in its case; 0 none */
+	size_t capacity;   /* of both arrays */
 	struct journal_year years[JOURNAL_YEARS_MAX];
 	size_t year_count;
 
-	uint8_t *batch;       /* staged bytes */
+	uint8_t *batch; /* staged bytes */
 	size_t batch_length, batch_capacity;
 	uint64_t batch_count;
-	bool batch_sends;     /* holds a `sending`: the mark must be written */
-	bool batch_accepts;   /* holds an accepted `rolled-back` */
+	bool batch_sends;   /* holds a `sending`: the mark must be written */
+	bool batch_accepts; /* holds an accepted `rolled-back` */
 
 	uint64_t note_size;
 	uint8_t note_root[TREE_HASH_BYTES];
-	bool note_known;      /* note_root is filled */
+	bool note_known;                      /* note_root is filled */
 	uint64_t loud_first_ms, loud_last_ms; /* monotonic: first and last record not covered by a checkpoint; 0 none */
-	uint64_t loud_end;    /* 1 + index of the last record that starts a checkpoint */
+	uint64_t loud_end;                    /* 1 + index of the last record that starts a checkpoint */
 	bool segment_ended;
 
 	char missed[JOURNAL_MISSED_MAX][JOURNAL_NAME_SIZE]; /* files in quarantine/ that no record names yet */

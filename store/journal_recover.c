@@ -18,9 +18,9 @@
 /* The scan of all segments in progress. */
 struct pass {
 	struct journal_scan scan;
-	uint64_t limit;          /* records from this index on were never acknowledged: UINT64_MAX unknown */
+	uint64_t limit;                   /* records from this index on were never acknowledged: UINT64_MAX unknown */
 	uint64_t tail_offset, tail_bytes; /* what is to be cut off the last segment */
-	uint64_t known_good;     /* the tree was compared at this size */
+	uint64_t known_good;              /* the tree was compared at this size */
 	uint64_t done_bytes, all_bytes, told_bytes;
 };
 
@@ -92,7 +92,7 @@ static int compare_tree(struct journal *journal, struct pass *pass)
 
 static int remember_name(struct journal *journal, const struct record *record)
 {
-	char (*moved)[JOURNAL_NAME_SIZE] = NULL;
+	char(*moved)[JOURNAL_NAME_SIZE] = NULL;
 	char name[JOURNAL_NAME_SIZE];
 
 	if (strcmp(record->type, "recovered") != 0 || !record_field_string(record, "file", name, sizeof name)) {

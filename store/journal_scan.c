@@ -98,8 +98,9 @@ int journal_scan_next(struct journal_scan *scan, struct record *ret, uint64_t *r
 		return err;
 	}
 	err = record_read(&bytes, &record);
-	scan->why = err == ERR_AGAIN ? "the record is cut short" : err != 0 ? "the bytes are not a record"
-	                                                                : journal_scan_check(&record, scan->expect, scan->batch);
+	scan->why = err == ERR_AGAIN ? "the record is cut short"
+	            : err != 0       ? "the bytes are not a record"
+	                             : journal_scan_check(&record, scan->expect, scan->batch);
 	if (scan->why != NULL) {
 		return ERR_DAMAGE;
 	}

@@ -12,14 +12,14 @@
 
 struct journal_scan {
 	const struct fileops *ops;
-	int fd;            /* borrowed */
-	uint64_t offset;   /* in the file, of the next record */
-	uint64_t end;      /* length of the file when the scan began */
-	uint64_t expect;   /* index of the next record */
-	uint64_t batch;    /* batch of the record before; UINT64_MAX at the start of a segment */
-	const char *why;   /* after ERR_DAMAGE: static English words */
+	int fd;          /* borrowed */
+	uint64_t offset; /* in the file, of the next record */
+	uint64_t end;    /* length of the file when the scan began */
+	uint64_t expect; /* index of the next record */
+	uint64_t batch;  /* batch of the record before; UINT64_MAX at the start of a segment */
+	const char *why; /* after ERR_DAMAGE: static English words */
 	uint8_t *buffer;
-	uint64_t at;       /* file offset of buffer[0] */
+	uint64_t at; /* file offset of buffer[0] */
 	size_t have;
 };
 

@@ -120,7 +120,8 @@ int journal_segment_reserve(struct journal *journal, size_t bytes)
 	if (need <= journal->reserved) {
 		return 0;
 	}
-	if (ops->fallocate(ops, journal->open_fd, FALLOC_FL_KEEP_SIZE, (off_t)journal->open_bytes, (off_t)(need - journal->open_bytes + RESERVE_STEP_BYTES)) == 0) {
+	if (ops->fallocate(ops, journal->open_fd, FALLOC_FL_KEEP_SIZE, (off_t)journal->open_bytes, (off_t)(need - journal->open_bytes + RESERVE_STEP_BYTES)) ==
+	    0) {
 		journal->reserved = need + RESERVE_STEP_BYTES;
 		return 0;
 	}

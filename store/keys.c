@@ -111,8 +111,7 @@ static struct key *find_place(struct keys *keys)
 	return oldest;
 }
 
-struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generation, const uint8_t kek[KEYS_SECRET_BYTES],
-                        const uint8_t salt[KEYS_SECRET_BYTES])
+struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generation, const uint8_t kek[KEYS_SECRET_BYTES], const uint8_t salt[KEYS_SECRET_BYTES])
 {
 	struct key *key = NULL;
 	uint32_t holds = 0;

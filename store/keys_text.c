@@ -65,8 +65,8 @@ int key_text_format(const struct key_text *text, char *ret, size_t size)
 	}
 	hex_encode(text->kek, sizeof text->kek, kek);
 	hex_encode(text->salt, sizeof text->salt, salt);
-	length = snprintf(ret, size, "case: %s\ngeneration: %" PRIu32 "\nkek: %s\norigin: %s\nsalt: %s\n", text->owner, text->generation, kek,
-	                  text->origin, salt);
+	length =
+	    snprintf(ret, size, "case: %s\ngeneration: %" PRIu32 "\nkek: %s\norigin: %s\nsalt: %s\n", text->owner, text->generation, kek, text->origin, salt);
 	explicit_bzero(kek, sizeof kek);
 	explicit_bzero(salt, sizeof salt);
 	if (length < 0 || (size_t)length >= size || length > KEYS_TEXT_MAX_BYTES) {

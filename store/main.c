@@ -133,8 +133,8 @@ static void warm_up(const struct recipients *recipients)
 	_cleanup_free_ uint8_t *der = NULL;
 	size_t length = 0;
 
-	if (hmac == NULL || (recipients->count > 0 &&
-	                     vault_cms_seal_to(span_of(key, sizeof key), recipients->certificates, recipients->count, &der, &length) != 0)) {
+	if (hmac == NULL ||
+	    (recipients->count > 0 && vault_cms_seal_to(span_of(key, sizeof key), recipients->certificates, recipients->count, &der, &length) != 0)) {
 		die("libcrypto does not work, or not with the vault certificates");
 	}
 	vault_hmac_free(hmac);

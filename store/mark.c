@@ -38,10 +38,10 @@ static bool read_fields(struct span *rest, struct mark *mark)
 	struct span column;
 
 	return read_column(rest, 14, &column) && span_equals_string(column, "podatelna-mark") && read_column(rest, 1, &column) &&
-	       span_equals_string(column, "1") && read_column(rest, MARK_ORIGIN_BYTES, &column) && span_copy_string(column, mark->origin, sizeof mark->origin) &&
-	       read_column(rest, MARK_INSTANCE_BYTES, &column) && span_copy_string(column, mark->instance, sizeof mark->instance) &&
-	       read_column(rest, 12, &column) && span_parse_u64(column, &mark->size) && read_column(rest, 2 * TREE_HASH_BYTES, &column) &&
-	       span_parse_hex(column, mark->hash, TREE_HASH_BYTES);
+	       span_equals_string(column, "1") && read_column(rest, MARK_ORIGIN_BYTES, &column) &&
+	       span_copy_string(column, mark->origin, sizeof mark->origin) && read_column(rest, MARK_INSTANCE_BYTES, &column) &&
+	       span_copy_string(column, mark->instance, sizeof mark->instance) && read_column(rest, 12, &column) && span_parse_u64(column, &mark->size) &&
+	       read_column(rest, 2 * TREE_HASH_BYTES, &column) && span_parse_hex(column, mark->hash, TREE_HASH_BYTES);
 }
 
 int mark_parse(struct span text, struct mark *ret)

@@ -51,8 +51,7 @@ int object_ref_parse(struct span text, struct object_ref *ret)
 		return ERR_FORMAT;
 	}
 	if (!read_number(size, OBJECT_MAX_BYTES, &ref.size) || !read_number(generation, OBJECT_GENERATION_MAX, &number) || number == 0 ||
-	    !span_parse_hex(commitment, ref.commitment, sizeof ref.commitment) || !read_parts(text, &ref) ||
-	    ref.part_count != object_part_count(ref.size)) {
+	    !span_parse_hex(commitment, ref.commitment, sizeof ref.commitment) || !read_parts(text, &ref) || ref.part_count != object_part_count(ref.size)) {
 		return ERR_FORMAT;
 	}
 	ref.generation = (uint32_t)number;

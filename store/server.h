@@ -27,18 +27,18 @@
 #include "seen.h"
 
 #define SERVER_TOKENS_MAX 16
-#define SERVER_KEYS_MAX 64       /* keys of the configuration */
+#define SERVER_KEYS_MAX 64 /* keys of the configuration */
 #define SERVER_NAME_SIZE 65
-#define SERVER_STREAMS_MAX 256   /* takes and copies of the hub at once */
+#define SERVER_STREAMS_MAX 256 /* takes and copies of the hub at once */
 #define SERVER_SESSIONS_MAX 512
-#define SERVER_RECENT_MAX 4096   /* objects taken and not yet in a record */
+#define SERVER_RECENT_MAX 4096 /* objects taken and not yet in a record */
 #define SERVER_SLICE_BYTES ((size_t)1024 * 1024)
-#define SERVER_STREAM_MS 600000  /* a take or copy whose request says no deadline */
+#define SERVER_STREAM_MS 600000 /* a take or copy whose request says no deadline */
 #define SERVER_READ_BYTES ((size_t)4 * 1024 * 1024)
 #define SERVER_UNWRAP_MS 30000
 #define SERVER_SIGN_MS 60000
-#define SERVER_NAMES_MS 300      /* from a new name to its writing */
-#define SERVER_FAULT_MS 300      /* from a fault to the end of the process: the answers go out */
+#define SERVER_NAMES_MS 300 /* from a new name to its writing */
+#define SERVER_FAULT_MS 300 /* from a fault to the end of the process: the answers go out */
 #define SERVER_CLOCK_SLACK_MS (UINT64_C(3600) * 1000)
 #define SERVER_SENDING_RESERVE_BYTES (UINT64_C(64) * 1024 * 1024) /* free space without which nothing is sent: the reply must find room */
 
@@ -48,8 +48,8 @@ struct server_settings {
 	char data_dir[512];
 	char mark_file[512];
 	char box_letter[2];
-	uint64_t min_free_bytes;                        /* with less nothing new is taken in */
-	uint64_t segment_bytes, quiet_ms, busy_ms;      /* journal_options; 0: its defaults */
+	uint64_t min_free_bytes;                   /* with less nothing new is taken in */
+	uint64_t segment_bytes, quiet_ms, busy_ms; /* journal_options; 0: its defaults */
 	struct {
 		char name[SERVER_NAME_SIZE];
 		uint64_t token;
@@ -139,8 +139,8 @@ typedef void (*server_staged)(void *context, int err, const struct journal_recei
 /* Stages records; they are committed with everything else of this round of the loop. `done` may be NULL. */
 int server_stage(struct server *server, const struct journal_append *append, server_staged done, void *context, char why[TABLE_WHY_SIZE]);
 /* One record of the store itself: no `prev` expected. */
-int server_stage_one(struct server *server, enum table_writer writer, const char *case_number, const char *type, const struct lines *body,
-                     server_staged done, void *context, char why[TABLE_WHY_SIZE]);
+int server_stage_one(struct server *server, enum table_writer writer, const char *case_number, const char *type, const struct lines *body, server_staged done,
+                     void *context, char why[TABLE_WHY_SIZE]);
 /* Commits now and calls who waits. */
 void server_commit(struct server *server);
 void server_arm_checkpoint(struct server *server);
@@ -170,8 +170,8 @@ struct server_outflow;
 typedef void (*server_intake_done)(void *context, int err, const struct object_ref *ref, const char *earlier);
 typedef void (*server_outflow_done)(void *context, int err, uint64_t size);
 /* Takes over `fd` (a pipe, or a regular file or memfd, which is read from its beginning). Never calls `done` from inside. */
-int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms,
-                        server_intake_done done, void *context, struct server_intake **ret);
+int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms, server_intake_done done,
+                        void *context, struct server_intake **ret);
 void server_intake_cancel(struct server_intake *intake);
 /* Take over `fd` and the key (held inside). Never call `done` from inside. */
 int server_outflow_start(struct server *server, struct key *key, const struct object_ref *ref, int fd, uint64_t deadline_ms, server_outflow_done done,

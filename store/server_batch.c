@@ -146,8 +146,8 @@ int server_stage(struct server *server, const struct journal_append *append, ser
 	return 0;
 }
 
-int server_stage_one(struct server *server, enum table_writer writer, const char *case_number, const char *type, const struct lines *body,
-                     server_staged done, void *context, char why[TABLE_WHY_SIZE])
+int server_stage_one(struct server *server, enum table_writer writer, const char *case_number, const char *type, const struct lines *body, server_staged done,
+                     void *context, char why[TABLE_WHY_SIZE])
 {
 	char text[LINES_BODY_MAX + 1];
 	int length = lines_finish(body, text, sizeof text);

@@ -270,8 +270,8 @@ static int arm(struct server_intake *intake, uint64_t deadline_ms)
 	return 0;
 }
 
-int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms,
-                        server_intake_done done, void *context, struct server_intake **ret)
+int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms, server_intake_done done,
+                        void *context, struct server_intake **ret)
 {
 	struct server_intake *intake = calloc(1, sizeof *intake);
 	int err = ERR_FORMAT;

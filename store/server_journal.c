@@ -400,8 +400,8 @@ static int check_permitted(struct server *server, const char *type, const char *
 	return server_check_space(server, SERVER_SENDING_RESERVE_BYTES);
 }
 
-static int read_entries(struct server *server, const struct wire_message *message, struct journal_entry *entries,
-                        char types[][RECORD_TYPE_BYTES + 1], size_t *ret_count, const char **ret_text)
+static int read_entries(struct server *server, const struct wire_message *message, struct journal_entry *entries, char types[][RECORD_TYPE_BYTES + 1],
+                        size_t *ret_count, const char **ret_text)
 {
 	struct span record;
 	size_t count = 0;

@@ -12,7 +12,7 @@ struct server_stream {
 	struct server *server;
 	uint64_t request;
 	uint64_t deadline_ms;
-	struct server_intake *intake;   /* one of the two, or none yet: waiting for a key */
+	struct server_intake *intake; /* one of the two, or none yet: waiting for a key */
 	struct server_outflow *outflow;
 	struct object_ref ref;
 	int fd; /* until a flow has it */

@@ -142,8 +142,7 @@ static bool is_not_sent(const struct server_offer *offer)
 static void stage_record(struct server_offer *offer)
 {
 	_cleanup_lines_ struct lines body = { 0 };
-	static const char *const fields[] = { "body-sent",  "content-type", "curl-code", "error", "far",
-		                              "http-status", "location",   "peer-sha256", "tls" };
+	static const char *const fields[] = { "body-sent", "content-type", "curl-code", "error", "far", "http-status", "location", "peer-sha256", "tls" };
 	char ref[OBJECT_REF_SIZE], why[TABLE_WHY_SIZE] = "";
 	bool not_sent = is_not_sent(offer);
 	int err = 0;
@@ -231,8 +230,7 @@ static int check_authority(struct server *server, uint64_t session, const char *
 	if (err != 0) {
 		return err;
 	}
-	return (strcmp(record.type, "sending") == 0 || strcmp(record.type, "request") == 0) && record_field_is(&record, "case", case_number) ? 0
-	                                                                                                                                          : ERR_MISMATCH;
+	return (strcmp(record.type, "sending") == 0 || strcmp(record.type, "request") == 0) && record_field_is(&record, "case", case_number) ? 0 : ERR_MISMATCH;
 }
 
 /* Foreign words of the far side: of bounded length, cut where a character begins. */

@@ -23,16 +23,16 @@ struct signing {
 	struct lines parameters;
 	uint64_t timeout_ms;
 	struct object_ref ref;
-	struct key *key;            /* of the object; held */
+	struct key *key; /* of the object; held */
 	size_t token;
 	uint64_t intent;
 	struct server_outflow *content[2];
 	struct server_intake *result;
-	bool answered, taken;       /* by the token; the CMS as an object */
+	bool answered, taken; /* by the token; the CMS as an object */
 	struct object_ref signature;
-	struct lines report;        /* of the token */
+	struct lines report; /* of the token */
 	uint64_t report_size;
-	int err;                    /* of an abandoned one */
+	int err; /* of an abandoned one */
 	char reason[SIGN_REASON_SIZE];
 };
 

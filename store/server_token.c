@@ -89,8 +89,11 @@ static int record(struct server *server, struct server_token *token, const struc
 	lines_set(&body, "token", token->name);
 	wait = malloc(sizeof *wait);
 	if (wait != NULL) {
-		*wait = (struct token_wait){ .server = server, .index = (size_t)server_token_index(server, token), .request = message->id,
-			                     .channel = token->channel, .advice = advice };
+		*wait = (struct token_wait){ .server = server,
+			                     .index = (size_t)server_token_index(server, token),
+			                     .request = message->id,
+			                     .channel = token->channel,
+			                     .advice = advice };
 		err = server_stage_one(server, TABLE_TOKEN, "", type, &body, on_recorded, wait, why);
 	}
 	if (err != 0) {

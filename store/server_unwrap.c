@@ -21,8 +21,8 @@ struct server_unwrap {
 	struct server *server;
 	char owner[OBJECT_OWNER_SIZE];
 	uint32_t generation;
-	uint64_t index;  /* of its record, once durable */
-	size_t attempt;  /* which vault key is tried */
+	uint64_t index; /* of its record, once durable */
+	size_t attempt; /* which vault key is tried */
 	struct wish *wishes;
 };
 

@@ -265,7 +265,8 @@ static int check_order(const struct table_rule *rule, struct span body, const st
 	}
 	if (strcmp(rule->type, "sending") == 0 && state->sending != 0) {
 		/* P3: the bytes of an earlier sending may have left; only `not-sent` about it, or a person, makes room for another. */
-		(void)snprintf(why, TABLE_WHY_SIZE, "sending: the outcome of record %llu is not known to be not-sent", (unsigned long long)(state->sending - 1));
+		(void)snprintf(why, TABLE_WHY_SIZE, "sending: the outcome of record %llu is not known to be not-sent",
+		               (unsigned long long)(state->sending - 1));
 		return ERR_STATE;
 	}
 	return state->last != NULL && strcmp(rule->type, "approved") == 0 ? check_taken_back(state, body, why) : 0;
@@ -292,8 +293,7 @@ static void advance(const struct table_rule *rule, struct span body, uint64_t in
 	state->last = rule;
 }
 
-static int check(const struct table_rule *rule, enum table_writer writer, struct span body, uint64_t index, struct table_case *state,
-                 char why[TABLE_WHY_SIZE])
+static int check(const struct table_rule *rule, enum table_writer writer, struct span body, uint64_t index, struct table_case *state, char why[TABLE_WHY_SIZE])
 {
 	int err = check_required(rule, body, why);
 
@@ -418,7 +418,7 @@ static const char *marks_text(unsigned marks)
 
 void table_format(const struct table_rule *rule, char *ret, size_t size)
 {
-	(void)snprintf(ret, size, "%s\n  of: %s\n  by: %s\n  required: %s\n  optional: %s\n  follows: %s\n  marks: %s\n", rule->type, rule->of_case ? "case" : "box",
-	               writers_text(rule->writers), rule->required, rule->optional[0] == '\0' ? "none" : rule->optional, rule->of_case ? rule->follows : "none",
-	               marks_text(rule->marks));
+	(void)snprintf(ret, size, "%s\n  of: %s\n  by: %s\n  required: %s\n  optional: %s\n  follows: %s\n  marks: %s\n", rule->type,
+	               rule->of_case ? "case" : "box", writers_text(rule->writers), rule->required, rule->optional[0] == '\0' ? "none" : rule->optional,
+	               rule->of_case ? rule->follows : "none", marks_text(rule->marks));
 }

@@ -12,7 +12,7 @@
 
 /* Zero-initialised: the empty tree. */
 struct tree {
-	uint64_t size;                                 /* leaves */
+	uint64_t size;                                  /* leaves */
 	uint8_t edge[TREE_LEVELS_MAX][TREE_HASH_BYTES]; /* edge[n]: root of the full subtree of 2^n leaves on the edge, valid where bit n of size is set */
 };
 

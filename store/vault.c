@@ -356,8 +356,7 @@ int vault_part_check(const struct vault *vault, const uint8_t hash[OBJECT_HASH_B
 	return read_file(vault, hash, &der, &length);
 }
 
-int vault_part_read(const struct vault *vault, const struct key *key, const uint8_t hash[OBJECT_HASH_BYTES], uint8_t *ret, size_t size,
-                    size_t *ret_length)
+int vault_part_read(const struct vault *vault, const struct key *key, const uint8_t hash[OBJECT_HASH_BYTES], uint8_t *ret, size_t size, size_t *ret_length)
 {
 	char id[VAULT_KEY_ID_SIZE];
 	_cleanup_free_ uint8_t *der = NULL;

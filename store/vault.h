@@ -45,8 +45,7 @@ int vault_key_accept(struct vault *vault, const char *owner, uint32_t generation
 /* Writes one part durably; its name is the hash. */
 int vault_part_write(struct vault *vault, const struct key *key, struct span content, uint8_t ret_hash[OBJECT_HASH_BYTES]);
 /* Reads and decrypts one part into `ret`. ERR_NOTFOUND; ERR_DAMAGE: not what was written, or not under this key. */
-int vault_part_read(const struct vault *vault, const struct key *key, const uint8_t hash[OBJECT_HASH_BYTES], uint8_t *ret, size_t size,
-                    size_t *ret_length);
+int vault_part_read(const struct vault *vault, const struct key *key, const uint8_t hash[OBJECT_HASH_BYTES], uint8_t *ret, size_t size, size_t *ret_length);
 /* Without a key: is the part there, and is it what was written? 0, ERR_NOTFOUND, ERR_DAMAGE, ERR_SYSTEM. */
 int vault_part_check(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES]);
 /* True when every part of it is on disk. */

@@ -36,8 +36,7 @@ static bool add_kek(CMS_ContentInfo *cms, const uint8_t kek[VAULT_KEK_BYTES], co
 	unsigned char *key = OPENSSL_memdup(kek, VAULT_KEK_BYTES);
 	unsigned char *id = (unsigned char *)OPENSSL_strdup(key_id);
 
-	if (key == NULL || id == NULL ||
-	    CMS_add0_recipient_key(cms, NID_undef, key, VAULT_KEK_BYTES, id, strlen(key_id), NULL, NULL, NULL) == NULL) {
+	if (key == NULL || id == NULL || CMS_add0_recipient_key(cms, NID_undef, key, VAULT_KEK_BYTES, id, strlen(key_id), NULL, NULL, NULL) == NULL) {
 		OPENSSL_clear_free(key, VAULT_KEK_BYTES);
 		OPENSSL_free(id);
 		return false;

@@ -122,7 +122,8 @@ static int read_head(struct journal_verify *verify, int which, const char *name)
 	if (err != 0 && err != ERR_NOTFOUND && err != ERR_LIMIT) {
 		return err;
 	}
-	verify->head_valid[which] = err == 0 && head_parse(span_of(data, length), &verify->heads[which]) == 0 && verify->heads[which].size <= verify->options.until;
+	verify->head_valid[which] =
+	    err == 0 && head_parse(span_of(data, length), &verify->heads[which]) == 0 && verify->heads[which].size <= verify->options.until;
 	verify->result.heads += verify->head_valid[which] ? 1 : 0;
 	return 0;
 }

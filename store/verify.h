@@ -17,8 +17,8 @@ struct journal_verify;
 
 struct verify_options {
 	const struct fileops *ops;
-	int data_fd;     /* the data directory; borrowed */
-	uint64_t until;  /* check records below this index only (journal_size of a living journal); UINT64_MAX: all there is */
+	int data_fd;    /* the data directory; borrowed */
+	uint64_t until; /* check records below this index only (journal_size of a living journal); UINT64_MAX: all there is */
 	/* Called for every `object-<role>` field. 0, or an error with words in `why`: ERR_NOTFOUND is forgiven when an `erased` record stands in the case, every
 	 * other one is damage of this record. NULL: objects are not looked at. */
 	int (*on_object)(void *context, const struct record *record, struct span role, const struct journal_ref *ref, char why[JOURNAL_TEXT_SIZE]);
@@ -30,12 +30,12 @@ struct verify_result {
 	uint64_t index;              /* first damaged or missing record, where damaged */
 	char why[JOURNAL_TEXT_SIZE]; /* English */
 	uint64_t records, segments, unclean_segments, cases, notes, objects;
-	unsigned heads;              /* readable ones of head.a, head.b; fewer than 2 costs nothing but a longer start */
-	uint64_t erased;             /* cases that carry an `erased` record */
-	uint64_t tail_bytes;         /* unacknowledged tail behind the last record of a journal that nobody has open */
+	unsigned heads;                   /* readable ones of head.a, head.b; fewer than 2 costs nothing but a longer start */
+	uint64_t erased;                  /* cases that carry an `erased` record */
+	uint64_t tail_bytes;              /* unacknowledged tail behind the last record of a journal that nobody has open */
 	uint8_t root[JOURNAL_HASH_BYTES]; /* of all records checked */
 	char origin[JOURNAL_ORIGIN_SIZE];
-	uint64_t done_bytes, all_bytes;   /* progress */
+	uint64_t done_bytes, all_bytes; /* progress */
 };
 
 /* In steps, for an event loop: open, step until it is not ERR_AGAIN, read the result, close. Failures are those of reading (ERR_SYSTEM, ERR_MEMORY,

@@ -28,8 +28,8 @@ struct journal_verify {
 	struct verify_missing_object *missing;
 	size_t missing_count;
 
-	size_t position;     /* segment under way */
-	int fd;              /* of it; -1 not begun */
+	size_t position; /* segment under way */
+	int fd;          /* of it; -1 not begun */
 	struct journal_scan scan;
 	bool summarised;     /* the last record was `segment` */
 	uint64_t known_good; /* the tree was right at this size */

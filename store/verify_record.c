@@ -71,10 +71,10 @@ static const char *check_summary(const struct journal_verify *verify, const stru
 		return has_number(record, "size", record->index) && has_root(record, &verify->tree) ? NULL : "anchor is not about the records before it";
 	}
 	if (strcmp(record->type, "segment") == 0) {
-		return has_number(record, "first", first) && has_number(record, "last", record->index) && has_number(record, "count", record->index - first + 1) &&
-		                       has_root(record, &verify->tree)
-		               ? NULL
-		               : "segment is not about the records before it";
+		return has_number(record, "first", first) && has_number(record, "last", record->index) &&
+		               has_number(record, "count", record->index - first + 1) && has_root(record, &verify->tree)
+		           ? NULL
+		           : "segment is not about the records before it";
 	}
 	return NULL;
 }

@@ -11,7 +11,7 @@ static void free_cms(CMS_ContentInfo **cms)
 	CMS_ContentInfo_free(*cms);
 }
 
-static void free_stack(STACK_OF(X509) **stack)
+static void free_stack(STACK_OF(X509) * *stack)
 {
 	sk_X509_free(*stack);
 }
@@ -117,9 +117,9 @@ static bool read_layout(struct span der, struct layout *ret)
 
 	if (!der_read(&der, DER_SEQUENCE, &info, NULL) || !span_is_empty(der) || !der_read(&info, DER_OID, &content, &ret->type) ||
 	    !der_read(&info, DER_CONTEXT_0, &wrapped, NULL) || !span_is_empty(info) || !der_read(&wrapped, DER_SEQUENCE, &signed_data, NULL) ||
-	    !span_is_empty(wrapped) || !der_read(&signed_data, DER_INTEGER, &content, &version) ||
-	    !der_read(&signed_data, DER_SET, &content, &algorithms) || !der_read(&signed_data, DER_SEQUENCE, &encapsulated, NULL) ||
-	    !der_read(&encapsulated, DER_OID, &content, &ret->data) || !span_is_empty(encapsulated)) {
+	    !span_is_empty(wrapped) || !der_read(&signed_data, DER_INTEGER, &content, &version) || !der_read(&signed_data, DER_SET, &content, &algorithms) ||
+	    !der_read(&signed_data, DER_SEQUENCE, &encapsulated, NULL) || !der_read(&encapsulated, DER_OID, &content, &ret->data) ||
+	    !span_is_empty(encapsulated)) {
 		return false;
 	}
 	ret->before = span_of(version.data, version.length + algorithms.length);

@@ -15,7 +15,7 @@
 
 struct cms_signer {
 	X509 *certificate;      /* borrowed, all of them */
-	STACK_OF(X509) *chain;  /* issuers without the signer, may be NULL */
+	STACK_OF(X509) * chain; /* issuers without the signer, may be NULL */
 	EVP_PKEY *key;
 	const EVP_MD *digest;
 	bool cades;

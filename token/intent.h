@@ -8,13 +8,13 @@
 #include "../appliance/base/span.h"
 
 struct intent_claim {
-	struct span leaf;  /* the record as stored */
+	struct span leaf; /* the record as stored */
 	uint64_t index;
 	const char *key;
 	const char *purpose;
-	const char *form;   /* parameters of the request: must be those of the record */
+	const char *form; /* parameters of the request: must be those of the record */
 	const char *digest;
-	uint64_t last;      /* index of the last intent accepted in the life of this process; 0: none */
+	uint64_t last; /* index of the last intent accepted in the life of this process; 0: none */
 };
 
 /* 0; ERR_FORMAT: not such a record; ERR_MISMATCH: the record announces something else; ERR_STATE: this intent, or a later one, was accepted before.

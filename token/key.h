@@ -19,11 +19,11 @@ enum key_state { KEY_OK, KEY_MISSING, KEY_MISMATCH, KEY_EXPIRED, KEY_NOT_YET, KE
 
 struct token_key {
 	const struct setup_key *setup;
-	X509 *certificate;     /* owned, NULL: none */
-	STACK_OF(X509) *chain; /* issuers, owned, may be NULL */
-	struct certificate facts; /* meaningful when `certificate` is there */
-	EVP_PKEY *private_key; /* owned, lives in the token; NULL before login and when it was not found */
-	bool looked;           /* the private key was sought after a login */
+	X509 *certificate;                   /* owned, NULL: none */
+	STACK_OF(X509) * chain;              /* issuers, owned, may be NULL */
+	struct certificate facts;            /* meaningful when `certificate` is there */
+	EVP_PKEY *private_key;               /* owned, lives in the token; NULL before login and when it was not found */
+	bool looked;                         /* the private key was sought after a login */
 	bool mismatch, ambiguous, unchecked; /* of the last search; unchecked: the token does not show the public half */
 	bool always_authenticate;
 	enum key_state state;

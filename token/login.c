@@ -140,7 +140,8 @@ static int state_after_refusal(struct token *token, int err)
 		return err;
 	}
 	token_set_state(token, TOKEN_PIN_REFUSED,
-	                token->login.from_file ? N_("the PIN in the PIN file was refused; it is not tried again until the file changes") : N_("the PIN was refused"));
+	                token->login.from_file ? N_("the PIN in the PIN file was refused; it is not tried again until the file changes")
+	                                       : N_("the PIN was refused"));
 	return ERR_PIN;
 }
 
@@ -210,14 +211,16 @@ static void judge_answer(struct token *token, struct span answer)
 	if (span_equals_string(answer, "refused-before")) {
 		if (token->login.from_file) {
 			token->file_refused = true;
-			token_set_state(token, TOKEN_PIN_REFUSED, N_("the PIN in the PIN file was refused before; it is not tried again until the file changes"));
+			token_set_state(token, TOKEN_PIN_REFUSED,
+			                N_("the PIN in the PIN file was refused before; it is not tried again until the file changes"));
 		}
 		fail_login(token, ERR_PIN, N_("this PIN was refused before; it is not tried again"));
 		return;
 	}
 	if (span_equals_string(answer, "unknown-before") && flags.count_low) {
 		token->file_refused = token->file_refused || token->login.from_file;
-		token_set_state(token, TOKEN_PIN_NEEDED, N_("what became of the last try is unknown and the token counts a failed one: a person must enter the PIN"));
+		token_set_state(token, TOKEN_PIN_NEEDED,
+		                N_("what became of the last try is unknown and the token counts a failed one: a person must enter the PIN"));
 		fail_login(token, ERR_PIN, token->text);
 		return;
 	}
@@ -398,8 +401,7 @@ int token_login_person(struct token *token, struct wire_message *message)
 	(void)snprintf(token->login.fingerprint, sizeof token->login.fingerprint, "prompt-%lld", (long long)clock_utc_ms());
 	token->login.fd = take_fd(&fd);
 	pin_wipe(&token->pin);
-	if (fd_set_nonblocking(token->login.fd, true) != 0 ||
-	    (token->login.watch = loop_watch(token->loop, token->login.fd, EPOLLIN, on_pipe, token)) <= 0 ||
+	if (fd_set_nonblocking(token->login.fd, true) != 0 || (token->login.watch = loop_watch(token->loop, token->login.fd, EPOLLIN, on_pipe, token)) <= 0 ||
 	    (token->login.timer = loop_timer(token->loop, clock_deadline(PIN_PIPE_MS), on_pipe_late, token)) <= 0) {
 		fail_login(token, ERR_SYSTEM, N_("the PIN cannot be read: it must come through a pipe"));
 	}

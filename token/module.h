@@ -29,7 +29,7 @@ struct module {
 	PKCS11_SLOT *slots;
 	unsigned slot_count;
 	unsigned long readers; /* slots with and without token, when they were listed */
-	PKCS11_SLOT *slot; /* of our token, NULL: none */
+	PKCS11_SLOT *slot;     /* of our token, NULL: none */
 	unsigned long slot_id;
 	unsigned long session; /* ours; keeps the login alive. 0: none */
 	char why[MODULE_WHY_BYTES];

@@ -9,8 +9,9 @@
 enum attribute { A_TOKEN, A_MANUFACTURER, A_SERIAL, A_MODEL, A_OBJECT, A_TYPE, A_ID, A_KNOWN };
 
 /* Lawful in the RFC, without a meaning here: better refused than silently ignored, for the URI would match more than its writer meant. */
-static const char *const unsupported[] = { "library-manufacturer", "library-description", "library-version",
-	                                   "slot-manufacturer",    "slot-description",    "slot-id" };
+static const char *const unsupported[] = {
+	"library-manufacturer", "library-description", "library-version", "slot-manufacturer", "slot-description", "slot-id"
+};
 static const char *const names[A_KNOWN] = { "token", "manufacturer", "serial", "model", "object", "type", "id" };
 
 static int fail(int err, const char *why, const char **ret_why)

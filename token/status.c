@@ -13,8 +13,7 @@
 
 const char *token_state_name(enum token_state state)
 {
-	static const char *const names[] = { "absent",       "pin-needed",  "ready",   "pin-refused",
-		                             "pin-last-try", "pin-blocked", "foreign", "broken" };
+	static const char *const names[] = { "absent", "pin-needed", "ready", "pin-refused", "pin-last-try", "pin-blocked", "foreign", "broken" };
 
 	return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "broken";
 }

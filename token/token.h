@@ -49,13 +49,13 @@
 #include "pin.h"
 #include "setup.h"
 
-#define TOKEN_EXIT_AGAIN 75   /* EX_TEMPFAIL */
-#define TOKEN_LOOK_MS 2000    /* how long a process without a token lives */
-#define TOKEN_MEND_MS 30000   /* and one whose module does not work */
-#define TOKEN_GRACE_MS 300    /* for status and record to leave before the exit */
-#define TOKEN_WATCH_MS 2000   /* how often a removable token is asked whether it is there */
+#define TOKEN_EXIT_AGAIN 75    /* EX_TEMPFAIL */
+#define TOKEN_LOOK_MS 2000     /* how long a process without a token lives */
+#define TOKEN_MEND_MS 30000    /* and one whose module does not work */
+#define TOKEN_GRACE_MS 300     /* for status and record to leave before the exit */
+#define TOKEN_WATCH_MS 2000    /* how often a removable token is asked whether it is there */
 #define TOKEN_REVIEW_MS 600000 /* how often certificates are judged again */
-#define TOKEN_MODULE_S 60     /* a call into the module that takes longer ends the process (SIGALRM) */
+#define TOKEN_MODULE_S 60      /* a call into the module that takes longer ends the process (SIGALRM) */
 #define TOKEN_TEXT_BYTES 256
 
 enum token_state { TOKEN_ABSENT, TOKEN_PIN_NEEDED, TOKEN_READY, TOKEN_PIN_REFUSED, TOKEN_PIN_LAST_TRY, TOKEN_PIN_BLOCKED, TOKEN_FOREIGN, TOKEN_BROKEN };
@@ -82,9 +82,9 @@ struct token {
 	struct channel *hub, *store;
 	struct pin pin;
 	struct token_login login;
-	bool file_refused;  /* in the life of this process */
-	bool no_auto_login; /* a person logged out */
-	bool stale; /* logged out, and the module does not find its token any more: the next login needs a fresh process */
+	bool file_refused;    /* in the life of this process */
+	bool no_auto_login;   /* a person logged out */
+	bool stale;           /* logged out, and the module does not find its token any more: the next login needs a fresh process */
 	uint64_t last_intent; /* index of the last intent that was accepted for signing, 0 for none */
 	bool foreign_noted;
 	bool dying; /* the exit is set */

@@ -45,7 +45,8 @@ static int load_libraries(void)
 	static const char *const digests[] = { "MD5", "SHA1", "SHA256", "SHA384", "SHA512" };
 
 	xmlInitParser();
-	if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_LOAD_CONFIG, NULL) != 1) {
+	if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_LOAD_CONFIG,
+	                        NULL) != 1) {
 		return ERR_INTERNAL;
 	}
 	for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {

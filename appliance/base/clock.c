@@ -55,8 +55,8 @@ void clock_format_utc(int64_t utc_ms, char ret[CLOCK_UTC_SIZE])
 	char text[64];
 
 	(void)gmtime_r(&seconds, &tm);
-	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-	               tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(utc_ms % 1000));
+	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	               (int)(utc_ms % 1000));
 	memcpy(ret, text, CLOCK_UTC_SIZE - 1);
 	ret[CLOCK_UTC_SIZE - 1] = '\0';
 }

@@ -201,8 +201,7 @@ bool lines_next(struct span *text, struct span *ret_name, struct span *ret_value
 {
 	struct span rest = *text, line, name, space;
 
-	if (!span_read_until(&rest, '\n', &line) || !span_read_until(&line, ':', &name) || !span_read_bytes(&line, 1, &space) ||
-	    space.data[0] != ' ') {
+	if (!span_read_until(&rest, '\n', &line) || !span_read_until(&line, ':', &name) || !span_read_bytes(&line, 1, &space) || space.data[0] != ' ') {
 		return false;
 	}
 	*ret_name = name;

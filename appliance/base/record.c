@@ -12,8 +12,8 @@ void record_format_header(const struct record *record, uint32_t body_length, cha
 	char line[160];
 
 	clock_format_utc(record->utc_ms, utc);
-	(void)snprintf(line, sizeof line, "%cJ1 %012llu %s %-16s %012llu %05u %08x\n", RECORD_SEPARATOR, (unsigned long long)record->index, utc,
-	               record->type, (unsigned long long)record->batch, body_length, record->crc);
+	(void)snprintf(line, sizeof line, "%cJ1 %012llu %s %-16s %012llu %05u %08x\n", RECORD_SEPARATOR, (unsigned long long)record->index, utc, record->type,
+	               (unsigned long long)record->batch, body_length, record->crc);
 	memcpy(ret, line, RECORD_HEADER_BYTES);
 	ret[RECORD_HEADER_BYTES] = '\0';
 }
@@ -75,10 +75,10 @@ static bool read_header(struct span line, struct record *ret, uint64_t *ret_leng
 	struct span column;
 	uint8_t crc[4];
 
-	if (!read_column(&line, sizeof mark, ' ', &column) || !span_equals(column, span_of(mark, sizeof mark)) ||
-	    !read_number(&line, 12, ' ', &ret->index) || !read_column(&line, CLOCK_UTC_SIZE - 1, ' ', &column) ||
-	    !clock_parse_utc(column, &ret->utc_ms) || !read_type(&line, ret->type) || !read_number(&line, 12, ' ', &ret->batch) ||
-	    !read_number(&line, 5, ' ', ret_length) || !read_column(&line, 8, '\n', &column) || !span_parse_hex(column, crc, sizeof crc)) {
+	if (!read_column(&line, sizeof mark, ' ', &column) || !span_equals(column, span_of(mark, sizeof mark)) || !read_number(&line, 12, ' ', &ret->index) ||
+	    !read_column(&line, CLOCK_UTC_SIZE - 1, ' ', &column) || !clock_parse_utc(column, &ret->utc_ms) || !read_type(&line, ret->type) ||
+	    !read_number(&line, 12, ' ', &ret->batch) || !read_number(&line, 5, ' ', ret_length) || !read_column(&line, 8, '\n', &column) ||
+	    !span_parse_hex(column, crc, sizeof crc)) {
 		return false;
 	}
 	ret->crc = (uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 | (uint32_t)crc[2] << 8 | crc[3];

@@ -32,7 +32,7 @@ struct record {
 	uint32_t crc;                     /* CRC32C of the body, as stored; not checked here */
 	struct span leaf;                 /* header and body */
 	struct span body;
-	uint8_t hash[RECORD_HASH_BYTES];  /* from the trailer, as stored; not checked here */
+	uint8_t hash[RECORD_HASH_BYTES]; /* from the trailer, as stored; not checked here */
 };
 
 /* Writes a header line for `record` (index, utc_ms, type, batch, crc) and a body of `body_length` bytes. */

@@ -98,8 +98,8 @@ static int allow_base(scmp_filter_ctx filter)
 	             SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(socketpair), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3),
 	             SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(memfd_create), SCMP_SYS(ftruncate), SCMP_SYS(uname), SCMP_SYS(sysinfo),
 	             SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(restart_syscall),
-	             SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(tgkill), SCMP_SYS(eventfd2),
-	             SCMP_SYS(membarrier), SCMP_SYS(getcpu), SCMP_SYS(splice), SCMP_SYS(munlock));
+	             SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(tgkill), SCMP_SYS(eventfd2), SCMP_SYS(membarrier),
+	             SCMP_SYS(getcpu), SCMP_SYS(splice), SCMP_SYS(munlock));
 }
 
 /* What libc and libcurl ask of descriptors; nothing that reaches a terminal's input or a device. */

@@ -110,8 +110,8 @@ static int check_call(struct cli *cli, const struct cli_call *call, size_t own_w
 	size_t given = call->word_count - own_words;
 
 	if (given < command->least || given > command->most) {
-		(void)fprintf(cli->err, _("Usage: podatelna %s%s%s %s\n"), command->name, command->sub == NULL ? "" : " ", command->sub == NULL ? "" : command->sub,
-		              command->arguments);
+		(void)fprintf(cli->err, _("Usage: podatelna %s%s%s %s\n"), command->name, command->sub == NULL ? "" : " ",
+		              command->sub == NULL ? "" : command->sub, command->arguments);
 		return CLI_USAGE;
 	}
 	if (call->reason != NULL && (command->options & CLI_OPTION_REASON) == 0) {

@@ -21,7 +21,7 @@
 #define CLI_DEFAULT_CONFIG "/etc/podatelna/podatelna.conf"
 #define CLI_WORDS_MAX 16
 #define CLI_PATH_MAX_BYTES 4096
-#define CLI_TALK_MS 600000          /* a command that a person waits for */
+#define CLI_TALK_MS 600000           /* a command that a person waits for */
 #define CLI_VERIFY_MS (24 * 3600000) /* journal verify */
 
 /* Exit codes (design 7). */

@@ -119,5 +119,6 @@ void cli_help(FILE *to)
 		               command->arguments);
 		(void)fprintf(to, "  %-30s %s\n", words, _(command->help));
 	}
-	(void)fputs(_("\nExit codes: 0 yes or done, 1 no or failed, 2 wrong usage, 3 the box does not answer, 4 not permitted now or for you, 5 damage found.\n"), to);
+	(void)fputs(
+	    _("\nExit codes: 0 yes or done, 1 no or failed, 2 wrong usage, 3 the box does not answer, 4 not permitted now or for you, 5 damage found.\n"), to);
 }

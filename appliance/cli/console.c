@@ -14,7 +14,7 @@ static int split(char *line, char *words[CLI_WORDS_MAX + 2])
 	char *to = line;
 	int count = 1;
 
-	words[0] = (char *)(uintptr_t)"podatelna";
+	words[0] = (char *)(uintptr_t) "podatelna";
 	while (*line != '\0') {
 		char quote = '\0';
 

@@ -56,8 +56,8 @@ static int wait_for(pid_t child)
 
 bool cli_daemon_get(const char *config, const char *key, char *ret, size_t size)
 {
-	char *const words[] = { (char *)(uintptr_t)"podatelnad", (char *)(uintptr_t)"--config", (char *)(uintptr_t)config,
-		                (char *)(uintptr_t)"--get",      (char *)(uintptr_t)key,        NULL };
+	char *const words[] = { (char *)(uintptr_t) "podatelnad", (char *)(uintptr_t) "--config", (char *)(uintptr_t)config,
+		                (char *)(uintptr_t) "--get",      (char *)(uintptr_t)key,         NULL };
 	_cleanup_close_ int from = -1;
 	_cleanup_close_ int to = -1;
 	ssize_t length = -1;
@@ -84,7 +84,8 @@ bool cli_daemon_get(const char *config, const char *key, char *ret, size_t size)
 int cli_daemon_check(struct cli *cli)
 {
 	const char *config = cli->config != NULL ? cli->config : CLI_DEFAULT_CONFIG;
-	char *const words[] = { (char *)(uintptr_t)"podatelnad", (char *)(uintptr_t)"--config", (char *)(uintptr_t)config, (char *)(uintptr_t)"--check", NULL };
+	char *const words[] = { (char *)(uintptr_t) "podatelnad", (char *)(uintptr_t) "--config", (char *)(uintptr_t)config, (char *)(uintptr_t) "--check",
+		                NULL };
 	pid_t child = -1;
 	int code = 127;
 

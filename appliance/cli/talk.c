@@ -351,7 +351,9 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 
 		if (r < 0) {
 			clear_progress(talk);
-			return unreachable(talk->cli, r == ERR_DEADLINE ? _("it took too long") : r == ERR_GONE ? _("it ended before it answered") : err_name(r));
+			return unreachable(talk->cli, r == ERR_DEADLINE ? _("it took too long")
+			                              : r == ERR_GONE   ? _("it ended before it answered")
+			                                                : err_name(r));
 		}
 		code = handle(talk, &message);
 	}

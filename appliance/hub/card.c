@@ -23,9 +23,11 @@ static const struct explanation known[] = {
 	{ "still-open", N_("Some program kept the file open for writing all the time."), N_("Close it in the program that made it and copy it again.") },
 	{ "duplicate", N_("The same file was handed in before."), N_("If it should go out again, somebody must approve it (podatelna approve).") },
 	{ "the sending was cut off", N_("The connection broke while the filing was being sent. It may have been taken."),
-	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again (podatelna retry).") },
+	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again "
+	     "(podatelna retry).") },
 	{ "the connection broke off", N_("The connection broke before the reply was whole. The filing may have been taken."),
-	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again (podatelna retry).") },
+	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again "
+	     "(podatelna retry).") },
 	{ "the journal was rolled back", N_("The box was restored from a backup. It does not know what was sent since."),
 	  N_("Check on the authority's portal what was taken, then attach the confirmation or send again.") },
 };
@@ -61,7 +63,7 @@ void card_write(const struct catalogue *catalogue, const char *file, const char 
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(reason), words, sizeof words);
 	(void)explain(catalogue, reason, &why, &advice);
 	clock_czech_date(utc_ms, &date);
-	(void)snprintf(ret, CARD_MAX_BYTES, "%s: %s\r\n%s: %d. %d. %d %02d:%02d\r\n%s%s%s\r\n%s: %s\r\n%s: %s\r\n\r\n%s: %s\r\n", _("File"), name, _("When"), date.day,
-	               date.month, date.year, date.hour, date.minute, number == NULL ? "" : _("Case"), number == NULL ? "" : ": ", number == NULL ? "" : number,
-	               _("Why it was put aside"), why, _("What to do"), advice, _("For the operator"), words);
+	(void)snprintf(ret, CARD_MAX_BYTES, "%s: %s\r\n%s: %d. %d. %d %02d:%02d\r\n%s%s%s\r\n%s: %s\r\n%s: %s\r\n\r\n%s: %s\r\n", _("File"), name, _("When"),
+	               date.day, date.month, date.year, date.hour, date.minute, number == NULL ? "" : _("Case"), number == NULL ? "" : ": ",
+	               number == NULL ? "" : number, _("Why it was put aside"), why, _("What to do"), advice, _("For the operator"), words);
 }

@@ -8,12 +8,28 @@
 #define INTERNED_MAX 4096
 
 static const char *const kind_names[RECORD_KIND_COUNT] = {
-	[RECORD_OTHER] = "",           [RECORD_RECEIVED] = "received", [RECORD_RECOGNISED] = "recognised", [RECORD_UNKNOWN] = "unknown",
-	[RECORD_HELD] = "held",        [RECORD_APPROVED] = "approved", [RECORD_REJECTED] = "rejected",     [RECORD_REFUSED] = "refused",
-	[RECORD_INTENT] = "intent",    [RECORD_ABANDONED] = "abandoned", [RECORD_SIGNED] = "signed",       [RECORD_REQUEST] = "request",
-	[RECORD_TESTED] = "tested",    [RECORD_SENDING] = "sending",   [RECORD_NOT_SENT] = "not-sent",     [RECORD_SENT] = "sent",
-	[RECORD_UNCLEAR] = "unclear",  [RECORD_REPLY] = "reply",       [RECORD_VERIFIED] = "verified",     [RECORD_CLOSED] = "closed",
-	[RECORD_ATTACHED] = "attached", [RECORD_DELETED] = "deleted",
+	[RECORD_OTHER] = "",
+	[RECORD_RECEIVED] = "received",
+	[RECORD_RECOGNISED] = "recognised",
+	[RECORD_UNKNOWN] = "unknown",
+	[RECORD_HELD] = "held",
+	[RECORD_APPROVED] = "approved",
+	[RECORD_REJECTED] = "rejected",
+	[RECORD_REFUSED] = "refused",
+	[RECORD_INTENT] = "intent",
+	[RECORD_ABANDONED] = "abandoned",
+	[RECORD_SIGNED] = "signed",
+	[RECORD_REQUEST] = "request",
+	[RECORD_TESTED] = "tested",
+	[RECORD_SENDING] = "sending",
+	[RECORD_NOT_SENT] = "not-sent",
+	[RECORD_SENT] = "sent",
+	[RECORD_UNCLEAR] = "unclear",
+	[RECORD_REPLY] = "reply",
+	[RECORD_VERIFIED] = "verified",
+	[RECORD_CLOSED] = "closed",
+	[RECORD_ATTACHED] = "attached",
+	[RECORD_DELETED] = "deleted",
 };
 
 enum record_kind record_kind_of(const char *type)

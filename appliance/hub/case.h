@@ -62,39 +62,39 @@ struct hub_case {
 	uint64_t authorising;            /* index of the last `request` or `sending`: the id of its session */
 	uint64_t first_index, claim;
 	uint64_t report_index, test_report_index; /* of the last record with a report of the partner, and of the last test run's; 0: none */
-	uint64_t reply_index;            /* of the last `reply` or `attached` */
-	uint64_t file_reply_index;       /* of the last one that answers a filing */
-	uint64_t confirmation_index;     /* of the one that was verified and belongs to this filing; 0: none */
-	uint64_t signed_reply_index;     /* of one whose signature is valid and whose content is not settled yet; 0: none */
-	const char *kind, *partner, *env, *by; /* interned (few different ones), "" when not known */
-	char form[CASE_WORD_MAX_BYTES + 1]; /* foreign: not interned */
-	char *reason;                    /* of the last record that gave one; NULL for none */
-	char *signed_ref, *request_ref;  /* of the last `signed` and `request`, NULL for none */
-	char stage[CASE_STAGE_SIZE];     /* which poll comes next */
-	char seen[CASE_NUMBER_SIZE];     /* earlier case with the same content */
-	enum case_purpose purpose;       /* of the last `request` */
+	uint64_t reply_index;                     /* of the last `reply` or `attached` */
+	uint64_t file_reply_index;                /* of the last one that answers a filing */
+	uint64_t confirmation_index;              /* of the one that was verified and belongs to this filing; 0: none */
+	uint64_t signed_reply_index;              /* of one whose signature is valid and whose content is not settled yet; 0: none */
+	const char *kind, *partner, *env, *by;    /* interned (few different ones), "" when not known */
+	char form[CASE_WORD_MAX_BYTES + 1];       /* foreign: not interned */
+	char *reason;                             /* of the last record that gave one; NULL for none */
+	char *signed_ref, *request_ref;           /* of the last `signed` and `request`, NULL for none */
+	char stage[CASE_STAGE_SIZE];              /* which poll comes next */
+	char seen[CASE_NUMBER_SIZE];              /* earlier case with the same content */
+	enum case_purpose purpose;                /* of the last `request` */
 	uint32_t attempt, polls, tests;
-	int64_t tested_ms;               /* when a test run last passed since the last signature; 0: not */
+	int64_t tested_ms; /* when a test run last passed since the last signature; 0: not */
 	uint16_t http_status;
-	bool approval_needed;            /* from `recognised` */
-	bool duplicate_cleared;          /* a person approved */
-	bool delivered;                  /* the present state's papers are on the share */
-	bool verified;                   /* a confirmation was verified by its signature and bound to what was sent */
-	bool attached;                   /* a person attached something that is not settled yet */
+	bool approval_needed;   /* from `recognised` */
+	bool duplicate_cleared; /* a person approved */
+	bool delivered;         /* the present state's papers are on the share */
+	bool verified;          /* a confirmation was verified by its signature and bound to what was sent */
+	bool attached;          /* a person attached something that is not settled yet */
 	bool has_receipt, has_reply, has_confirmation, has_report;
-	bool result_valid;               /* of the last `verified` */
-	bool tested_passed;              /* verdict of the last `tested` */
-	bool reply_complete;             /* of the last `reply`: far is reply-done */
+	bool result_valid;   /* of the last `verified` */
+	bool tested_passed;  /* verdict of the last `tested` */
+	bool reply_complete; /* of the last `reply`: far is reply-done */
 
 	/* Not from records: */
 	bool is_open, in_open_list;
-	struct work *work;               /* what is under way; NULL: nothing */
-	uint64_t due_ms;                 /* monotonic; not to be looked at before */
-	uint64_t settled;                /* the poll (authorising) whose reply said: still running */
-	uint32_t failures;               /* of the present step in a row */
-	uint32_t deaths;                 /* jobs that died on this step in a row, while the partner's program itself lived on */
-	uint64_t death_epoch;            /* of the last one; 0: none */
-	const char *waiting;             /* untranslated English words why it waits; "" for none */
+	struct work *work;    /* what is under way; NULL: nothing */
+	uint64_t due_ms;      /* monotonic; not to be looked at before */
+	uint64_t settled;     /* the poll (authorising) whose reply said: still running */
+	uint32_t failures;    /* of the present step in a row */
+	uint32_t deaths;      /* jobs that died on this step in a row, while the partner's program itself lived on */
+	uint64_t death_epoch; /* of the last one; 0: none */
+	const char *waiting;  /* untranslated English words why it waits; "" for none */
 };
 
 struct cases {

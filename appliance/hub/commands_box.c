@@ -150,7 +150,8 @@ static void ask_token(struct caller *caller, enum wire_type type)
 	struct wire_message message;
 
 	if (index == CONFIG_TOKENS_MAX || channel == NULL) {
-		caller_finish(caller, COMMAND_NO, index == CONFIG_TOKENS_MAX ? _("name the token (podatelna token list)") : _("the token's program is not running"));
+		caller_finish(caller, COMMAND_NO,
+		              index == CONFIG_TOKENS_MAX ? _("name the token (podatelna token list)") : _("the token's program is not running"));
 		return;
 	}
 	wire_begin(&message, type, 0, CLOCK_NEVER_MS);
@@ -206,7 +207,8 @@ static void on_verified(void *context, int err, struct wire_message *message)
 			text[0] = '\0';
 		}
 		caller->exit_code = COMMAND_DAMAGE;
-		(void)snprintf(caller->text, sizeof caller->text, _("damage at record %llu: %.180s"), (unsigned long long)wire_number(message, WIRE_F_INDEX, 0), text);
+		(void)snprintf(caller->text, sizeof caller->text, _("damage at record %llu: %.180s"), (unsigned long long)wire_number(message, WIRE_F_INDEX, 0),
+		               text);
 	} else {
 		(void)snprintf(caller->text, sizeof caller->text, "%s", _("the journal is in order"));
 	}

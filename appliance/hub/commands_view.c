@@ -96,8 +96,8 @@ static const struct {
 	uint64_t bit;
 	const char *name;
 } protections[] = {
-	{ PROTECT_OWN_USER, "user" },    { PROTECT_NO_NEW_PRIVS, "no-new-privs" },    { PROTECT_SECCOMP, "seccomp" },
-	{ PROTECT_LANDLOCK, "landlock" }, { PROTECT_NO_DUMP, "no-dump" },              { PROTECT_MEMORY_LOCKED, "memory-locked" },
+	{ PROTECT_OWN_USER, "user" },     { PROTECT_NO_NEW_PRIVS, "no-new-privs" }, { PROTECT_SECCOMP, "seccomp" },
+	{ PROTECT_LANDLOCK, "landlock" }, { PROTECT_NO_DUMP, "no-dump" },           { PROTECT_MEMORY_LOCKED, "memory-locked" },
 };
 
 static void put_program_row(struct caller *caller, const struct hub_program *program)
@@ -184,7 +184,8 @@ void command_status(struct caller *caller)
 
 static void put_record_row(struct caller *caller, const struct record *record)
 {
-	static const char *const told[] = { "purpose", "verdict", "result", "evidence", "reason", "detail", "far", "http-status", "error", "by", "key", "signer-name", "place" };
+	static const char *const told[] = { "purpose",     "verdict", "result", "evidence", "reason",      "detail", "far",
+		                            "http-status", "error",   "by",     "key",      "signer-name", "place" };
 	struct lines row = { 0 };
 	char detail[1024] = "";
 

@@ -169,8 +169,7 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 			if (!span_copy_string(word, caller->reason, sizeof caller->reason)) {
 				return false;
 			}
-		} else if (caller->word_count == COMMAND_WORDS_MAX ||
-		           !span_copy_string(word, caller->words[caller->word_count], sizeof caller->words[0])) {
+		} else if (caller->word_count == COMMAND_WORDS_MAX || !span_copy_string(word, caller->words[caller->word_count], sizeof caller->words[0])) {
 			return false;
 		} else {
 			caller->word_count++;
@@ -259,7 +258,8 @@ static void on_connection(void *context, uint32_t events)
 	if (fd < 0) {
 		return;
 	}
-	if (control->count >= CONTROL_CALLERS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || (caller = calloc(1, sizeof *caller)) == NULL) {
+	if (control->count >= CONTROL_CALLERS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    (caller = calloc(1, sizeof *caller)) == NULL) {
 		(void)close(fd);
 		return;
 	}

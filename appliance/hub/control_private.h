@@ -17,18 +17,18 @@ struct caller {
 	struct channel *channel;
 	uid_t uid;
 	uint32_t rights;
-	char by[32];             /* "uid:1000" */
-	uint64_t request;        /* id of the command under way, 0: none */
+	char by[32];      /* "uid:1000" */
+	uint64_t request; /* id of the command under way, 0: none */
 	char words[COMMAND_WORDS_MAX][WIRE_STRING_MAX_BYTES + 1];
-	size_t word_count;       /* without options */
+	size_t word_count; /* without options */
 	char reason[CASE_REASON_MAX_BYTES];
 	bool all, json;
-	int fd;                  /* that came with the command, -1: none */
-	struct hub_case *of;     /* that the command is about */
-	unsigned pending;        /* answers still to come */
-	int exit_code;           /* the worst so far */
+	int fd;              /* that came with the command, -1: none */
+	struct hub_case *of; /* that the command is about */
+	unsigned pending;    /* answers still to come */
+	int exit_code;       /* the worst so far */
 	char text[CASE_REASON_MAX_BYTES];
-	bool gone;               /* the peer left; freed when nothing is pending */
+	bool gone; /* the peer left; freed when nothing is pending */
 };
 
 struct control {
@@ -43,8 +43,8 @@ typedef void (*command_handler)(struct caller *caller);
 struct command {
 	const char *name, *sub; /* sub NULL: none */
 	uint32_t right;
-	size_t words_least;     /* command and sub-command included */
-	bool about_case;        /* the next word is a case number: caller->of is set */
+	size_t words_least; /* command and sub-command included */
+	bool about_case;    /* the next word is a case number: caller->of is set */
 	command_handler run;
 };
 

@@ -120,10 +120,11 @@ static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_M
 	format_time(of->received_ms, received);
 	format_time(of->changed_ms, changed);
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(delivery->file), file, sizeof file);
-	(void)snprintf(ret, STATUS_TEXT_MAX_BYTES, "%s: %s\r\n%s: %s\r\n%s: %s%s%s\r\n%s: %s (%s)\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s%s%s", _("Case"), of->number, _("File"), file,
-	               _("Form"), of->form, form == NULL ? "" : " - ", form == NULL ? "" : catalogue_say(delivery->work->hub->catalogue, &form->label), _("Partner"), of->partner,
-	               of->env, _("Received"), received, _("State"), state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"),
-	               of->reason == NULL ? "" : ": ", of->reason == NULL ? "" : card_reason(delivery->work->hub->catalogue, of->reason));
+	(void)snprintf(ret, STATUS_TEXT_MAX_BYTES, "%s: %s\r\n%s: %s\r\n%s: %s%s%s\r\n%s: %s (%s)\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s%s%s", _("Case"),
+	               of->number, _("File"), file, _("Form"), of->form, form == NULL ? "" : " - ",
+	               form == NULL ? "" : catalogue_say(delivery->work->hub->catalogue, &form->label), _("Partner"), of->partner, of->env, _("Received"),
+	               received, _("State"), state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"), of->reason == NULL ? "" : ": ",
+	               of->reason == NULL ? "" : card_reason(delivery->work->hub->catalogue, of->reason));
 	if (of->reason != NULL) {
 		(void)snprintf(ret + strlen(ret), STATUS_TEXT_MAX_BYTES - strlen(ret), "\r\n");
 	}
@@ -232,7 +233,8 @@ static void result_path(const struct delivery *delivery, char ret[SHARE_PATH_MAX
 
 	clock_czech_date(of->closed_ms, &date);
 	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, 120);
-	(void)snprintf(ret, SHARE_PATH_MAX_BYTES, "%s/%04d-%02d/%s %s %s", delivery->work->hub->config->share.done, date.year, date.month, of->number, of->form, base);
+	(void)snprintf(ret, SHARE_PATH_MAX_BYTES, "%s/%04d-%02d/%s %s %s", delivery->work->hub->config->share.done, date.year, date.month, of->number, of->form,
+	               base);
 }
 
 /* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */

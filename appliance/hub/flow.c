@@ -131,9 +131,8 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
-	} else if (!token_ready(hub, partner->config->sign_key_index < hub->config->key_count
-	                                     ? hub->config->keys[partner->config->sign_key_index].token_index
-	                                     : CONFIG_TOKENS_MAX)) {
+	} else if (!token_ready(hub, partner->config->sign_key_index < hub->config->key_count ? hub->config->keys[partner->config->sign_key_index].token_index
+	                                                                                      : CONFIG_TOKENS_MAX)) {
 		wait_for(of, token_waiting(hub, hub->config->keys[partner->config->sign_key_index].token_index), WAIT_PERSON_MS);
 	} else if (!clock_expired(partner->not_before_ms)) {
 		of->waiting = N_("the partner could not be reached; it is tried again later");

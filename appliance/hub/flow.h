@@ -27,17 +27,17 @@ struct work_output {
 
 struct work {
 	struct hub *hub;
-	struct hub_case *of;   /* NULL for work before a case exists (inbox) */
-	void *context;         /* of that */
-	work_done done;        /* when nothing is pending any more; looks at err, then ends the work or goes on with it */
+	struct hub_case *of; /* NULL for work before a case exists (inbox) */
+	void *context;       /* of that */
+	work_done done;      /* when nothing is pending any more; looks at err, then ends the work or goes on with it */
 	unsigned pending;
-	int err;               /* the first failure; 0 while there is none */
+	int err; /* the first failure; 0 while there is none */
 	char why[CASE_REASON_MAX_BYTES];
 	int job_socket, job_watch, job_timer;
-	struct lines result;   /* of the job */
+	struct lines result; /* of the job */
 	struct work_output outputs[WORK_OUTPUTS_MAX];
 	size_t output_count;
-	struct lines record;   /* under construction */
+	struct lines record; /* under construction */
 	uint64_t session;
 };
 
@@ -76,7 +76,8 @@ struct work_input {
 };
 /* Runs a job with these inputs; outputs stand in work->outputs (role, when, limit). When it is over and went well, outputs that count are taken by the store, and
  * then `done` is called. work->err tells. */
-void work_job(struct work *work, const char *kind, const char *partner, struct lines *parameters, const struct work_input *inputs, size_t input_count, work_done done);
+void work_job(struct work *work, const char *kind, const char *partner, struct lines *parameters, const struct work_input *inputs, size_t input_count,
+              work_done done);
 void work_output_add(struct work *work, const char *role, const char *when, uint64_t limit);
 /* The words of the result, "" when absent. */
 const char *work_result(const struct work *work, const char *name);
@@ -87,16 +88,16 @@ bool work_result_is(const struct work *work, const char *name, const char *value
 void flow_next(struct hub *hub, struct hub_case *of);
 /* Looks at all open cases. */
 void flow_all(struct hub *hub);
-void flow_recognise(struct hub *hub, struct hub_case *of);                 /* flow_intake.c: received -> recognised, unknown, refused */
-void flow_decide(struct hub *hub, struct hub_case *of);                    /* recognised -> approved or held */
-void flow_sign(struct hub *hub, struct hub_case *of);                      /* flow_sign.c: ready -> signed */
+void flow_recognise(struct hub *hub, struct hub_case *of);                          /* flow_intake.c: received -> recognised, unknown, refused */
+void flow_decide(struct hub *hub, struct hub_case *of);                             /* recognised -> approved or held */
+void flow_sign(struct hub *hub, struct hub_case *of);                               /* flow_sign.c: ready -> signed */
 void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose); /* flow_send.c: -> request [-> sending] -> session */
-void flow_lost(struct hub *hub, struct hub_case *of);                      /* a request or sending without a living session and without a durable word */
-void flow_roll_back(struct hub *hub, struct hub_case *of);                 /* the journal was put back: any open case -> unclear (design 3) */
-void flow_not_sent(struct hub *hub, struct hub_case *of);                  /* a test run or poll that did not get out */
-void flow_classify(struct hub *hub, struct hub_case *of);                  /* flow_reply.c: reply, attached -> tested, sent, closed, unclear, verified */
-void flow_confirm(struct hub *hub, struct hub_case *of);                   /* flow_reply.c: verified -> sent, closed, unclear */
-void flow_verify(struct work *work);                                       /* a CMS reply -> verified; goes on with a work of flow_classify */
+void flow_lost(struct hub *hub, struct hub_case *of);      /* a request or sending without a living session and without a durable word */
+void flow_roll_back(struct hub *hub, struct hub_case *of); /* the journal was put back: any open case -> unclear (design 3) */
+void flow_not_sent(struct hub *hub, struct hub_case *of);  /* a test run or poll that did not get out */
+void flow_classify(struct hub *hub, struct hub_case *of);  /* flow_reply.c: reply, attached -> tested, sent, closed, unclear, verified */
+void flow_confirm(struct hub *hub, struct hub_case *of);   /* flow_reply.c: verified -> sent, closed, unclear */
+void flow_verify(struct work *work);                       /* a CMS reply -> verified; goes on with a work of flow_classify */
 void flow_next_send(struct hub *hub, struct hub_case *of);
 void flow_next_poll(struct hub *hub, struct hub_case *of);
 
@@ -104,7 +105,7 @@ void flow_next_poll(struct hub *hub, struct hub_case *of);
 /* The authorising record is durable and the job's result (method, path, headers) stands in the work. */
 void session_start(struct work *work);
 
-void flow_deliver(struct hub *hub, struct hub_case *of);                   /* deliver.c: papers to the share */
+void flow_deliver(struct hub *hub, struct hub_case *of); /* deliver.c: papers to the share */
 
 /* Parameters that every job of a partner gets: form, env, options. */
 void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret);

@@ -12,8 +12,8 @@
 #include "../wire/child.h"
 #include "case.h"
 
-#define HUB_WORKS_MAX 12            /* cases with something under way at once */
-#define HUB_SWEEP_MS 200            /* how often due times are looked at while cases are open */
+#define HUB_WORKS_MAX 12 /* cases with something under way at once */
+#define HUB_SWEEP_MS 200 /* how often due times are looked at while cases are open */
 #define HUB_STORE_TIMEOUT_MS 60000
 #define HUB_SIGN_TIMEOUT_MS 120000
 #define HUB_JOB_TIMEOUT_MS 60000
@@ -39,7 +39,7 @@ struct hub_program {
 struct hub_partner {
 	const struct config_partner *config;
 	const struct catalogue_partner *catalogue;
-	uint8_t *anchors;       /* PEM text, NULL for none */
+	uint8_t *anchors; /* PEM text, NULL for none */
 	size_t anchors_length;
 	size_t sessions;        /* under way */
 	uint32_t failures;      /* of the network or the service, in a row */
@@ -64,12 +64,12 @@ struct hub {
 	uint64_t partner_epoch; /* counts the links with the partner's program */
 	bool sessions_asked;
 	bool replayed, sessions_known, stopping;
-	bool rolled_back;       /* nothing is sent until a person accepts */
-	bool clock_bad;         /* nothing at all until a person accepts or the clock is right */
+	bool rolled_back; /* nothing is sent until a person accepts */
+	bool clock_bad;   /* nothing at all until a person accepts or the clock is right */
 	char store_state[32];
 	size_t works;
 	int sweep_timer;
-	int share;              /* O_PATH of the share, -1 while it is not there */
+	int share; /* O_PATH of the share, -1 while it is not there */
 	struct inbox *inbox;
 	struct control *control;
 };

@@ -132,7 +132,8 @@ static void check_clock(struct hub *hub, struct span hello)
 	}
 	hub->clock_bad = last != 0 && (now < last || (most != 0 && now - last > most));
 	if (hub->clock_bad) {
-		log_error("the clock differs from the last record by %lld s: nothing is done until it is right or a person accepts it", (long long)((now - last) / 1000));
+		log_error("the clock differs from the last record by %lld s: nothing is done until it is right or a person accepts it",
+		          (long long)((now - last) / 1000));
 	}
 }
 

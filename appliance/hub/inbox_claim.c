@@ -229,7 +229,8 @@ static int claim(struct inbox *inbox, struct candidate *candidate)
 	candidate->claim = choose_number(inbox);
 	claim_path(candidate, path);
 	(void)snprintf(number, sizeof number, "%llu", (unsigned long long)candidate->claim);
-	if (folder < 0 || (mkdirat(inbox->claim_dir, number, 0700) != 0 && errno != EEXIST) || (mkdirat(inbox->claim_dir, path, 0700) != 0 && errno != EEXIST)) {
+	if (folder < 0 || (mkdirat(inbox->claim_dir, number, 0700) != 0 && errno != EEXIST) ||
+	    (mkdirat(inbox->claim_dir, path, 0700) != 0 && errno != EEXIST)) {
 		return ERR_SYSTEM;
 	}
 	to = openat(inbox->claim_dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

@@ -18,22 +18,22 @@ struct candidate {
 	char folder[NAME_MAX + 1]; /* sub-folder of Podat, "" for none */
 	char name[NAME_MAX + 1];
 	uint64_t first_seen_ms, due_ms;
-	struct stat seen;          /* at the last look; st_ino 0: none yet */
-	bool incomplete;           /* `seen` was judged to lack its end */
-	bool stuck;                /* could not even be put aside: left alone while it does not change */
+	struct stat seen; /* at the last look; st_ino 0: none yet */
+	bool incomplete;  /* `seen` was judged to lack its end */
+	bool stuck;       /* could not even be put aside: left alone while it does not change */
 	bool busy, gone, taking;
-	int fd;                    /* held with its lease while busy */
+	int fd; /* held with its lease while busy */
 	struct work *work;
 	uint64_t claim;
 	char number[CASE_NUMBER_SIZE];
-	bool claimed;              /* it stands in the claim folder now */
+	bool claimed; /* it stands in the claim folder now */
 };
 
 struct inbox {
 	struct hub *hub;
 	struct candidate *candidates;
 	size_t count, works;
-	bool taking;               /* one file at a time goes from its number to its record: the second of two equal ones must find the first */
+	bool taking; /* one file at a time goes from its number to its record: the second of two equal ones must find the first */
 	int notify, watch, timer;
 	uint64_t paused_until_ms;
 	const char *paused_why;

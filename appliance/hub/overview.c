@@ -60,15 +60,18 @@ static void write_case(FILE *page, const struct hub *hub, const struct hub_case 
 
 static void write_head(FILE *page, const struct hub *hub)
 {
-	static const char style[] = "body{font:16px/1.4 sans-serif;margin:1em;color:#222}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .5em;"
-				    "border-bottom:1px solid #ccc;vertical-align:top}td:first-child{white-space:nowrap}.done td:nth-child(3){color:#060}.uncertain td:nth-child(3),.failed td:nth-child(3),"
-				    ".data-error td:nth-child(3),.refused td:nth-child(3){color:#a00;font-weight:bold}.held td:nth-child(3),.unknown td:nth-child(3){color:#850}"
-				    "@media(max-width:40em){thead{display:none}td{display:block;border:0;padding:.1em 0}tr{display:block;border-bottom:1px solid #ccc;padding:.5em 0}}";
+	static const char style[] =
+	    "body{font:16px/1.4 sans-serif;margin:1em;color:#222}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .5em;"
+	    "border-bottom:1px solid #ccc;vertical-align:top}td:first-child{white-space:nowrap}.done td:nth-child(3){color:#060}.uncertain "
+	    "td:nth-child(3),.failed td:nth-child(3),"
+	    ".data-error td:nth-child(3),.refused td:nth-child(3){color:#a00;font-weight:bold}.held td:nth-child(3),.unknown td:nth-child(3){color:#850}"
+	    "@media(max-width:40em){thead{display:none}td{display:block;border:0;padding:.1em 0}tr{display:block;border-bottom:1px solid #ccc;padding:.5em 0}}";
 	char title[128];
 
 	(void)escape_text(ESCAPE_HTML, span_of_string(_("Overview of filings")), title, sizeof title);
 	(void)fprintf(page,
-	              "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" "
+	              "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta "
+	              "http-equiv=\"refresh\" "
 	              "content=\"%d\"><title>%s</title><style>%s</style></head><body><h1>%s</h1>\n",
 	              hub->config->language, REFRESH_S, title, style, title);
 }
@@ -99,7 +102,8 @@ static void write_notices(FILE *page, const struct hub *hub)
 		char text[256];
 
 		if (strcmp(hub->tokens[i].state, "ready") != 0) {
-			(void)snprintf(text, sizeof text, _("Token %s cannot be used now (%s): ask the operator."), hub->config->tokens[i].name, hub->tokens[i].state);
+			(void)snprintf(text, sizeof text, _("Token %s cannot be used now (%s): ask the operator."), hub->config->tokens[i].name,
+			               hub->tokens[i].state);
 			write_notice(page, text);
 		}
 	}

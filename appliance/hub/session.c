@@ -29,8 +29,8 @@ struct session {
 	int hub_end;    /* for the session process, until it has it */
 	int store_link; /* likewise */
 	bool counted;
-	bool adopted;   /* it lived before this hub: what it reported then is not known */
-	bool reported;  /* the first word of a session comes before it touches the network (transport/net/session.h) */
+	bool adopted;  /* it lived before this hub: what it reported then is not known */
+	bool reported; /* the first word of a session comes before it touches the network (transport/net/session.h) */
 };
 
 static void count_session(struct session *session, int change)

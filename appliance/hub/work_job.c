@@ -202,7 +202,8 @@ static int start_job(struct work *work, const char *kind, const char *partner, s
 	return err;
 }
 
-void work_job(struct work *work, const char *kind, const char *partner, struct lines *parameters, const struct work_input *inputs, size_t input_count, work_done done)
+void work_job(struct work *work, const char *kind, const char *partner, struct lines *parameters, const struct work_input *inputs, size_t input_count,
+              work_done done)
 {
 	int fds[WIRE_FDS_MAX];
 	size_t count = 0;

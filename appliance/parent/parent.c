@@ -309,7 +309,7 @@ static void on_signal(void *context, uint32_t events)
 static void add_program(struct parent *parent, enum wire_role role, const char *executable, const char *argument, const char *user)
 {
 	parent->programs[parent->program_count++] =
-		(struct program){ .parent = parent, .role = role, .name = "", .executable = executable, .argument = argument, .user = user };
+	    (struct program){ .parent = parent, .role = role, .name = "", .executable = executable, .argument = argument, .user = user };
 }
 
 static void list_programs(struct parent *parent)

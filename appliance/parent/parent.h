@@ -34,12 +34,12 @@ struct program {
 	const char *executable; /* beside podatelnad */
 	const char *argument;   /* NULL, or one argument */
 	const char *user;
-	pid_t pid;              /* 0: not running */
+	pid_t pid; /* 0: not running */
 	struct channel *channel;
 	bool ready;
 	uint64_t bits, starts, started_ms, backoff_ms;
 	int timer;
-	char why[128];          /* how it ended last */
+	char why[128]; /* how it ended last */
 };
 
 struct parent {

@@ -41,7 +41,7 @@ struct channel {
 	struct pending *pending;
 	size_t pending_count;
 	uint64_t next_id;
-	int depth;  /* callbacks under way: channel_free then waits for the last of them */
+	int depth; /* callbacks under way: channel_free then waits for the last of them */
 	bool freed;
 };
 
@@ -420,7 +420,11 @@ int channel_request(struct channel *channel, struct wire_message *message, uint6
 		free(pending);
 		return err;
 	}
-	*pending = (struct pending){ .next = channel->pending, .id = message->id, .deadline_ms = message->deadline_ms, .on_answer = on_answer, .context = context,
+	*pending = (struct pending){ .next = channel->pending,
+		                     .id = message->id,
+		                     .deadline_ms = message->deadline_ms,
+		                     .on_answer = on_answer,
+		                     .context = context,
 		                     .expected = packet_expected_answer(message->type) };
 	channel->pending = pending;
 	channel->pending_count++;

@@ -15,9 +15,9 @@
 struct channel;
 
 enum channel_end {
-	CHANNEL_CLOSED,   /* the peer closed or died */
-	CHANNEL_BROKEN,   /* the peer broke the protocol; `why` says how */
-	CHANNEL_HUNG,     /* queue limit */
+	CHANNEL_CLOSED, /* the peer closed or died */
+	CHANNEL_BROKEN, /* the peer broke the protocol; `why` says how */
+	CHANNEL_HUNG,   /* queue limit */
 };
 
 /* A request or notice of the peer. The message is freed after the call; take descriptors out of it. Return ERR_PROTOCOL to declare the peer broken. */

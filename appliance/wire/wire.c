@@ -164,8 +164,8 @@ static bool read_packet(struct span packet, struct wire_message *ret)
 	uint16_t type = 0, count = 0;
 
 	if (!span_read_bytes(&packet, sizeof magic, &mark) || !span_equals(mark, span_of(magic, sizeof magic)) || !span_read_u16(&packet, &type) ||
-	    !span_read_u16(&packet, &count) || !span_read_u64(&packet, &ret->id) || !span_read_u64(&packet, &ret->deadline_ms) ||
-	    type >= WIRE_TYPE_COUNT || count > WIRE_FIELDS_MAX) {
+	    !span_read_u16(&packet, &count) || !span_read_u64(&packet, &ret->id) || !span_read_u64(&packet, &ret->deadline_ms) || type >= WIRE_TYPE_COUNT ||
+	    count > WIRE_FIELDS_MAX) {
 		return false;
 	}
 	ret->type = (enum wire_type)type;

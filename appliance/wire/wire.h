@@ -86,27 +86,27 @@ enum wire_type {
 	WIRE_PROGRESS, /* notice with the id of a running request: DONE, COUNT, TEXT */
 
 	/* --- hub -> store --- */
-	WIRE_STORE_HELLO,     /* store -> hub, first on a link: LINES state of the store (store/README part of FORMAT: origin, size, root, state, ...) */
-	WIRE_STORE_READ,      /* INDEX from: -> STORE_RECORDS */
-	WIRE_STORE_CASE,      /* CASE: -> STORE_RECORDS, all records of that case */
-	WIRE_STORE_RECORDS,   /* INDEX next to ask for (= size of the journal: no more), COUNT, 1 descriptor: sealed memfd of raw records */
-	WIRE_STORE_CASE_NEW,  /* KIND: -> STORE_CASE_NUMBER; the number is kept by its first record */
+	WIRE_STORE_HELLO,       /* store -> hub, first on a link: LINES state of the store (store/README part of FORMAT: origin, size, root, state, ...) */
+	WIRE_STORE_READ,        /* INDEX from: -> STORE_RECORDS */
+	WIRE_STORE_CASE,        /* CASE: -> STORE_RECORDS, all records of that case */
+	WIRE_STORE_RECORDS,     /* INDEX next to ask for (= size of the journal: no more), COUNT, 1 descriptor: sealed memfd of raw records */
+	WIRE_STORE_CASE_NEW,    /* KIND: -> STORE_CASE_NUMBER; the number is kept by its first record */
 	WIRE_STORE_CASE_NUMBER, /* CASE */
-	WIRE_STORE_APPEND,    /* CASE, PREV, RECORD...: one batch, all of one case (or of the box, CASE empty, PREV zero): -> STORE_APPENDED */
-	WIRE_STORE_APPENDED,  /* INDEX of the first, HASH leaf hash of the last, TIME */
-	WIRE_STORE_RECORDED,  /* store -> hub notice, for every durable record, in order, before the answer to the request: LEAF, HASH leaf hash */
-	WIRE_STORE_TAKE,      /* CASE, OBJECT, LIMIT, 1 descriptor read to its end: -> STORE_OBJECT */
-	WIRE_STORE_OBJECT,    /* REF, SIZE; CASE of an earlier case with the same content when OBJECT was "original" and there is one */
-	WIRE_STORE_COPY,      /* CASE, OBJECT, INDEX record that refers to it (0: latest), 1 descriptor to write content to: -> STORE_COPIED */
-	WIRE_STORE_COPIED,    /* SIZE */
-	WIRE_STORE_SIGN,      /* CASE, PREV, KEY, PURPOSE, OBJECT to be signed, LINES parameters: -> STORE_APPENDED (of `signed`) */
-	WIRE_STORE_LINK,      /* SESSION: -> STORE_LINKED; the store's end of a session's link */
-	WIRE_STORE_LINKED,    /* 1 descriptor: the session's end */
-	WIRE_STORE_NAMES,     /* 1 descriptor to write "case TAB name LF" to: -> STORE_COPIED */
-	WIRE_STORE_VERIFY,    /* -> PROGRESS..., STORE_VERIFIED */
-	WIRE_STORE_VERIFIED,  /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
-	WIRE_STORE_CHECKPOINT, /* -> STORE_NOTE: makes a checkpoint now */
-	WIRE_STORE_NOTE,      /* BYTES C2SP checkpoint text */
+	WIRE_STORE_APPEND,      /* CASE, PREV, RECORD...: one batch, all of one case (or of the box, CASE empty, PREV zero): -> STORE_APPENDED */
+	WIRE_STORE_APPENDED,    /* INDEX of the first, HASH leaf hash of the last, TIME */
+	WIRE_STORE_RECORDED,    /* store -> hub notice, for every durable record, in order, before the answer to the request: LEAF, HASH leaf hash */
+	WIRE_STORE_TAKE,        /* CASE, OBJECT, LIMIT, 1 descriptor read to its end: -> STORE_OBJECT */
+	WIRE_STORE_OBJECT,      /* REF, SIZE; CASE of an earlier case with the same content when OBJECT was "original" and there is one */
+	WIRE_STORE_COPY,        /* CASE, OBJECT, INDEX record that refers to it (0: latest), 1 descriptor to write content to: -> STORE_COPIED */
+	WIRE_STORE_COPIED,      /* SIZE */
+	WIRE_STORE_SIGN,        /* CASE, PREV, KEY, PURPOSE, OBJECT to be signed, LINES parameters: -> STORE_APPENDED (of `signed`) */
+	WIRE_STORE_LINK,        /* SESSION: -> STORE_LINKED; the store's end of a session's link */
+	WIRE_STORE_LINKED,      /* 1 descriptor: the session's end */
+	WIRE_STORE_NAMES,       /* 1 descriptor to write "case TAB name LF" to: -> STORE_COPIED */
+	WIRE_STORE_VERIFY,      /* -> PROGRESS..., STORE_VERIFIED */
+	WIRE_STORE_VERIFIED,    /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
+	WIRE_STORE_CHECKPOINT,  /* -> STORE_NOTE: makes a checkpoint now */
+	WIRE_STORE_NOTE,        /* BYTES C2SP checkpoint text */
 
 	/* --- store <-> token --- */
 	WIRE_TOKEN_SIGN,      /* store -> token: LEAF intent record, INDEX, KEY, PURPOSE, LINES parameters, SIZE of the content,
@@ -119,29 +119,29 @@ enum wire_type {
 	WIRE_TOKEN_NOTE,      /* token -> store: LINES of a `token` record: -> STORE_APPENDED */
 
 	/* --- hub <-> token --- */
-	WIRE_TOKEN_STATUS,    /* token -> hub notice, at once on a new link and at each change: STATE, LINES (token/token.h) */
-	WIRE_TOKEN_LOGIN,     /* BY, 1 descriptor: pipe with the PIN: -> TOKEN_DONE */
-	WIRE_TOKEN_LOGOUT,    /* BY: -> TOKEN_DONE */
-	WIRE_TOKEN_DONE,      /* TEXT */
+	WIRE_TOKEN_STATUS, /* token -> hub notice, at once on a new link and at each change: STATE, LINES (token/token.h) */
+	WIRE_TOKEN_LOGIN,  /* BY, 1 descriptor: pipe with the PIN: -> TOKEN_DONE */
+	WIRE_TOKEN_LOGOUT, /* BY: -> TOKEN_DONE */
+	WIRE_TOKEN_DONE,   /* TEXT */
 
 	/* --- hub <-> partner --- */
-	WIRE_JOB_START,       /* hub -> partner notice: KIND, NAME partner, LINES parameters, descriptors: job socket, then as transport/base/job.h says */
-	WIRE_JOB_RESULT,      /* job -> hub on the job socket: CODE, LINES, TEXT */
+	WIRE_JOB_START,  /* hub -> partner notice: KIND, NAME partner, LINES parameters, descriptors: job socket, then as transport/base/job.h says */
+	WIRE_JOB_RESULT, /* job -> hub on the job socket: CODE, LINES, TEXT */
 
 	/* --- hub <-> transport, session --- */
-	WIRE_SESSION_START,   /* hub -> transport notice: SESSION, LINES request, descriptors: hub's socket, store's link, body (absent when SIZE is 0), SIZE */
-	WIRE_SESSION_LIST,    /* hub -> transport: -> SESSION_LIVING */
-	WIRE_SESSION_LIVING,  /* LINES: one line per living session, name the session id */
-	WIRE_SESSION_ATTACH,  /* hub -> transport notice: SESSION, 2 descriptors: hub's socket, store's link; for a living session after a restart */
-	WIRE_SESSION_OFFER,   /* session -> store: SESSION, CASE, LINES report, SIZE, descriptors: reply (sealed memfd), peer chain PEM (sealed memfd): -> SESSION_DURABLE */
+	WIRE_SESSION_START,  /* hub -> transport notice: SESSION, LINES request, descriptors: hub's socket, store's link, body (absent when SIZE is 0), SIZE */
+	WIRE_SESSION_LIST,   /* hub -> transport: -> SESSION_LIVING */
+	WIRE_SESSION_LIVING, /* LINES: one line per living session, name the session id */
+	WIRE_SESSION_ATTACH, /* hub -> transport notice: SESSION, 2 descriptors: hub's socket, store's link; for a living session after a restart */
+	WIRE_SESSION_OFFER, /* session -> store: SESSION, CASE, LINES report, SIZE, descriptors: reply (sealed memfd), peer chain PEM (sealed memfd): -> SESSION_DURABLE */
 	WIRE_SESSION_DURABLE, /* store -> session: INDEX of the record made of it */
 	WIRE_SESSION_REPORT,  /* session -> hub notice: STATE "connecting" "sending" "receiving" "offering" "durable", DONE bytes */
 
 	/* --- command line --- */
-	WIRE_COMMAND,         /* CLI -> hub: ARGUMENT..., KIND output "text" or "json", descriptors as the command needs (0 to 2) */
-	WIRE_OUTPUT,          /* hub -> CLI: KIND of row, LINES a row */
-	WIRE_CONTENT,         /* hub -> CLI: NAME what it is, 1 descriptor to read: content that did not pass through the hub */
-	WIRE_FINISHED,        /* hub -> CLI: CODE exit code, TEXT */
+	WIRE_COMMAND,  /* CLI -> hub: ARGUMENT..., KIND output "text" or "json", descriptors as the command needs (0 to 2) */
+	WIRE_OUTPUT,   /* hub -> CLI: KIND of row, LINES a row */
+	WIRE_CONTENT,  /* hub -> CLI: NAME what it is, 1 descriptor to read: content that did not pass through the hub */
+	WIRE_FINISHED, /* hub -> CLI: CODE exit code, TEXT */
 	WIRE_TYPE_COUNT,
 };
 
@@ -155,7 +155,7 @@ struct wire_message {
 		struct span value; /* into `bytes` when decoded; borrowed from the caller when composed */
 	} fields[WIRE_FIELDS_MAX];
 	uint8_t numbers[WIRE_FIELDS_MAX][8]; /* storage for composed numbers */
-	int fds[WIRE_FDS_MAX]; /* decoded: owned by the message until taken; composed: borrowed */
+	int fds[WIRE_FDS_MAX];               /* decoded: owned by the message until taken; composed: borrowed */
 	size_t fd_count;
 	bool owns_fds;
 };

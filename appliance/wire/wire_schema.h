@@ -8,12 +8,12 @@ enum wire_kind { KIND_NONE, KIND_NUMBER, KIND_STRING, KIND_LINES, KIND_BYTES, KI
 
 struct wire_rule {
 	const char *name;
-	uint32_t from, to;   /* sets of enum wire_role */
-	uint64_t required;   /* sets of 1 << enum wire_field */
+	uint32_t from, to; /* sets of enum wire_role */
+	uint64_t required; /* sets of 1 << enum wire_field */
 	uint64_t optional;
 	uint64_t repeatable; /* of these, which may stand more than once */
 	uint8_t fds_least, fds_most;
-	uint8_t answer;      /* enum wire_type of the good answer; 0: not a request */
+	uint8_t answer; /* enum wire_type of the good answer; 0: not a request */
 };
 
 extern const enum wire_kind wire_kinds[WIRE_FIELD_COUNT];

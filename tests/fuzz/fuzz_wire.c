@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum wire_role roles[][2] = {
-		{ WIRE_PARENT, WIRE_HUB }, { WIRE_HUB, WIRE_STORE },   { WIRE_STORE, WIRE_HUB },       { WIRE_STORE, WIRE_TOKEN }, { WIRE_TOKEN, WIRE_STORE },
-		{ WIRE_TOKEN, WIRE_HUB },  { WIRE_HUB, WIRE_PARTNER }, { WIRE_JOB, WIRE_HUB },         { WIRE_SESSION, WIRE_STORE }, { WIRE_CLI, WIRE_HUB },
-		{ WIRE_STORE, WIRE_PARENT }, { WIRE_HUB, WIRE_TRANSPORT },
+		{ WIRE_PARENT, WIRE_HUB },    { WIRE_HUB, WIRE_STORE }, { WIRE_STORE, WIRE_HUB },    { WIRE_STORE, WIRE_TOKEN },
+		{ WIRE_TOKEN, WIRE_STORE },   { WIRE_TOKEN, WIRE_HUB }, { WIRE_HUB, WIRE_PARTNER },  { WIRE_JOB, WIRE_HUB },
+		{ WIRE_SESSION, WIRE_STORE }, { WIRE_CLI, WIRE_HUB },   { WIRE_STORE, WIRE_PARENT }, { WIRE_HUB, WIRE_TRANSPORT },
 	};
 	static uint8_t again[WIRE_MESSAGE_MAX_BYTES];
 	struct wire_message message;

@@ -134,7 +134,8 @@ static pid_t start_hub(script play)
 /* The exit code of `podatelna --socket ... --language en WORDS`; its output is in out_text and err_text. */
 static int run(const char *const *words)
 {
-	char *list[24] = { (char *)(uintptr_t) "podatelna", (char *)(uintptr_t) "--socket", socket_path, (char *)(uintptr_t) "--language", (char *)(uintptr_t) "en" };
+	char *list[24] = { (char *)(uintptr_t) "podatelna", (char *)(uintptr_t) "--socket", socket_path, (char *)(uintptr_t) "--language",
+		           (char *)(uintptr_t) "en" };
 	int count = 5;
 	FILE *out = NULL, *err = NULL;
 	int code = -1;
@@ -324,7 +325,8 @@ static void test_list(void **state)
 {
 	(void)state;
 	assert_int_equal(run_with(play_list, WORDS("list")), CLI_YES);
-	assert_string_equal(out_text, "Case         State               File\n2026-000001  closed, accepted    DPH říjen.xml\n2026-000002  waits for approval  \n");
+	assert_string_equal(out_text,
+	                    "Case         State               File\n2026-000001  closed, accepted    DPH říjen.xml\n2026-000002  waits for approval  \n");
 	assert_int_equal(run_with(play_list, WORDS("--json", "list")), CLI_YES);
 	assert_string_equal(out_text, "[\n{\"kind\": \"case\", \"case\": \"2026-000001\", \"name\": \"DPH říjen.xml\", \"state\": \"done\"},\n"
 	                              "{\"kind\": \"case\", \"case\": \"2026-000002\", \"state\": \"held\"}\n]\n");

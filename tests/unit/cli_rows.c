@@ -77,7 +77,9 @@ static void test_groups(void **state)
 
 	(void)state;
 	add(&rows, "field", "name: state\nvalue: ready\n");
-	add(&rows, "field", "label: Jméno\nname: name\nvalue: a\xe2\x80\xae" "b\n");
+	add(&rows, "field",
+	    "label: Jméno\nname: name\nvalue: a\xe2\x80\xae"
+	    "b\n");
 	add(&rows, "field", "name: first-time\nvalue: 2026-01-01T00:00:00.000Z\n");
 	add(&rows, "field", "name: cases-data-error\nvalue: 3\n");
 	add(&rows, "record", "detail: x\nindex: 7\ntime: 2026-01-01T00:00:00.000Z\ntype: received\n");
@@ -128,8 +130,8 @@ static void test_bad_rows(void **state)
 /* Every state of the design has its words, in Czech those of the design. */
 static void test_labels(void **state)
 {
-	static const char *const ids[] = { "received", "unknown", "held", "ready", "signing", "testing", "sending", "sent", "uncertain", "done", "data-error", "failed",
-		                           "refused", "deleted" };
+	static const char *const ids[] = { "received", "unknown",   "held", "ready",      "signing", "testing", "sending",
+		                           "sent",     "uncertain", "done", "data-error", "failed",  "refused", "deleted" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {

@@ -27,8 +27,9 @@ static struct catalogue *load(const char *language)
 	return catalogue;
 }
 
-#define XML(child, namespace_uri, root, more) \
-	"child: " child "\nchildren: 1\ncomplete: yes\ndoctype: no\nencoding: utf-8\nformat: xml\nnamespace: " namespace_uri "\nroot: " root "\nwellformed: yes\n" more
+#define XML(child, namespace_uri, root, more)                                                                                                                  \
+	"child: " child "\nchildren: 1\ncomplete: yes\ndoctype: no\nencoding: utf-8\nformat: xml\nnamespace: " namespace_uri "\nroot: " root                   \
+	"\nwellformed: yes\n" more
 
 static struct catalogue_match match(const struct catalogue *catalogue, const char *facts, const char *folder, const char *name)
 {
@@ -109,12 +110,13 @@ static void test_refused(void **state)
 		{ XML("OSSRPE", "", "Pisemnost", ""), "oss-application", CATALOGUE_REFUSED },
 		{ XML("DPHDP3", "http://adis.mfcr.cz/rozhraniXML/dphdp3/", "Pisemnost", ""), "namespace", CATALOGUE_REFUSED },
 		{ XML("", "", "Pisemnost", ""), "namespace", CATALOGUE_REFUSED },
-		{ "child: DPHDP3\nchildren: 2\ncomplete: yes\ndoctype: no\nencoding: utf-8\nformat: xml\nnamespace: \nroot: Pisemnost\nwellformed: yes\n", "children",
-		  CATALOGUE_REFUSED },
-		{ "child: DPHDP3\nchildren: 1\ncomplete: yes\ndoctype: no\nencoding: windows-1250\nformat: xml\nnamespace: \nroot: Pisemnost\nwellformed: yes\n",
+		{ "child: DPHDP3\nchildren: 2\ncomplete: yes\ndoctype: no\nencoding: utf-8\nformat: xml\nnamespace: \nroot: Pisemnost\nwellformed: yes\n",
+		  "children", CATALOGUE_REFUSED },
+		{ "child: DPHDP3\nchildren: 1\ncomplete: yes\ndoctype: no\nencoding: windows-1250\nformat: xml\nnamespace: \nroot: Pisemnost\nwellformed: "
+		  "yes\n",
 		  "encoding", CATALOGUE_REFUSED },
-		{ "child: DPHDP3\nchildren: 1\ncomplete: yes\ndoctype: yes\nencoding: utf-8\nformat: xml\nnamespace: \nroot: Pisemnost\nwellformed: yes\n", "doctype",
-		  CATALOGUE_REFUSED },
+		{ "child: DPHDP3\nchildren: 1\ncomplete: yes\ndoctype: yes\nencoding: utf-8\nformat: xml\nnamespace: \nroot: Pisemnost\nwellformed: yes\n",
+		  "doctype", CATALOGUE_REFUSED },
 		{ "child: DPHDP3\ncomplete: yes\ndoctype: no\nformat: xml\nroot: Pisemnost\nwellformed: no\n", "not-well-formed", CATALOGUE_REFUSED },
 		{ "complete: yes\nformat: empty\nsize: 0\n", "empty", CATALOGUE_REFUSED },
 		{ "complete: no\nformat: xml\n", "incomplete", CATALOGUE_INCOMPLETE },
@@ -217,7 +219,7 @@ static void test_missing_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shipped), cmocka_unit_test(test_forms),    cmocka_unit_test(test_refused),           cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_shipped),   cmocka_unit_test(test_forms),    cmocka_unit_test(test_refused),           cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_ambiguous), cmocka_unit_test(test_findings), cmocka_unit_test(test_missing_directory),
 	};
 

@@ -16,13 +16,13 @@
 #include "config/config_schema.h"
 
 /* A configuration without a fault, 14 lines; the tests put something wrong below it. */
-#define BASE                                                                                                \
-	"language = \"en\"\n"                                                                               \
-	"share { path = \"/srv/share\" }\n"                                                                 \
-	"token \"t\" {\n  module = \"/lib/p11.so\"\n  uri = \"pkcs11:token=a\"\n}\n"                        \
-	"key \"sign\" { token = \"t\" uri = \"pkcs11:id=%01\" use = { \"sign\", \"tls\" } }\n"              \
-	"key \"vault\" { token = \"t\" uri = \"pkcs11:id=%02\" use = { \"vault\" } }\n"                     \
-	"partner \"toy\" {\n  url = \"https://localhost:1/inbox\"\n  env = \"test\"\n  sign_key = \"sign\"\n}\n" \
+#define BASE                                                                                                                                                   \
+	"language = \"en\"\n"                                                                                                                                  \
+	"share { path = \"/srv/share\" }\n"                                                                                                                    \
+	"token \"t\" {\n  module = \"/lib/p11.so\"\n  uri = \"pkcs11:token=a\"\n}\n"                                                                           \
+	"key \"sign\" { token = \"t\" uri = \"pkcs11:id=%01\" use = { \"sign\", \"tls\" } }\n"                                                                 \
+	"key \"vault\" { token = \"t\" uri = \"pkcs11:id=%02\" use = { \"vault\" } }\n"                                                                        \
+	"partner \"toy\" {\n  url = \"https://localhost:1/inbox\"\n  env = \"test\"\n  sign_key = \"sign\"\n}\n"                                               \
 	"user \"4711\" { rights = { \"read\", \"send\" } }\n"
 
 static int parse(const char *text, struct config **ret, struct config_report *report)
@@ -120,28 +120,30 @@ static void test_lines_are_right(void **state)
 	/* Comments of all kinds, also those that libconfuse counts wrongly, and texts with quotes. */
 	expect(BASE "/* one */ /* two\n three */ // four\n# five\nlog_level = \"lo\\\"ud\"\n",
 	       "f:18: error: \"log_level\": expected one of error|warning|info|debug; found \"lo\"ud\"\n");
-	expect("\n\n" BASE "tsa \"x\" {\n  urls = {\n  }\n  package = many\n}\n", "f:20: error: \"package\": expected a whole number, from 0 to 10000000; found \"many\"\n");
+	expect("\n\n" BASE "tsa \"x\" {\n  urls = {\n  }\n  package = many\n}\n",
+	       "f:20: error: \"package\": expected a whole number, from 0 to 10000000; found \"many\"\n");
 }
 
 static void test_unknown_keys(void **state)
 {
 	(void)state;
-	expect(BASE "langauge = \"cs\"\nshere { path = 1 }\nxyzzy = { 1, 2 }\npartner \"p2\" {\n  url = \"https://a\" env = test sign_key = \"sign\"\n  sing_key = \"x\"\n}\n",
+	expect(BASE "langauge = \"cs\"\nshere { path = 1 }\nxyzzy = { 1, 2 }\npartner \"p2\" {\n  url = \"https://a\" env = test sign_key = \"sign\"\n  "
+	            "sing_key = \"x\"\n}\n",
 	       "f:15: error: unknown key \"langauge\"; did you mean \"language\"?\n"
 	       "f:16: error: unknown key \"shere\"; did you mean \"share\"?\n"
 	       "f:17: error: unknown key \"xyzzy\"\n"
 	       "f:20: error: unknown key \"sing_key\"; did you mean \"sign_key\"?\n");
 	expect(BASE "tsa \"x\" { urls = { } colour = \"red\" }\n", "f:15: error: unknown key \"colour\" in \"tsa\"\n");
-	expect(BASE "share = \"x\"\nled { }\n", "f:15: error: \"share\" is a section: expected \"share { ... }\"\nf:16: error: \"led\" is a key: expected \"led = ...\"\n");
+	expect(BASE "share = \"x\"\nled { }\n",
+	       "f:15: error: \"share\" is a section: expected \"share { ... }\"\nf:16: error: \"led\" is a key: expected \"led = ...\"\n");
 }
 
 static void test_twice(void **state)
 {
 	(void)state;
-	expect(BASE "language = \"cs\"\nkey \"sign\" { token = \"t\" }\nshare { }\n",
-	       "f:15: error: \"language\" was given on line 1 already\n"
-	       "f:16: error: \"key sign\" was given on line 7 already\n"
-	       "f:17: error: \"share \" was given on line 2 already\n");
+	expect(BASE "language = \"cs\"\nkey \"sign\" { token = \"t\" }\nshare { }\n", "f:15: error: \"language\" was given on line 1 already\n"
+	                                                                              "f:16: error: \"key sign\" was given on line 7 already\n"
+	                                                                              "f:17: error: \"share \" was given on line 2 already\n");
 }
 
 /* Every value that is wrong is said at once. */
@@ -184,7 +186,8 @@ static void test_cross(void **state)
 {
 	(void)state;
 	expect(BASE "partner \"p2\" { url = \"https://a\" env = test sign_key = \"vault\" }\n"
-	            "partner \"p3\" {\n  url = \"https://a\" env = production\n  allow_software_token = yes\n  sign_key = \"nobody\"\n  poll_first = \"2 h\" \n  poll_max = \"1 h\"\n}\n"
+	            "partner \"p3\" {\n  url = \"https://a\" env = production\n  allow_software_token = yes\n  sign_key = \"nobody\"\n  poll_first = \"2 h\" "
+	            "\n  poll_max = \"1 h\"\n}\n"
 	            "key \"k3\" {\n  token = \"x\"\n  uri = \"pkcs11:id=%03\"\n  use = { \"vault\", \"sign\" }\n}\n"
 	            "user \"no-such-user-here\" { rights = { \"read\" } }\n"
 	            "key \"K4\" { token = \"t\" uri = \"pkcs11:id=%04\" use = { \"sign\" } }\n",
@@ -196,8 +199,10 @@ static void test_cross(void **state)
 	       "f:26: error: a key for \"vault\" can have no other use\n"
 	       "f:28: error: this machine has no user \"no-such-user-here\"\n"
 	       "f:29: error: key \"K4\": expected a name of small letters, digits and \"-\", at most 32 of them\n");
-	expect("language = \"en\"\ndata_dir = \"/srv/share/data\"\nmark_file = \"/srv/share/data/mark\"\nshare {\n path = \"/srv/share\"\n claim_dir = \"/srv/share/claim\"\n"
-	       " done = \"podat\"\n}\ntoken \"t\" { module = \"/m\" uri = \"pkcs11:\" }\nkey \"v\" { token = \"t\" uri = \"pkcs11:id=%01\" use = { \"vault\" } }\n",
+	expect("language = \"en\"\ndata_dir = \"/srv/share/data\"\nmark_file = \"/srv/share/data/mark\"\nshare {\n path = \"/srv/share\"\n claim_dir = "
+	       "\"/srv/share/claim\"\n"
+	       " done = \"podat\"\n}\ntoken \"t\" { module = \"/m\" uri = \"pkcs11:\" }\nkey \"v\" { token = \"t\" uri = \"pkcs11:id=%01\" use = { \"vault\" } "
+	       "}\n",
 	       "f:3: error: \"mark_file\" must lie outside \"data_dir\": it shows when that was put back\n"
 	       "f:5: error: the share and \"data_dir\" must not lie in each other\n"
 	       "f:6: error: \"claim_dir\" must lie outside the share: nobody else may reach it\n"
@@ -296,8 +301,9 @@ static void test_example(void **state)
 		char *mark = strstr(line, "# ");
 		const char *rest = mark == NULL ? "" : mark + 2;
 		size_t word = strspn(rest, " abcdefghijklmnopqrstuvwxyz0123456789_");
-		bool key = mark != NULL && (rest[0] == '}' || (word > 0 && (strncmp(rest + word, "= ", 2) == 0 || strncmp(rest + word, "{", 1) == 0 ||
-		                                                           (strncmp(rest, "tsa \"", 5) == 0) || strncmp(rest, "user \"", 6) == 0)) ||
+		bool key = mark != NULL && (rest[0] == '}' ||
+		                            (word > 0 && (strncmp(rest + word, "= ", 2) == 0 || strncmp(rest + word, "{", 1) == 0 ||
+		                                          (strncmp(rest, "tsa \"", 5) == 0) || strncmp(rest, "user \"", 6) == 0)) ||
 		                            strncmp(rest, "    }", 5) == 0);
 
 		/* "user" of the example is no user of this machine. */
@@ -350,12 +356,15 @@ static void test_check(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	assert_true(asprintf(&conf,
-	                     "language = \"en\"\ndata_dir = \"%s/none/data\"\nmark_file = \"%s/mark\"\ncatalogue_dir = { \"%s/config/catalogue\" }\n"
-	                     "share { path = \"%s/share\" }\ntoken \"t\" { module = \"%s/m.so\" uri = \"pkcs11:\" pin = \"%s/pin\" }\n"
-	                     "key \"v\" { token = \"t\" uri = \"pkcs11:id=%%01\" use = { \"vault\" } }\nkey \"s\" { token = \"t\" uri = \"pkcs11:id=%%02\" use = { \"sign\" } }\n"
-	                     "partner \"epo\" { url = \"https://a\" env = test sign_key = \"s\" }\npartner \"nobody\" { url = \"https://a\" env = test sign_key = \"s\" }\n",
-	                     folder, folder, SOURCE_DIR, folder, folder, folder) > 0);
+	assert_true(
+	    asprintf(
+	        &conf,
+	        "language = \"en\"\ndata_dir = \"%s/none/data\"\nmark_file = \"%s/mark\"\ncatalogue_dir = { \"%s/config/catalogue\" }\n"
+	        "share { path = \"%s/share\" }\ntoken \"t\" { module = \"%s/m.so\" uri = \"pkcs11:\" pin = \"%s/pin\" }\n"
+	        "key \"v\" { token = \"t\" uri = \"pkcs11:id=%%01\" use = { \"vault\" } }\nkey \"s\" { token = \"t\" uri = \"pkcs11:id=%%02\" use = { \"sign\" "
+	        "} }\n"
+	        "partner \"epo\" { url = \"https://a\" env = test sign_key = \"s\" }\npartner \"nobody\" { url = \"https://a\" env = test sign_key = \"s\" }\n",
+	        folder, folder, SOURCE_DIR, folder, folder, folder) > 0);
 	assert_int_equal(parse(conf, &config, &report), 0);
 	assert_int_equal(config_check(config, &report), ERR_FORMAT);
 	text = findings(&report);
@@ -376,10 +385,21 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),  cmocka_unit_test(test_options),     cmocka_unit_test(test_lines_are_right),    cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_twice),   cmocka_unit_test(test_many),        cmocka_unit_test(test_cross),              cmocka_unit_test(test_pin_is_not_printed),
-		cmocka_unit_test(test_syntax),  cmocka_unit_test(test_environment), cmocka_unit_test(test_findings_are_safe),  cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_example), cmocka_unit_test(test_files),       cmocka_unit_test(test_check),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_lines_are_right),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_cross),
+		cmocka_unit_test(test_pin_is_not_printed),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_findings_are_safe),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_check),
 	};
 
 	text_open("en");

@@ -26,8 +26,9 @@ static void test_durations(void **state)
 	assert_true(config_value_duration("30 d", &ms) && ms == UINT64_C(2592000000));
 	assert_true(config_value_duration("250 ms", &ms) && ms == 250);
 	assert_true(config_value_duration("0", &ms) && ms == 0);
-	static const char *const bad[] = { "", "s", "60", "-1 s", "+1 s", "1.5 h", "60  s", "60 sec", " 60 s", "60 s ", "99999999999999999999 s", "18446744073709551615 d",
-		                           "1 S", NULL };
+	static const char *const bad[] = {
+		"", "s", "60", "-1 s", "+1 s", "1.5 h", "60  s", "60 sec", " 60 s", "60 s ", "99999999999999999999 s", "18446744073709551615 d", "1 S", NULL
+	};
 	for (size_t i = 0; bad[i] != NULL; i++) {
 		assert_false(config_value_duration(bad[i], &ms));
 	}
@@ -78,10 +79,31 @@ static void test_paths(void **state)
 static void test_urls(void **state)
 {
 	(void)state;
-	static const char *const good[] = { "https://mojedane.gov.cz/dpr", "https://localhost", "https://127.0.0.1:8443/a/b", "https://[::1]:8443/x", "https://a.b/%20x", NULL };
-	static const char *const bad[] = { "", "http://a/b", "https://", "https:///x", "https://a/", "https://a/b/", "https://u@a/b", "https://u:p@a/b", "https://a/b?c",
-		                           "https://a/b#c", "https://a:0/b", "https://a:65536/b", "https://a:/b", "https://a..b/c", "https://.a/b", "https://a b/c",
-		                           "https://a/%2", "https://a/%zz", "https://a/b\xc3\xa1", "HTTPS://a/b", "https://[::1/x", "https://[::1]x/y", NULL };
+	static const char *const good[] = { "https://mojedane.gov.cz/dpr", "https://localhost", "https://127.0.0.1:8443/a/b",
+		                            "https://[::1]:8443/x",        "https://a.b/%20x",  NULL };
+	static const char *const bad[] = { "",
+		                           "http://a/b",
+		                           "https://",
+		                           "https:///x",
+		                           "https://a/",
+		                           "https://a/b/",
+		                           "https://u@a/b",
+		                           "https://u:p@a/b",
+		                           "https://a/b?c",
+		                           "https://a/b#c",
+		                           "https://a:0/b",
+		                           "https://a:65536/b",
+		                           "https://a:/b",
+		                           "https://a..b/c",
+		                           "https://.a/b",
+		                           "https://a b/c",
+		                           "https://a/%2",
+		                           "https://a/%zz",
+		                           "https://a/b\xc3\xa1",
+		                           "HTTPS://a/b",
+		                           "https://[::1/x",
+		                           "https://[::1]x/y",
+		                           NULL };
 	for (size_t i = 0; good[i] != NULL; i++) {
 		assert_true(config_value_url(good[i]));
 	}
@@ -93,10 +115,26 @@ static void test_urls(void **state)
 static void test_pkcs11(void **state)
 {
 	(void)state;
-	static const char *const good[] = { "pkcs11:serial=0123", "pkcs11:token=My%20token;manufacturer=SoftHSM%20project", "pkcs11:", "pkcs11:token=a?module-name=opensc",
-		                            "pkcs11:id=%01%02;object=x;type=private", NULL };
-	static const char *const bad[] = { "", "pkcs11", "token=a", "pkcs11:token", "pkcs11:token=a;", "pkcs11:token=a;token=b", "pkcs11:colour=red", "pkcs11:token=a b",
-		                           "pkcs11:id=%1", "pkcs11:id=%0g", "pkcs11:token=a?pin-value=1234", "pkcs11:token=a?pin-source=/x", "pkcs11:token=a/b", NULL };
+	static const char *const good[] = { "pkcs11:serial=0123",
+		                            "pkcs11:token=My%20token;manufacturer=SoftHSM%20project",
+		                            "pkcs11:",
+		                            "pkcs11:token=a?module-name=opensc",
+		                            "pkcs11:id=%01%02;object=x;type=private",
+		                            NULL };
+	static const char *const bad[] = { "",
+		                           "pkcs11",
+		                           "token=a",
+		                           "pkcs11:token",
+		                           "pkcs11:token=a;",
+		                           "pkcs11:token=a;token=b",
+		                           "pkcs11:colour=red",
+		                           "pkcs11:token=a b",
+		                           "pkcs11:id=%1",
+		                           "pkcs11:id=%0g",
+		                           "pkcs11:token=a?pin-value=1234",
+		                           "pkcs11:token=a?pin-source=/x",
+		                           "pkcs11:token=a/b",
+		                           NULL };
 	for (size_t i = 0; good[i] != NULL; i++) {
 		assert_true(config_value_pkcs11(good[i], false));
 	}
@@ -146,7 +184,7 @@ static void test_secret(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes), cmocka_unit_test(test_words),  cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),  cmocka_unit_test(test_words),  cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_urls),      cmocka_unit_test(test_pkcs11), cmocka_unit_test(test_secret),
 	};
 

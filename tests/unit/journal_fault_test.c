@@ -66,8 +66,8 @@ static void check(struct help *help, long n, enum fault_kind kind)
 	journal = help_opened(help);
 	journal_facts(journal, &facts);
 	if (facts.state != JOURNAL_READY || facts.size < known || facts.size > run.attempted || facts.rolled_back) {
-		print_error("fault %ld kind %d: state %d (%s), size %llu, acknowledged %llu, attempted %llu, rolled back %d\n", n, (int)kind, (int)facts.state, facts.why,
-		            (unsigned long long)facts.size, (unsigned long long)known, (unsigned long long)run.attempted, facts.rolled_back);
+		print_error("fault %ld kind %d: state %d (%s), size %llu, acknowledged %llu, attempted %llu, rolled back %d\n", n, (int)kind, (int)facts.state,
+		            facts.why, (unsigned long long)facts.size, (unsigned long long)known, (unsigned long long)run.attempted, facts.rolled_back);
 		fail();
 	}
 	for (uint64_t i = 0; i < known; i++) {

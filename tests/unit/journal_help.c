@@ -136,7 +136,8 @@ int help_received(struct journal *journal, const char *number, struct journal_re
 {
 	static const uint8_t none[32];
 
-	return help_append(journal, TABLE_HUB, number, none, "received", "by: uid:1000\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", ret);
+	return help_append(journal, TABLE_HUB, number, none, "received",
+	                   "by: uid:1000\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", ret);
 }
 
 void help_verify(const struct help *help, struct verify_result *ret)
@@ -185,8 +186,8 @@ static bool fails(const struct fileops *ops, bool *ret_short)
 	return true;
 }
 
-#define TRY(call)                                                                                                                                            \
-	bool cut = false;                                                                                                                                    \
+#define TRY(call)                                                                                                                                              \
+	bool cut = false;                                                                                                                                      \
 	return fails(ops, &cut) ? -1 : (call)
 
 static int bad_openat(const struct fileops *ops, int dir, const char *path, int flags, mode_t mode)
@@ -309,8 +310,9 @@ static int bad_mkdirat(const struct fileops *ops, int dir, const char *path, mod
 void fault_arm(struct fault *fault, long n, enum fault_kind kind)
 {
 	*fault = (struct fault){
-		.ops = { bad_openat, bad_close, bad_read, bad_pread, bad_write, bad_pwrite, bad_writev, bad_fdatasync, bad_fsync, bad_sync_range, bad_ftruncate,
-		         bad_fallocate, bad_fchmod, bad_fstat, bad_fstatat, bad_fstatvfs, bad_renameat2, bad_linkat, bad_unlinkat, bad_mkdirat },
+		.ops = { bad_openat,    bad_close,    bad_read,       bad_pread,     bad_write,     bad_pwrite, bad_writev,
+		         bad_fdatasync, bad_fsync,    bad_sync_range, bad_ftruncate, bad_fallocate, bad_fchmod, bad_fstat,
+		         bad_fstatat,   bad_fstatvfs, bad_renameat2,  bad_linkat,    bad_unlinkat,  bad_mkdirat },
 		.countdown = n,
 		.kind = kind,
 	};

@@ -16,10 +16,10 @@
 #define HELP_BOOT_B "99999999-8888-7777-6666-555555555555"
 
 struct help {
-	char path[256];      /* of a directory that holds data/ and outside/ */
+	char path[256]; /* of a directory that holds data/ and outside/ */
 	char mark[300];
 	int data_fd;
-	int64_t now_ms;      /* the clock */
+	int64_t now_ms; /* the clock */
 	uint64_t segment_max;
 	const char *boot;
 	const struct fileops *ops;

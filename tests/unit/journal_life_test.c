@@ -96,7 +96,8 @@ static void group_commit(void **state)
 
 		(void)snprintf(number, sizeof number, "2026-%06u", i);
 		assert_int_equal(help_stage(journal, TABLE_HUB, number, none, "received",
-		                            "by: uid:1000\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", &receipt), 0);
+		                            "by: uid:1000\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", &receipt),
+		                 0);
 		/* the head as seen by the next stage is the staged one */
 		assert_int_equal(help_stage(journal, TABLE_HUB, number, receipt.hash, "unknown", "reason: x\n", &receipt), 0);
 	}
@@ -252,7 +253,8 @@ static void expect_rolled_back(struct help *help, const char *reason)
 	assert_int_equal(help_received(journal, number, &receipt), 0);
 	assert_int_equal(help_append(journal, TABLE_HUB, number, receipt.hash, "unclear", "reason: rolled-back\n", &receipt), 0);
 	assert_int_equal(help_append(journal, TABLE_HUB, number, receipt.hash, "request",
-	                             "attempt: 1\nenv: test\nobject-request: " HELP_REF "\npurpose: poll\nurl: x\n", &receipt), ERR_STATE);
+	                             "attempt: 1\nenv: test\nobject-request: " HELP_REF "\npurpose: poll\nurl: x\n", &receipt),
+	                 ERR_STATE);
 	assert_int_equal(help_append(journal, TABLE_HUB, "", NULL, "rolled-back", "accepted: yes\nby: uid:1\nreason: asked\n", &receipt), 0);
 	journal_facts(journal, &facts);
 	assert_false(facts.rolled_back);
@@ -300,7 +302,8 @@ static void other_history(void **state)
 	append_sending(journal, "2026-000001");
 	journal_close(journal);
 	/* the same length, but other records */
-	help_shell(&help, "cp outside/mark new-mark && cp old-mark outside/mark && chmod -R u+w data && rm -rf data/journal data/quarantine && cp -a backup/. data/");
+	help_shell(&help,
+	           "cp outside/mark new-mark && cp old-mark outside/mark && chmod -R u+w data && rm -rf data/journal data/quarantine && cp -a backup/. data/");
 	help.now_ms += 5000;
 	journal = help_opened(&help);
 	append_sending(journal, "2026-000002");
@@ -474,9 +477,17 @@ static void full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(appends_and_reads), cmocka_unit_test(group_commit), cmocka_unit_test(segments_and_checkpoints), cmocka_unit_test(unclean_stop),
-		cmocka_unit_test(roll_back),         cmocka_unit_test(other_history), cmocka_unit_test(clones),                  cmocka_unit_test(lock_and_identity),
-		cmocka_unit_test(full_disk),         cmocka_unit_test(objects),      cmocka_unit_test(verify_living),
+		cmocka_unit_test(appends_and_reads),
+		cmocka_unit_test(group_commit),
+		cmocka_unit_test(segments_and_checkpoints),
+		cmocka_unit_test(unclean_stop),
+		cmocka_unit_test(roll_back),
+		cmocka_unit_test(other_history),
+		cmocka_unit_test(clones),
+		cmocka_unit_test(lock_and_identity),
+		cmocka_unit_test(full_disk),
+		cmocka_unit_test(objects),
+		cmocka_unit_test(verify_living),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,13 @@ static void mark_round(void **state)
 static void references(void **state)
 {
 	static const char *const bad[] = {
-		"", "10", "10 1", "010 1 " /* leading zero */, (HELP_REF " "), (HELP_REF ","), (" " HELP_REF),
+		"",
+		"10",
+		"10 1",
+		"010 1 " /* leading zero */,
+		(HELP_REF " "),
+		(HELP_REF ","),
+		(" " HELP_REF),
 		"2000000 1 00000000000000000000000000000000000000000000000000000000000000ff 11111111111111111111111111111111111111111111111111111111111111ee",
 		"10 0 00000000000000000000000000000000000000000000000000000000000000ff 11111111111111111111111111111111111111111111111111111111111111ee",
 	};
@@ -92,8 +98,11 @@ static void table_rules(void **state)
 	assert_int_equal(check("boot", TABLE_STORE, "colour: red\nversion: 1\n", NULL), ERR_FORMAT);
 	assert_int_equal(check("boot", TABLE_STORE, "version: 1\n", &found), ERR_STATE);
 	assert_int_equal(check("shown", TABLE_HUB, "by: uid:1\ncase: 2026-000001\nwhat: x\n", &found), ERR_STATE);
-	assert_int_equal(check("received", TABLE_HUB, "by: karel\ncase: 2026-000001\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", &found), ERR_FORMAT);
-	assert_int_equal(check("received", TABLE_HUB, "by: uid:1\ncase: 2026-000001\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", &found), 0);
+	assert_int_equal(
+	    check("received", TABLE_HUB, "by: karel\ncase: 2026-000001\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", &found),
+	    ERR_FORMAT);
+	assert_int_equal(
+	    check("received", TABLE_HUB, "by: uid:1\ncase: 2026-000001\nkind: filing\nobject-name: " HELP_REF "\nobject-original: " HELP_REF "\n", &found), 0);
 	assert_string_equal(found.last->type, "received");
 	assert_int_equal(check("sending", TABLE_HUB, sending, &found), ERR_STATE);
 	/* transparent ones leave the order as it is; forced ones come any time */
@@ -187,7 +196,7 @@ static int print_table(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(head_round), cmocka_unit_test(mark_round),   cmocka_unit_test(references),      cmocka_unit_test(table_rules),
+		cmocka_unit_test(head_round),  cmocka_unit_test(mark_round),   cmocka_unit_test(references),       cmocka_unit_test(table_rules),
 		cmocka_unit_test(one_sending), cmocka_unit_test(case_numbers), cmocka_unit_test(format_has_table),
 	};
 

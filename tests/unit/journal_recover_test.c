@@ -239,8 +239,8 @@ static void every_byte(void **state)
 			help_verify(&help, &result);
 			bytes[i] ^= masks[m];
 			if (!result.damaged || result.index != index) {
-				print_error("byte %zu mask %02x: damaged %d index %llu, expected %llu\n", i, masks[m], result.damaged, (unsigned long long)result.index,
-				            (unsigned long long)index);
+				print_error("byte %zu mask %02x: damaged %d index %llu, expected %llu\n", i, masks[m], result.damaged,
+				            (unsigned long long)result.index, (unsigned long long)index);
 				fail();
 			}
 		}
@@ -308,7 +308,8 @@ static void forged(void **state)
 	assert_int_equal(result.index, 2);
 
 	/* another origin */
-	help_shell(&help, "chmod -R u+w data && rm -rf data/journal && cp -a late/journal data/ && echo podatelna.invalid/0000000000000000 > data/journal/origin");
+	help_shell(&help,
+	           "chmod -R u+w data && rm -rf data/journal && cp -a late/journal data/ && echo podatelna.invalid/0000000000000000 > data/journal/origin");
 	help_verify(&help, &result);
 	assert_true(result.damaged);
 	help_remove(&help);
@@ -317,8 +318,12 @@ static void forged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_truncation), cmocka_unit_test(truncation_below_head), cmocka_unit_test(holes),
-		cmocka_unit_test(behind_the_head),  cmocka_unit_test(every_byte),            cmocka_unit_test(forged),
+		cmocka_unit_test(every_truncation),
+		cmocka_unit_test(truncation_below_head),
+		cmocka_unit_test(holes),
+		cmocka_unit_test(behind_the_head),
+		cmocka_unit_test(every_byte),
+		cmocka_unit_test(forged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

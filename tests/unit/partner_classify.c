@@ -86,8 +86,8 @@ static const struct row rows[] = {
 	{ "file", "", "200", "\n\n" LIST(ERROR("K")), "refused", NULL, NULL },
 	{ "file", "", "200", "\xef\xbb\xbf" LIST(ERROR("K")), "refused", NULL, NULL },
 	/* state */
-	{ "poll", "state", "200", "<Stav><por_podani>900000001</por_podani><stav_podapl>3</stav_podapl><stav_podapl_text>Přijato</stav_podapl_text></Stav>", "accepted",
-	  "report", "yes" },
+	{ "poll", "state", "200", "<Stav><por_podani>900000001</por_podani><stav_podapl>3</stav_podapl><stav_podapl_text>Přijato</stav_podapl_text></Stav>",
+	  "accepted", "report", "yes" },
 	{ "poll", "state", "200", "<Stav stav_podapl=\"2\" stav_podpre=\"1\"/>", "refused", "evidence", "channel" },
 	{ "poll", "state", "200", "<Stav stav_podapl=\"1\"/>", "running", "poll", "state" },
 	{ "poll", "state", "200", "<Stav stav_podapl='3'><stav_podapl>3</stav_podapl></Stav>", "accepted", NULL, NULL },
@@ -166,9 +166,12 @@ static void test_options(void **state)
 
 static void test_report_and_receipt(void **state)
 {
-	static const struct row refused = { "file", "", "200",
-		                            HEAD "<Chyby>" ERROR("P") "<Chyba Typ='K' Zkr='Y'><Text>A &lt;b&gt;\n&amp; c.</Text></Chyba><Chyba Typ='ZZ' DoplInfo='d'/></Chyby>",
-		                            "refused", NULL, NULL };
+	static const struct row refused = {
+		"file",    "",
+		"200",     HEAD "<Chyby>" ERROR("P") "<Chyba Typ='K' Zkr='Y'><Text>A &lt;b&gt;\n&amp; c.</Text></Chyba><Chyba Typ='ZZ' DoplInfo='d'/></Chyby>",
+		"refused", NULL,
+		NULL
+	};
 	static const struct row offline = { "file", "", "200", "<Odpoved>" OFFLINE "</Odpoved>", "taken", NULL, NULL };
 	struct try try;
 	char *text = NULL;
@@ -195,8 +198,10 @@ static void test_report_and_receipt(void **state)
 
 static void test_charset_of_reply(void **state)
 {
-	static const struct row row = { "file", "", "200", "<?xml version='1.0' encoding='windows-1250'?><Chyby><Chyba Typ='K'><Text>P\xf8\xedli\x9a</Text></Chyba></Chyby>",
-		                        "refused", NULL, NULL };
+	static const struct row row = {
+		"file",    "",   "200", "<?xml version='1.0' encoding='windows-1250'?><Chyby><Chyba Typ='K'><Text>P\xf8\xedli\x9a</Text></Chyba></Chyby>",
+		"refused", NULL, NULL
+	};
 	struct try try;
 	char *text = NULL;
 
@@ -287,8 +292,12 @@ static void test_toy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),            cmocka_unit_test(test_options),     cmocka_unit_test(test_report_and_receipt),
-		cmocka_unit_test(test_charset_of_reply), cmocka_unit_test(test_many_errors), cmocka_unit_test(test_toy),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_report_and_receipt),
+		cmocka_unit_test(test_charset_of_reply),
+		cmocka_unit_test(test_many_errors),
+		cmocka_unit_test(test_toy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

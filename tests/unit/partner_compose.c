@@ -238,8 +238,13 @@ static void test_toy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_content), cmocka_unit_test(test_archive_with_unzip), cmocka_unit_test(test_content_faults), cmocka_unit_test(test_filing),
-		cmocka_unit_test(test_polls),   cmocka_unit_test(test_render),             cmocka_unit_test(test_toy),
+		cmocka_unit_test(test_content),
+		cmocka_unit_test(test_archive_with_unzip),
+		cmocka_unit_test(test_content_faults),
+		cmocka_unit_test(test_filing),
+		cmocka_unit_test(test_polls),
+		cmocka_unit_test(test_render),
+		cmocka_unit_test(test_toy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

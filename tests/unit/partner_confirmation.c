@@ -81,8 +81,10 @@ static void test_checksum(void **state)
 	expect("", md5, "<Podani Cislo='1' Datum='2030-02-20'/>", "unknown", "the confirmation has no password");
 	expect("", md5, "", "unknown", "the signed content is not a confirmation");
 	expect("", md5, PODANI PODANI, "unknown", "more than one filing in the confirmation");
-	(void)snprintf(content, sizeof content, "<?xml version='1.0' encoding='windows-1250'?><p:Pisemnost xmlns:p='urn:x'><p:Kontrola><p:Soubor KC='%s' Nazev='\x9e'/></p:Kontrola>"
-	                                        "<p:Podani Cislo='7' Datum='20.02.2030' Heslo='h\xe8' ZAREP='1'/></p:Pisemnost>", md5);
+	(void)snprintf(content, sizeof content,
+	               "<?xml version='1.0' encoding='windows-1250'?><p:Pisemnost xmlns:p='urn:x'><p:Kontrola><p:Soubor KC='%s' Nazev='\x9e'/></p:Kontrola>"
+	               "<p:Podani Cislo='7' Datum='20.02.2030' Heslo='h\xe8' ZAREP='1'/></p:Pisemnost>",
+	               md5);
 	run(&try, content);
 	assert_result(&try, "verdict", "taken");
 	assert_result(&try, "poll", "state");

@@ -11,7 +11,8 @@
 
 #include "transport/base/partner.h"
 
-struct try {
+struct
+try {
 	struct job job;
 	struct lines parameters;
 	char text[LINES_BODY_MAX + 1];

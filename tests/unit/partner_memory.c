@@ -12,8 +12,8 @@
 #include "partner_pki.h"
 
 #define XML_BYTES (10U << 20)
-#define STREAM_KIB (6 * 1024)       /* streaming jobs */
-#define VERIFY_KIB (4 * 22 * 1024)  /* encoded, decoded, and what the parser holds */
+#define STREAM_KIB (6 * 1024)      /* streaming jobs */
+#define VERIFY_KIB (4 * 22 * 1024) /* encoded, decoded, and what the parser holds */
 #define BUFFER_BYTES 65536
 
 static long peak_kib(void)
@@ -126,8 +126,8 @@ static void test_classify(void **state)
 	}
 	try_begin(&try, "classify", "epo");
 	try_set(&try, "purpose", "confirmation");
-	add(&try, make("<Pisemnost><Data>", "3C3F786D6C20 76657273696F6E\n", 2 * XML_BYTES,
-	               "</Data><Podani Cislo='1' Datum='2030-01-01' Heslo='x'/></Pisemnost>"));
+	add(&try,
+	    make("<Pisemnost><Data>", "3C3F786D6C20 76657273696F6E\n", 2 * XML_BYTES, "</Data><Podani Cislo='1' Datum='2030-01-01' Heslo='x'/></Pisemnost>"));
 	add(&try, make_form());
 	try_out(&try);
 	try_out(&try);

@@ -10,7 +10,7 @@
 struct pki_identity {
 	EVP_PKEY *key;
 	X509 *cert;
-	char *pem;           /* terminated */
+	char *pem; /* terminated */
 	char sha256[65];
 };
 

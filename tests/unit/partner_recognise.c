@@ -5,9 +5,9 @@
 
 #include "appliance/base/err.h"
 
-#define FORM \
-	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Pisemnost nazevSW=\"PRIKLAD\" verzeSW=\"0.1\">\n" \
-	"  <DPHDP3 verzePis=\"01.02\"><VetaD dokument=\"DP3\" rok=\"2030\" mesic=\"1\"/><VetaP zkrobchjm=\"Ukázka &amp; spol.\"/></DPHDP3>\n" \
+#define FORM                                                                                                                                                   \
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Pisemnost nazevSW=\"PRIKLAD\" verzeSW=\"0.1\">\n"                                                        \
+	"  <DPHDP3 verzePis=\"01.02\"><VetaD dokument=\"DP3\" rok=\"2030\" mesic=\"1\"/><VetaP zkrobchjm=\"Ukázka &amp; spol.\"/></DPHDP3>\n"                 \
 	"  <!-- konec --></Pisemnost>\n"
 
 static void recognise(struct try *try, const void *data, size_t length)
@@ -243,9 +243,15 @@ static void test_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_form),         cmocka_unit_test(test_periods_and_namespace), cmocka_unit_test(test_every_beginning),
-		cmocka_unit_test(test_presized),     cmocka_unit_test(test_broken_xml),            cmocka_unit_test(test_doctype),
-		cmocka_unit_test(test_encodings),    cmocka_unit_test(test_other_formats),         cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_periods_and_namespace),
+		cmocka_unit_test(test_every_beginning),
+		cmocka_unit_test(test_presized),
+		cmocka_unit_test(test_broken_xml),
+		cmocka_unit_test(test_doctype),
+		cmocka_unit_test(test_encodings),
+		cmocka_unit_test(test_other_formats),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

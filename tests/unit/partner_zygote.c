@@ -59,7 +59,7 @@ static void tell_errno(struct job *job, const char *name, long result)
 
 static int job_escape(struct job *job)
 {
-	char *const arguments[] = { (char *)(uintptr_t)"/bin/true", NULL };
+	char *const arguments[] = { (char *)(uintptr_t) "/bin/true", NULL };
 
 	tell_errno(job, "open", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
 	tell_errno(job, "create", open("/tmp/podatelna-partner-escape", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -111,8 +111,14 @@ static int job_recognise_again(struct job *job)
 }
 
 static const struct job_kind kinds[] = {
-	{ "sleep", job_sleep },   { "spin", job_spin },   { "abort", job_abort },     { "escape", job_escape },
-	{ "count", job_count }, { "devour", job_devour }, { "recognise", job_recognise_again }, { NULL, NULL },
+	{ "sleep", job_sleep },
+	{ "spin", job_spin },
+	{ "abort", job_abort },
+	{ "escape", job_escape },
+	{ "count", job_count },
+	{ "devour", job_devour },
+	{ "recognise", job_recognise_again },
+	{ NULL, NULL },
 };
 
 /* --- the other ends --- */
@@ -350,10 +356,10 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_job, set_up, tear_down),         cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_crash, set_up, tear_down),       cmocka_unit_test_setup_teardown(test_confinement, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),      cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_protocol, set_up, tear_down),    cmocka_unit_test_setup(test_stop, set_up),
+		cmocka_unit_test_setup_teardown(test_job, set_up, tear_down),      cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_crash, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_confinement, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),   cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_protocol, set_up, tear_down), cmocka_unit_test_setup(test_stop, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

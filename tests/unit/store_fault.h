@@ -16,7 +16,7 @@ struct store_fault {
 	long countdown; /* the n-th call of those that the kind is about fails */
 	long calls;     /* of those, so far */
 	int fired;
-	char what[24];  /* name of the call that failed */
+	char what[24]; /* name of the call that failed */
 };
 
 #endif

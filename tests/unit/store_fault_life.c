@@ -28,8 +28,8 @@ void life_fail(const struct life *life, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	fail_msg("fault kind %d call %ld (%s, fired %d), %u starts, case at '%s', %llu records told: %s", (int)life->fault->kind, life->fault->calls, life->fault->what,
-	         life->fault->fired, life->starts, life->last, (unsigned long long)life->known, text);
+	fail_msg("fault kind %d call %ld (%s, fired %d), %u starts, case at '%s', %llu records told: %s", (int)life->fault->kind, life->fault->calls,
+	         life->fault->what, life->fault->fired, life->starts, life->last, (unsigned long long)life->known, text);
 }
 
 void life_make(struct life *life, struct vault_bench *bench, struct store_fault *fault, const char *fault_file)

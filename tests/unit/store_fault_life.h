@@ -29,7 +29,7 @@ struct life {
 	int parent, hub, token;
 	uint64_t next_id;
 	unsigned starts, signatures;
-	char state[32];     /* of the last STORE_HELLO */
+	char state[32]; /* of the last STORE_HELLO */
 
 	/* What the store said was durable. */
 	uint8_t hashes[LIFE_RECORDS_MAX][32];

@@ -180,8 +180,24 @@ static int f_mkdirat(const struct fileops *ops, int dir, const char *path, mode_
 }
 
 const struct fileops store_fault_ops = {
-	.openat = f_openat,       .close = f_close,         .read = f_read,       .pread = f_pread,       .write = f_write,
-	.pwrite = f_pwrite,       .writev = f_writev,       .fdatasync = f_fdatasync, .fsync = f_fsync,   .sync_range = f_sync_range,
-	.ftruncate = f_ftruncate, .fallocate = f_fallocate, .fchmod = f_fchmod,   .fstat = f_fstat,       .fstatat = f_fstatat,
-	.fstatvfs = f_fstatvfs,   .renameat2 = f_renameat2, .linkat = f_linkat,   .unlinkat = f_unlinkat, .mkdirat = f_mkdirat,
+	.openat = f_openat,
+	.close = f_close,
+	.read = f_read,
+	.pread = f_pread,
+	.write = f_write,
+	.pwrite = f_pwrite,
+	.writev = f_writev,
+	.fdatasync = f_fdatasync,
+	.fsync = f_fsync,
+	.sync_range = f_sync_range,
+	.ftruncate = f_ftruncate,
+	.fallocate = f_fallocate,
+	.fchmod = f_fchmod,
+	.fstat = f_fstat,
+	.fstatat = f_fstatat,
+	.fstatvfs = f_fstatvfs,
+	.renameat2 = f_renameat2,
+	.linkat = f_linkat,
+	.unlinkat = f_unlinkat,
+	.mkdirat = f_mkdirat,
 };

@@ -135,8 +135,8 @@ static const struct {
 	const char *after;
 	int (*step)(struct life *life);
 } steps[] = {
-	{ "", step_received },       { "received", step_recognised }, { "recognised", step_approved }, { "approved", step_sign }, { "abandoned", step_sign },
-	{ "signed", step_request },  { "request", step_sending },     { "sending", step_reply },       { "reply", step_closed },
+	{ "", step_received },      { "received", step_recognised }, { "recognised", step_approved }, { "approved", step_sign }, { "abandoned", step_sign },
+	{ "signed", step_request }, { "request", step_sending },     { "sending", step_reply },       { "reply", step_closed },
 };
 
 static int next_step(struct life *life)
@@ -224,8 +224,8 @@ static void verify(struct life *life)
 		life_fail(life, "%llu intents, %llu abandoned, %u signatures", (unsigned long long)life_count(life, "intent"),
 		          (unsigned long long)life_count(life, "abandoned"), life->signatures);
 	}
-	if (life_compare(life, "original", LIFE_ORIGINAL) != 0 || life_compare(life, "signed", "SIGNATURE") != 0 || life_compare(life, "request", "REQUEST") != 0 ||
-	    life_compare(life, "reply", LIFE_REPLY) != 0) {
+	if (life_compare(life, "original", LIFE_ORIGINAL) != 0 || life_compare(life, "signed", "SIGNATURE") != 0 ||
+	    life_compare(life, "request", "REQUEST") != 0 || life_compare(life, "reply", LIFE_REPLY) != 0) {
 		life_fail(life, "an object cannot be read back");
 	}
 	wire_begin(&message, WIRE_STORE_VERIFY, 0, 0);

@@ -141,15 +141,17 @@ static void make_token(void)
 
 	(void)snprintf(conf, sizeof conf, "%s/softhsm2.conf", directory);
 	assert_int_equal(setenv("SOFTHSM2_CONF", conf, 1), 0);
-	assert_int_equal(bench_run("mkdir %s/tokens && printf 'directories.tokendir = %s/tokens\\nobjectstore.backend = file\\n' > %s", directory,
-	                           directory, conf), 0);
+	assert_int_equal(
+	    bench_run("mkdir %s/tokens && printf 'directories.tokendir = %s/tokens\\nobjectstore.backend = file\\n' > %s", directory, directory, conf), 0);
 	assert_int_equal(bench_run("softhsm2-util --init-token --free --label bench --pin " BENCH_PIN " --so-pin 12345678 >/dev/null"), 0);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --login --pin " BENCH_PIN
 		                           " --keypairgen --key-type %s --id 0%d --label key%d >/dev/null 2>&1",
-		                           SOFTHSM_MODULE, types[i], i + 1, i + 1), 0);
+		                           SOFTHSM_MODULE, types[i], i + 1, i + 1),
+		                 0);
 		assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --read-object --type pubkey --id 0%d -o %s/%d.pub >/dev/null 2>&1",
-		                           SOFTHSM_MODULE, i + 1, directory, i + 1), 0);
+		                           SOFTHSM_MODULE, i + 1, directory, i + 1),
+		                 0);
 	}
 }
 

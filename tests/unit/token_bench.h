@@ -17,10 +17,10 @@ enum bench_key { BENCH_RSA_SIGN = 1, BENCH_RSA_VAULT = 2, BENCH_EC_SIGN = 3, BEN
 
 /* What a test certificate looks like. */
 struct bench_cert {
-	enum bench_key key;   /* whose public half */
-	const char *usage;    /* "digitalSignature" ... */
+	enum bench_key key; /* whose public half */
+	const char *usage;  /* "digitalSignature" ... */
 	int from_days, to_days;
-	const char *san;      /* configuration of the extension, NULL: none */
+	const char *san; /* configuration of the extension, NULL: none */
 };
 
 struct bench {

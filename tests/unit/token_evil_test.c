@@ -42,7 +42,13 @@ static void evil_ready(const char *name, const char *value)
 
 static int sign_once(uint64_t index, size_t *ret_length)
 {
-	struct bench_sign wanted = { .index = index, .key = "qualified", .purpose = "filing", .form = "detached-der", .digest = "sha256", .content = "x", .length = 1,
+	struct bench_sign wanted = { .index = index,
+		                     .key = "qualified",
+		                     .purpose = "filing",
+		                     .form = "detached-der",
+		                     .digest = "sha256",
+		                     .content = "x",
+		                     .length = 1,
 		                     .within_ms = within_ms };
 	_cleanup_free_ uint8_t *cms = NULL;
 	char text[1024] = "";
@@ -221,10 +227,17 @@ static void test_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrong_signature_stays), cmocka_unit_test(test_refused_signature), cmocka_unit_test(test_crash),
-		cmocka_unit_test(test_no_raw_rsa),            cmocka_unit_test(test_last_try),          cmocka_unit_test(test_blocked),
-		cmocka_unit_test(test_unknown_before),        cmocka_unit_test(test_removal),           cmocka_unit_test(test_probe),
-		cmocka_unit_test(test_hang),                  cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_wrong_signature_stays),
+		cmocka_unit_test(test_refused_signature),
+		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_no_raw_rsa),
+		cmocka_unit_test(test_last_try),
+		cmocka_unit_test(test_blocked),
+		cmocka_unit_test(test_unknown_before),
+		cmocka_unit_test(test_removal),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, bench_group_setup, bench_group_teardown);

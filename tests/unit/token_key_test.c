@@ -29,8 +29,9 @@ static const struct bench_cert soon = { BENCH_EC_SIGN, "digitalSignature", -1, 5
 static int sign_with(const char *key, const char *want, char *text, size_t size)
 {
 	static uint64_t index = 1;
-	struct bench_sign wanted = { .index = ++index, .key = key, .purpose = "filing", .form = "attached-der", .digest = "sha256", .want = want,
-		                     .content = "x", .length = 1 };
+	struct bench_sign wanted = {
+		.index = ++index, .key = key, .purpose = "filing", .form = "attached-der", .digest = "sha256", .want = want, .content = "x", .length = 1
+	};
 	_cleanup_free_ uint8_t *cms = NULL;
 	size_t length = 0;
 
@@ -105,7 +106,9 @@ static void test_on_token(void **state)
 	(void)state;
 	write_der("on-token.der", bench_certificate(&good));
 	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --login --pin " BENCH_PIN
-	                           " --write-object %s/on-token.der --type cert --id 01 --label key1 >/dev/null 2>&1", SOFTHSM_MODULE, bench_dir()), 0);
+	                           " --write-object %s/on-token.der --type cert --id 01 --label key1 >/dev/null 2>&1",
+	                           SOFTHSM_MODULE, bench_dir()),
+	                 0);
 	bench_settings(&lines);
 	bench_setting_key(&lines, 0, "qualified", BENCH_RSA_SIGN, "sign", -1);
 	lines_set(&lines, "key.0.uri", "pkcs11:object=key1");
@@ -125,9 +128,12 @@ static void test_always_authenticate(void **state)
 
 	(void)state;
 	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --login --pin " BENCH_PIN
-	                           " --keypairgen --key-type rsa:2048 --id 06 --label key6 --always-auth >/dev/null 2>&1", SOFTHSM_MODULE), 0);
+	                           " --keypairgen --key-type rsa:2048 --id 06 --label key6 --always-auth >/dev/null 2>&1",
+	                           SOFTHSM_MODULE),
+	                 0);
 	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --read-object --type pubkey --id 06 -o %s/6.pub >/dev/null 2>&1",
-	                           SOFTHSM_MODULE, bench_dir()), 0);
+	                           SOFTHSM_MODULE, bench_dir()),
+	                 0);
 	fd = bench_pem(&certificate);
 	bench_settings(&lines);
 	lines_setf(&lines, "writable.0", "%s/tokens", bench_dir());

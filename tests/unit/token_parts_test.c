@@ -76,11 +76,12 @@ static void test_der(void **state)
 		uint8_t bytes[8];
 		size_t length;
 	} bad[] = {
-		{ { 0x30, 0x80, 0, 0 }, 4 },             /* indefinite */
-		{ { 0x30, 0x81, 0x01, 0 }, 4 },          /* not the shortest */
-		{ { 0x30, 0x82, 0x00, 0x80, 0 }, 5 },    /* leading zero */
-		{ { 0x30, 0x02, 0 }, 3 },                /* too short */
-		{ { 0x30 }, 1 },          { { 0x31, 0 }, 2 },
+		{ { 0x30, 0x80, 0, 0 }, 4 },          /* indefinite */
+		{ { 0x30, 0x81, 0x01, 0 }, 4 },       /* not the shortest */
+		{ { 0x30, 0x82, 0x00, 0x80, 0 }, 5 }, /* leading zero */
+		{ { 0x30, 0x02, 0 }, 3 },             /* too short */
+		{ { 0x30 }, 1 },
+		{ { 0x31, 0 }, 2 },
 		{ { 0x30, 0x89, 1, 1, 1, 1, 1, 1 }, 8 }, /* longer than anything */
 	};
 
@@ -168,7 +169,11 @@ static void test_pin(void **state)
 	assert_false(pin_was_refused(&pin));
 	assert_int_equal(feed_pin(&pin, "", 0), ERR_FORMAT);
 	assert_int_equal(feed_pin(&pin, "\n", 1), ERR_FORMAT);
-	assert_int_equal(feed_pin(&pin, "1\0" "2", 3), ERR_FORMAT);
+	assert_int_equal(feed_pin(&pin,
+	                          "1\0"
+	                          "2",
+	                          3),
+	                 ERR_FORMAT);
 	assert_int_equal(feed_pin(&pin, longest, sizeof longest), ERR_LIMIT);
 	assert_int_equal(pin.length, 0);
 	assert_int_equal(pin.page[0], 0);

@@ -154,7 +154,9 @@ static void test_file_refused_before(void **state)
 
 static void test_logout(void **state)
 {
-	struct bench_sign wanted = { .index = 5, .key = "qualified", .purpose = "filing", .form = "detached-der", .digest = "sha256", .content = "x", .length = 1 };
+	struct bench_sign wanted = {
+		.index = 5, .key = "qualified", .purpose = "filing", .form = "detached-der", .digest = "sha256", .content = "x", .length = 1
+	};
 	_cleanup_free_ uint8_t *cms = NULL;
 	struct wire_message message, *answer = NULL;
 	size_t length = 0;
@@ -278,10 +280,17 @@ static void test_offender(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrong_never_twice), cmocka_unit_test(test_needs_store),  cmocka_unit_test(test_empty_and_long),
-		cmocka_unit_test(test_file),              cmocka_unit_test(test_file_refused), cmocka_unit_test(test_file_refused_before),
-		cmocka_unit_test(test_logout),            cmocka_unit_test(test_absent),       cmocka_unit_test(test_bad_settings),
-		cmocka_unit_test(test_offender),          cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_wrong_never_twice),
+		cmocka_unit_test(test_needs_store),
+		cmocka_unit_test(test_empty_and_long),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_file_refused_before),
+		cmocka_unit_test(test_logout),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_bad_settings),
+		cmocka_unit_test(test_offender),
+		cmocka_unit_test(test_read_only),
 	};
 
 	return cmocka_run_group_tests(tests, bench_group_setup, bench_group_teardown);

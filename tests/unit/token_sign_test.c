@@ -90,8 +90,9 @@ static void check_der(const uint8_t *cms, size_t length)
 
 static void sign_and_verify(const char *key, const char *form, const char *digest, const void *content, size_t length)
 {
-	struct bench_sign wanted = { .index = ++next_index, .key = key, .purpose = "filing", .form = form, .digest = digest,
-		                     .content = content, .length = length };
+	struct bench_sign wanted = {
+		.index = ++next_index, .key = key, .purpose = "filing", .form = form, .digest = digest, .content = content, .length = length
+	};
 	_cleanup_free_ uint8_t *cms = NULL;
 	size_t cms_length = 0;
 	char text[2048];
@@ -105,7 +106,8 @@ static void sign_and_verify(const char *key, const char *form, const char *diges
 	write_file("cms", cms, cms_length);
 	assert_int_equal(bench_run("cd %s && openssl cms -verify -cades -inform DER -binary -CAfile ca.pem -purpose any -in cms %s -out back 2>err ||"
 	                           " { cat err; exit 1; } && cmp -s back content",
-	                           bench_dir(), detached ? "-content content" : ""), 0);
+	                           bench_dir(), detached ? "-content content" : ""),
+	                 0);
 }
 
 static void test_forms(void **state)
@@ -153,8 +155,14 @@ static void test_large(void **state)
 /* What spec/epo 3.3 says of the signature, in the words of openssl. */
 static void test_attributes(void **state)
 {
-	struct bench_sign wanted = { .index = ++next_index, .key = "qualified", .purpose = "filing", .form = "attached-der", .digest = "sha256", .want = "epo",
-		                     .content = "x", .length = 1 };
+	struct bench_sign wanted = { .index = ++next_index,
+		                     .key = "qualified",
+		                     .purpose = "filing",
+		                     .form = "attached-der",
+		                     .digest = "sha256",
+		                     .want = "epo",
+		                     .content = "x",
+		                     .length = 1 };
 	_cleanup_free_ uint8_t *cms = NULL;
 	size_t length = 0;
 	char text[2048];
@@ -164,9 +172,12 @@ static void test_attributes(void **state)
 	assert_null(strstr(text, "warning"));
 	assert_non_null(strstr(text, "algorithm: rsa-pkcs1-sha256\n"));
 	write_file("cms", cms, length);
-	assert_int_equal(bench_run("cd %s && openssl cms -cmsout -print -noout -inform DER -in cms >print 2>&1 && grep -q 'id-smime-aa-signingCertificateV2' print &&"
-	                           " grep -q signingTime print && ! grep -qi 'S/MIME Capab' print && grep -q issuerAndSerialNumber print &&"
-	                           " grep -q 'rsaEncryption' print && [ $(grep -c 'd.certificate:' print) = 2 ]", bench_dir()), 0);
+	assert_int_equal(
+	    bench_run("cd %s && openssl cms -cmsout -print -noout -inform DER -in cms >print 2>&1 && grep -q 'id-smime-aa-signingCertificateV2' print &&"
+	              " grep -q signingTime print && ! grep -qi 'S/MIME Capab' print && grep -q issuerAndSerialNumber print &&"
+	              " grep -q 'rsaEncryption' print && [ $(grep -c 'd.certificate:' print) = 2 ]",
+	              bench_dir()),
+	    0);
 }
 
 static int try_sign(struct bench_sign wanted, char *text, size_t size)
@@ -197,7 +208,8 @@ static void test_refusals(void **state)
 	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "archive" }, text, sizeof text), ERR_DENIED);
 	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "qualified", .purpose = "tls" }, text, sizeof text), ERR_DENIED);
 	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "nobody" }, text, sizeof text), ERR_NOTFOUND);
-	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "qualified", .form = "attached-ber" }, text, sizeof text), ERR_UNSUPPORTED);
+	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "qualified", .form = "attached-ber" }, text, sizeof text),
+	                 ERR_UNSUPPORTED);
 	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "elliptic", .want = "epo" }, text, sizeof text), ERR_CERT);
 	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "elliptic", .want = "epo-ecdsa" }, text, sizeof text), 0);
 	assert_non_null(strstr(text, "IK MPSV"));
@@ -262,8 +274,8 @@ static void test_unwrap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),    cmocka_unit_test(test_sizes),  cmocka_unit_test(test_large), cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_unwrap),
+		cmocka_unit_test(test_forms),      cmocka_unit_test(test_sizes),    cmocka_unit_test(test_large),
+		cmocka_unit_test(test_attributes), cmocka_unit_test(test_refusals), cmocka_unit_test(test_unwrap),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

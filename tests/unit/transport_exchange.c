@@ -72,8 +72,9 @@ static void test_get(void **state)
 	char lines[512];
 
 	(void)state;
-	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\ndeadline-ms: 3000\nheader.1: Accept: text/xml\nmethod: GET\nurl: https://localhost:%d/headers\n",
-	               bench_directory(), bench_port("tls"));
+	(void)snprintf(lines, sizeof lines,
+	               "ca-file: %s/ca.pem\ndeadline-ms: 3000\nheader.1: Accept: text/xml\nmethod: GET\nurl: https://localhost:%d/headers\n", bench_directory(),
+	               bench_port("tls"));
 	bench_start(&run, lines, NULL, 0, 0);
 	bench_take(&run);
 	assert_string_equal(bench_line(&run, "far"), "reply-done");
@@ -245,10 +246,12 @@ static void test_system_roots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),       cmocka_unit_test(test_large_body),         cmocka_unit_test(test_get),
-		cmocka_unit_test(test_headers_of_filing), cmocka_unit_test(test_cuts),         cmocka_unit_test(test_cut_before_reading),
-		cmocka_unit_test(test_never_again), cmocka_unit_test(test_ends_of_replies),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_deadlines),   cmocka_unit_test(test_odd_head),           cmocka_unit_test(test_who_answers),
+		cmocka_unit_test(test_plain),        cmocka_unit_test(test_large_body),
+		cmocka_unit_test(test_get),          cmocka_unit_test(test_headers_of_filing),
+		cmocka_unit_test(test_cuts),         cmocka_unit_test(test_cut_before_reading),
+		cmocka_unit_test(test_never_again),  cmocka_unit_test(test_ends_of_replies),
+		cmocka_unit_test(test_limits),       cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_odd_head),     cmocka_unit_test(test_who_answers),
 		cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_system_roots),
 	};
 

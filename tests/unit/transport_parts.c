@@ -34,7 +34,8 @@ static void test_request(void **state)
 	(void)state;
 	assert_int_equal(parse("ca-file: /etc/ssl/x.pem\nconnect-timeout-ms: 5000\ndeadline-ms: 60000\nfiling: yes\nheader.1: A: b\nheader.2: C: d e\n"
 	                       "method: POST\nproxy: direct\nreply-limit: 99\nurl: https://x.example:8443/a?test=1&b=%20\nuser-agent: P/1\n",
-	                       7, &request), 0);
+	                       7, &request),
+	                 0);
 	assert_true(request.post && request.filing);
 	assert_string_equal(request.url, "https://x.example:8443/a?test=1&b=%20");
 	assert_int_equal(request.header_count, 2);
@@ -49,14 +50,30 @@ static void test_request(void **state)
 static void test_bad_request(void **state)
 {
 	static const char *const bad[] = {
-		"", "url: https://x/\n", "method: PUT\nurl: https://x/\n", "method: POST\nurl: HTTPS://x/\n", "method: POST\nurl: file:///etc/passwd\n",
-		"method: POST\nurl: https://a:b@x/\n", "method: POST\nurl: https://x/#f\n", "method: POST\nurl: https://x/a b\n", "method: POST\nurl: https://\n",
-		"method: POST\nurl: https://x/\xc5\x99\n", "extra: 1\nmethod: POST\nurl: https://x/\n", "header.1: NoColon\nmethod: POST\nurl: https://x/\n",
-		"header.1: A:\nmethod: POST\nurl: https://x/\n", "header.1: A;\nmethod: POST\nurl: https://x/\n", "header.1: A : b\nmethod: POST\nurl: https://x/\n",
-		"header.1: content-LENGTH: 5\nmethod: POST\nurl: https://x/\n", "header.1: Host: y\nmethod: POST\nurl: https://x/\n",
-		"deadline-ms: 0\nmethod: POST\nurl: https://x/\n", "deadline-ms: 99999999999\nmethod: POST\nurl: https://x/\n",
-		"filing: maybe\nmethod: POST\nurl: https://x/\n", "ca-file: relative.pem\nmethod: POST\nurl: https://x/\n",
-		"filing: yes\nmethod: POST\nurl: https://x/\n", "url: https://x/\nmethod: POST\n", "method: POST\r\nurl: https://x/\n",
+		"",
+		"url: https://x/\n",
+		"method: PUT\nurl: https://x/\n",
+		"method: POST\nurl: HTTPS://x/\n",
+		"method: POST\nurl: file:///etc/passwd\n",
+		"method: POST\nurl: https://a:b@x/\n",
+		"method: POST\nurl: https://x/#f\n",
+		"method: POST\nurl: https://x/a b\n",
+		"method: POST\nurl: https://\n",
+		"method: POST\nurl: https://x/\xc5\x99\n",
+		"extra: 1\nmethod: POST\nurl: https://x/\n",
+		"header.1: NoColon\nmethod: POST\nurl: https://x/\n",
+		"header.1: A:\nmethod: POST\nurl: https://x/\n",
+		"header.1: A;\nmethod: POST\nurl: https://x/\n",
+		"header.1: A : b\nmethod: POST\nurl: https://x/\n",
+		"header.1: content-LENGTH: 5\nmethod: POST\nurl: https://x/\n",
+		"header.1: Host: y\nmethod: POST\nurl: https://x/\n",
+		"deadline-ms: 0\nmethod: POST\nurl: https://x/\n",
+		"deadline-ms: 99999999999\nmethod: POST\nurl: https://x/\n",
+		"filing: maybe\nmethod: POST\nurl: https://x/\n",
+		"ca-file: relative.pem\nmethod: POST\nurl: https://x/\n",
+		"filing: yes\nmethod: POST\nurl: https://x/\n",
+		"url: https://x/\nmethod: POST\n",
+		"method: POST\r\nurl: https://x/\n",
 	};
 	struct request request;
 

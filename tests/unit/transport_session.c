@@ -195,7 +195,8 @@ static void test_same_id_again(void **state)
 	bench_file(&first, "tls", "ok", SMALL);
 	bench_take(&first);
 	bench_end(&first);
-	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n", bench_directory(), bench_port("tls"));
+	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n", bench_directory(),
+	               bench_port("tls"));
 	bench_next_id_is(first.id);
 	bench_start(&again, lines, "abc", 3, 3);
 	assert_true(bench_hub_ends_silently(&again));
@@ -237,7 +238,8 @@ static void assert_own_descriptors(pid_t session)
 
 	for (int fd = 3; fd < FDS_LOOKED_AT; fd++) {
 		for (int other = 3; other < FDS_LOOKED_AT; other++) {
-			if (read_fd(session, fd, its, sizeof its) && read_fd(bench_program(), other, zygotes, sizeof zygotes) && strncmp(its, "socket:", 7) == 0) {
+			if (read_fd(session, fd, its, sizeof its) && read_fd(bench_program(), other, zygotes, sizeof zygotes) &&
+			    strncmp(its, "socket:", 7) == 0) {
 				assert_string_not_equal(its, zygotes);
 			}
 		}
@@ -275,7 +277,8 @@ static void test_unlisted_file(void **state)
 	}
 	(void)snprintf(command, sizeof command, "cp %s/ca.pem %s/unlisted.pem", bench_directory(), bench_directory());
 	assert_int_equal(system(command), 0);
-	(void)snprintf(lines, sizeof lines, "ca-file: %s/unlisted.pem\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n", bench_directory(), bench_port("tls"));
+	(void)snprintf(lines, sizeof lines, "ca-file: %s/unlisted.pem\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n", bench_directory(),
+	               bench_port("tls"));
 	bench_start(&run, lines, "abc", 3, 3);
 	bench_take(&run);
 	assert_string_equal(bench_line(&run, "curl-code"), "77");
@@ -291,7 +294,8 @@ static void test_body_too_late(void **state)
 	int keep[2];
 
 	(void)state;
-	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\ndeadline-ms: 500\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n", bench_directory(), bench_port("tls"));
+	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\ndeadline-ms: 500\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n",
+	               bench_directory(), bench_port("tls"));
 	assert_int_equal(pipe(keep), 0);
 	bench_start_with(&run, lines, 3, keep[0]);
 	bench_take(&run);
@@ -314,7 +318,8 @@ static void test_body_in_fits(void **state)
 	int ends[2];
 
 	(void)state;
-	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\ndeadline-ms: 5000\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n", bench_directory(), bench_port("tls"));
+	(void)snprintf(lines, sizeof lines, "ca-file: %s/ca.pem\ndeadline-ms: 5000\nfiling: yes\nmethod: POST\nurl: https://127.0.0.1:%d/ok\n",
+	               bench_directory(), bench_port("tls"));
 	assert_int_equal(fd_pipe(&ends[0], &ends[1]), 0);
 	bench_start_with(&run, lines, LARGE, ends[0]);
 	(void)close(ends[0]);
@@ -377,14 +382,21 @@ static void test_offending_hub(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bad_requests),    cmocka_unit_test(test_broken_body),
-		cmocka_unit_test(test_store_restarts),  cmocka_unit_test(test_everybody_restarts_meanwhile),
-		cmocka_unit_test(test_hub_end_changes_nothing), cmocka_unit_test(test_store_says_no),
-		cmocka_unit_test(test_list_and_limit),  cmocka_unit_test(test_same_id_again),
-		cmocka_unit_test(test_killed_session),  cmocka_unit_test(test_unlisted_file),
-		cmocka_unit_test(test_body_too_late),   cmocka_unit_test(test_body_in_fits),
+		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_broken_body),
+		cmocka_unit_test(test_store_restarts),
+		cmocka_unit_test(test_everybody_restarts_meanwhile),
+		cmocka_unit_test(test_hub_end_changes_nothing),
+		cmocka_unit_test(test_store_says_no),
+		cmocka_unit_test(test_list_and_limit),
+		cmocka_unit_test(test_same_id_again),
+		cmocka_unit_test(test_killed_session),
+		cmocka_unit_test(test_unlisted_file),
+		cmocka_unit_test(test_body_too_late),
+		cmocka_unit_test(test_body_in_fits),
 		cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_killed_zygote),   cmocka_unit_test(test_offending_hub),
+		cmocka_unit_test(test_killed_zygote),
+		cmocka_unit_test(test_offending_hub),
 	};
 
 	return cmocka_run_group_tests_name("transport_session", tests, bench_open, bench_close);

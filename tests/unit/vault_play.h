@@ -18,11 +18,11 @@ struct play {
 	pid_t pid;
 	int parent, hub, token;
 	uint64_t next_id;
-	size_t recorded;            /* STORE_RECORDED so far on this link */
-	uint64_t recorded_index;    /* of the last */
+	size_t recorded;         /* STORE_RECORDED so far on this link */
+	uint64_t recorded_index; /* of the last */
 	uint8_t recorded_hash[32];
 	char recorded_type[17];
-	char state[32];             /* of the last STORE_HELLO */
+	char state[32]; /* of the last STORE_HELLO */
 	uint8_t buffer[WIRE_MESSAGE_MAX_BYTES];
 };
 

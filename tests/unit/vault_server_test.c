@@ -502,9 +502,9 @@ static void test_pin(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_case, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_pipes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_sign, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_unwrap, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down), cmocka_unit_test_setup_teardown(test_pin, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_case, set_up, tear_down),         cmocka_unit_test_setup_teardown(test_pipes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sign, set_up, tear_down),         cmocka_unit_test_setup_teardown(test_unwrap, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down),      cmocka_unit_test_setup_teardown(test_pin, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_name_rebuilt, set_up, tear_down),
 	};
 

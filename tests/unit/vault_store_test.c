@@ -391,8 +391,8 @@ static void test_object_ref(void **state)
 	assert_int_equal(object_ref_parse(span_of_string(text), &ref), 0);
 	(void)snprintf(text, sizeof text, "1048577 1 %s %s,%s", zero, zero, zero);
 	assert_int_equal(object_ref_parse(span_of_string(text), &ref), 0);
-	static const char *const forms[] = { "05 1 %s %s", "5 0 %s %s", "5 01 %s %s", "5 1 %s %s,", "5  1 %s %s", "5 1 %s %s ", "-5 1 %s %s",
-		                             "1048577 1 %s %s", "62914561 1 %s %s", "5 1000000 %s %s", "5 1 %s %s\n" };
+	static const char *const forms[] = { "05 1 %s %s", "5 0 %s %s",       "5 01 %s %s",       "5 1 %s %s,",      "5  1 %s %s", "5 1 %s %s ",
+		                             "-5 1 %s %s", "1048577 1 %s %s", "62914561 1 %s %s", "5 1000000 %s %s", "5 1 %s %s\n" };
 
 	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
 #pragma GCC diagnostic push

@@ -284,9 +284,9 @@ static void test_descriptors_travel_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request_and_answer),        cmocka_unit_test(test_deadline_then_late_answer_is_dropped),
-		cmocka_unit_test(test_end_answers_pending),       cmocka_unit_test(test_malformed_packets_end_the_peer),
-		cmocka_unit_test(test_schema_refuses),            cmocka_unit_test(test_every_byte_changed),
+		cmocka_unit_test(test_request_and_answer),      cmocka_unit_test(test_deadline_then_late_answer_is_dropped),
+		cmocka_unit_test(test_end_answers_pending),     cmocka_unit_test(test_malformed_packets_end_the_peer),
+		cmocka_unit_test(test_schema_refuses),          cmocka_unit_test(test_every_byte_changed),
 		cmocka_unit_test(test_descriptors_travel_once),
 	};
 

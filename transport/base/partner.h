@@ -5,7 +5,7 @@
 #include "job.h"
 #include "xmlwalk.h"
 
-#define JOB_XML_LIMIT_BYTES (UINT64_C(10) << 20) /* one filing (spec/epo 5) unless `limit` says otherwise */
+#define JOB_XML_LIMIT_BYTES (UINT64_C(10) << 20)   /* one filing (spec/epo 5) unless `limit` says otherwise */
 #define JOB_STREAM_MAX_BYTES (UINT64_C(256) << 20) /* what is only read through, in constant memory; its size was limited where it came in */
 #define JOB_REPLY_EXTRA_BYTES (UINT64_C(2) << 20)
 

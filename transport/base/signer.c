@@ -23,7 +23,7 @@ static void cleanup_store_ctx(X509_STORE_CTX **context)
 	X509_STORE_CTX_free(*context);
 }
 
-static void cleanup_certs(STACK_OF(X509) **certs)
+static void cleanup_certs(STACK_OF(X509) * *certs)
 {
 	sk_X509_pop_free(*certs, X509_free);
 }
@@ -170,9 +170,9 @@ static const char *chain_fault(CMS_ContentInfo *cms, X509 *cert, const struct si
 
 static const char *validity_fault(X509 *cert, time_t at)
 {
-	return X509_cmp_time(X509_get0_notBefore(cert), &at) >= 0 ? "certificate is not yet valid" :
-	       X509_cmp_time(X509_get0_notAfter(cert), &at) <= 0  ? "certificate has expired" :
-	                                                            NULL;
+	return X509_cmp_time(X509_get0_notBefore(cert), &at) >= 0  ? "certificate is not yet valid"
+	       : X509_cmp_time(X509_get0_notAfter(cert), &at) <= 0 ? "certificate has expired"
+	                                                           : NULL;
 }
 
 static const char *trust_fault(CMS_ContentInfo *cms, X509 *cert, const char *hex, const struct signer_wish *wish, struct lines *result)

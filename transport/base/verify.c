@@ -102,9 +102,9 @@ static const char *check_signature(CMS_ContentInfo *cms, int out, uint64_t *ret_
 	if (CMS_verify(cms, NULL, NULL, NULL, sink, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) != 1) {
 		unsigned long code = ERR_peek_last_error();
 
-		return ERR_GET_REASON(code) == CMS_R_SIGNER_CERTIFICATE_NOT_FOUND ? "the signer's certificate is not included" :
-		       ERR_GET_REASON(code) == CMS_R_CONTENT_VERIFY_ERROR         ? "the signature does not fit the content" :
-		                                                                    "the signature does not verify";
+		return ERR_GET_REASON(code) == CMS_R_SIGNER_CERTIFICATE_NOT_FOUND ? "the signer's certificate is not included"
+		       : ERR_GET_REASON(code) == CMS_R_CONTENT_VERIFY_ERROR       ? "the signature does not fit the content"
+		                                                                  : "the signature does not verify";
 	}
 	*ret_size = BIO_number_written(sink);
 	return NULL;

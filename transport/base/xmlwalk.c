@@ -95,9 +95,10 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
 		return;
 	}
 	element.attribute_count = (size_t)attribute_count;
-	wrong = element.depth > XMLWALK_DEPTH_MAX ? "too many levels of elements" :
-	        element.name.length > XMLWALK_NAME_MAX_BYTES || element.space.length > XMLWALK_NAME_MAX_BYTES ? "an element's name is too long" :
-	        take_attributes(walk, element.attribute_count, attributes);
+	wrong = element.depth > XMLWALK_DEPTH_MAX ? "too many levels of elements"
+	        : element.name.length > XMLWALK_NAME_MAX_BYTES || element.space.length > XMLWALK_NAME_MAX_BYTES
+	            ? "an element's name is too long"
+	            : take_attributes(walk, element.attribute_count, attributes);
 	if (wrong != NULL) {
 		stop(walk, ERR_LIMIT, line_of(walk), wrong);
 		return;

@@ -48,10 +48,10 @@ struct xml_handler {
 struct xml_outcome {
 	char encoding[XMLWALK_ENCODING_SIZE]; /* as declared, lower case; "utf-8" when nothing is declared */
 	bool doctype;
-	bool root_closed; /* the end tag of the root was there and nothing wrong came after */
-	bool cut;         /* the only fault is that the end is missing */
-	bool has_nul;     /* a zero byte occurred */
-	uint64_t size;    /* bytes read */
+	bool root_closed;               /* the end tag of the root was there and nothing wrong came after */
+	bool cut;                       /* the only fault is that the end is missing */
+	bool has_nul;                   /* a zero byte occurred */
+	uint64_t size;                  /* bytes read */
 	char fault[XMLWALK_FAULT_SIZE]; /* English words with the line number; empty: well-formed */
 };
 

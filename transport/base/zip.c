@@ -15,9 +15,9 @@
 #define LOCAL_BYTES 30
 #define CENTRAL_BYTES 46
 #define END_BYTES 22
-#define VERSION_DEFLATE 20      /* 2.0: the version that brought deflate (APPNOTE 4.4.3) */
+#define VERSION_DEFLATE 20 /* 2.0: the version that brought deflate (APPNOTE 4.4.3) */
 #define METHOD_DEFLATE 8
-#define FIXED_DATE 0x0021       /* 1980-01-01, the first day of the format (APPNOTE 4.4.6) */
+#define FIXED_DATE 0x0021 /* 1980-01-01, the first day of the format (APPNOTE 4.4.6) */
 #define RAW_DEFLATE (-MAX_WBITS)
 #define MEMORY_LEVEL 8
 

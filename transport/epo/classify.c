@@ -210,8 +210,8 @@ static int classify_result(struct job *job, const struct epo_reply *reply)
 	if (strcmp(reply->root, "StavZpracovani") != 0 || !reply->processing_known) {
 		return tell(job, "running", "the answer names no state");
 	}
-	return strcmp(reply->processing, PROCESSING_REFUSED) == 0 ? tell(job, "refused", "the portal refused the filing when it processed it") :
-	                                                            tell(job, "running", NULL);
+	return strcmp(reply->processing, PROCESSING_REFUSED) == 0 ? tell(job, "refused", "the portal refused the filing when it processed it")
+	                                                          : tell(job, "running", NULL);
 }
 
 static int classify_poll(struct job *job, struct report *report, const struct epo_reply *reply, uint64_t status, const char *language)

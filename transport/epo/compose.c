@@ -18,7 +18,7 @@
 #define POLL_DEADLINE_MS 60000
 #define ACCEPT "Accept: application/pkcs7-signature, application/xml, text/xml"
 #define ZIP_LIMIT_BYTES (UINT64_C(64) << 20) /* the size was limited where the file came in; this bounds memory */
-#define ZIP_FORMS "DPHKH1" /* spec/epo 3.2: compression before signing is mandatory */
+#define ZIP_FORMS "DPHKH1"                   /* spec/epo 3.2: compression before signing is mandatory */
 
 static bool form_is_plain(const char *form)
 {

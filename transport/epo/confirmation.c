@@ -18,9 +18,9 @@
 
 struct confirmation {
 	char root[NAME_SIZE];
-	unsigned filings;           /* elements Podani */
+	unsigned filings; /* elements Podani */
 	char number[VALUE_SIZE], password[VALUE_SIZE], date[VALUE_SIZE], recognised[NAME_SIZE];
-	size_t control_depth;       /* of the Kontrola around us */
+	size_t control_depth; /* of the Kontrola around us */
 	bool checksum_known, checksum_differs;
 	char checksum[VALUE_SIZE];
 	size_t data_depth;
@@ -149,12 +149,12 @@ static const struct xml_handler events = { .start = on_start, .text = on_text, .
 /* NULL: everything that must be there is there. */
 static const char *content_fault(const struct confirmation *confirmation)
 {
-	return strcmp(confirmation->root, "Pisemnost") != 0 || confirmation->filings == 0 ? "the signed content is not a confirmation" :
-	       confirmation->filings > 1                                                  ? "more than one filing in the confirmation" :
-	       confirmation->number[0] == '\0'                                            ? "the confirmation has no filing number" :
-	       confirmation->date[0] == '\0'                                              ? "the confirmation has no date" :
-	       confirmation->password[0] == '\0'                                          ? "the confirmation has no password" :
-	                                                                                    NULL;
+	return strcmp(confirmation->root, "Pisemnost") != 0 || confirmation->filings == 0 ? "the signed content is not a confirmation"
+	       : confirmation->filings > 1                                                ? "more than one filing in the confirmation"
+	       : confirmation->number[0] == '\0'                                          ? "the confirmation has no filing number"
+	       : confirmation->date[0] == '\0'                                            ? "the confirmation has no date"
+	       : confirmation->password[0] == '\0'                                        ? "the confirmation has no password"
+	                                                                                  : NULL;
 }
 
 /* NULL: it confirms what was sent. */
@@ -169,8 +169,8 @@ static const char *binding_fault(struct confirmation *confirmation, const struct
 	if (confirmation->data_count == 0) {
 		return "neither check sum nor data in the confirmation";
 	}
-	return confirmation->data_count == 1 && datamatch_equals(confirmation->data, original->sha256_hex) ? NULL :
-	                                                                                                     "no check sum, and the data is not what was sent";
+	return confirmation->data_count == 1 && datamatch_equals(confirmation->data, original->sha256_hex) ? NULL
+	                                                                                                   : "no check sum, and the data is not what was sent";
 }
 
 static int tell_taken(struct job *job, const struct confirmation *confirmation)

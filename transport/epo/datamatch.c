@@ -16,12 +16,12 @@ struct reading {
 	EVP_MD_CTX *digest;
 	uint8_t step[STEP_BYTES];
 	size_t step_length;
-	uint32_t bits;    /* not yet whole bytes */
+	uint32_t bits; /* not yet whole bytes */
 	unsigned bit_count;
-	bool wrong;       /* the text is not in this form */
-	bool padded;      /* base64: only padding may follow */
+	bool wrong;  /* the text is not in this form */
+	bool padded; /* base64: only padding may follow */
 	bool is_zip, first_seen;
-	uint8_t *kept;    /* the ZIP */
+	uint8_t *kept; /* the ZIP */
 	size_t kept_length, kept_size;
 	uint64_t total;
 };

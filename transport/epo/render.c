@@ -21,8 +21,8 @@ struct rendering {
 
 static void add(struct rendering *rendering, enum epo_word word, const char *value)
 {
-	int written = snprintf(rendering->text + rendering->length, sizeof rendering->text - rendering->length, "%s: %s\n",
-	                       epo_word(rendering->language, word), value);
+	int written =
+	    snprintf(rendering->text + rendering->length, sizeof rendering->text - rendering->length, "%s: %s\n", epo_word(rendering->language, word), value);
 
 	if (written > 0 && (size_t)written < sizeof rendering->text - rendering->length) {
 		rendering->length += (size_t)written;

@@ -207,8 +207,8 @@ static void report_error(struct reader *reader)
 	place(where, sizeof where, language, WORD_ROW, error->row);
 	place(where, sizeof where, language, WORD_FIELD, error->field);
 	report_line(reader->report, "%s%s%s%s%s: %s%s%s%s", epo_word(language, known ? class_word(error->type[0]) : WORD_OTHER),
-	            error->code[0] != '\0' ? " [" : "", error->code, error->code[0] != '\0' ? "]" : "", where, error->text,
-	            error->more[0] != '\0' ? " (" : "", error->more, error->more[0] != '\0' ? ")" : "");
+	            error->code[0] != '\0' ? " [" : "", error->code, error->code[0] != '\0' ? "]" : "", where, error->text, error->more[0] != '\0' ? " (" : "",
+	            error->more, error->more[0] != '\0' ? ")" : "");
 }
 
 static void end_error(struct reader *reader)

@@ -25,9 +25,9 @@ struct epo_reply {
 	char root[EPO_NAME_SIZE]; /* local name; cut names match nothing */
 	/* Chyba by Typ */
 	uint64_t informative, passable, serious, structure, critical, server, other, untyped;
-	bool test_run; /* Typ I, Zkr TEST_REZIM */
-	bool large;    /* that text says "rozsáhl" */
-	bool receipt;  /* an element Potvrzeni */
+	bool test_run;                                           /* Typ I, Zkr TEST_REZIM */
+	bool large;                                              /* that text says "rozsáhl" */
+	bool receipt;                                            /* an element Potvrzeni */
 	char transfer[EPO_VALUE_SIZE], password[EPO_VALUE_SIZE]; /* secret */
 	bool state_known, state_contradicts;
 	char state[EPO_NAME_SIZE], state_text[EPO_VALUE_SIZE];

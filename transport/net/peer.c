@@ -18,7 +18,7 @@ static void keep_fingerprint(struct peer *peer, X509 *leaf)
 	}
 }
 
-static bool write_chain(BIO *out, X509 *leaf, STACK_OF(X509) *sent)
+static bool write_chain(BIO *out, X509 *leaf, STACK_OF(X509) * sent)
 {
 	int count = sk_X509_num(sent) < PEER_CERTIFICATES_MAX ? sk_X509_num(sent) : PEER_CERTIFICATES_MAX;
 
@@ -35,7 +35,7 @@ static bool write_chain(BIO *out, X509 *leaf, STACK_OF(X509) *sent)
 	return true;
 }
 
-static void keep_chain(struct peer *peer, X509 *leaf, STACK_OF(X509) *sent)
+static void keep_chain(struct peer *peer, X509 *leaf, STACK_OF(X509) * sent)
 {
 	BIO *out = BIO_new(BIO_s_mem());
 	char *bytes = NULL;

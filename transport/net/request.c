@@ -11,8 +11,8 @@
 /* How the message travels is libcurl's to say: a second Content-Length or a Connection: upgrade would make the far end read another message
  * than the one in the vault (RFC 9112 section 11.2). */
 static const char *const forbidden_headers[] = {
-	"connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
-	"transfer-encoding", "upgrade", "user-agent",
+	"connection", "content-length",    "cookie",  "expect",     "host", "keep-alive", "proxy-authorization", "proxy-connection", "te",
+	"trailer",    "transfer-encoding", "upgrade", "user-agent",
 };
 
 static void url_cleanup(CURLU **url)
@@ -46,7 +46,8 @@ static bool url_is_good(const char *text)
 /* tchar of RFC 9110 section 5.6.2 */
 static bool is_token_byte(char byte)
 {
-	return byte != 0 && (strchr("!#$%&'*+-.^_`|~", byte) != NULL || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z'));
+	return byte != 0 &&
+	       (strchr("!#$%&'*+-.^_`|~", byte) != NULL || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z'));
 }
 
 static bool header_is_good(const char *text)

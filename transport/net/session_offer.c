@@ -108,8 +108,8 @@ void session_offer_begin(struct session *session, const struct report *report)
 		log_error("session %llu of case %s: the reply cannot be offered", (unsigned long long)session->id, session->case_number);
 		_exit(SESSION_EXIT_FAILED);
 	}
-	log_info("session %llu of case %s: %s, http %ld, %llu bytes back", (unsigned long long)session->id, session->case_number,
-	         report_far_name(report->far), report->http_status, (unsigned long long)session->reply.size);
+	log_info("session %llu of case %s: %s, http %ld, %llu bytes back", (unsigned long long)session->id, session->case_number, report_far_name(report->far),
+	         report->http_status, (unsigned long long)session->reply.size);
 	session->offering = true;
 	session_tell(session, "offering", session->reply.size);
 	session_offer_hold(session);

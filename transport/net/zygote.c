@@ -100,10 +100,16 @@ static void on_child_signal(void *context, uint32_t events)
 
 static void fork_session(struct zygote *zygote, struct wire_message *message, struct table_entry *entry, const int ends[2])
 {
-	const struct sandbox narrow = { .groups = SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS, .paths = zygote->paths.list, .path_count = zygote->paths.count };
+	const struct sandbox narrow = { .groups = SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS,
+		                        .paths = zygote->paths.list,
+		                        .path_count = zygote->paths.count };
 	struct session_start start = {
-		.id = entry->id, .lines = wire_span(message, WIRE_F_LINES), .size = wire_number(message, WIRE_F_SIZE, 0), .zygote = ends[1],
-		.parent = getpid(), .sandbox = &narrow,
+		.id = entry->id,
+		.lines = wire_span(message, WIRE_F_LINES),
+		.size = wire_number(message, WIRE_F_SIZE, 0),
+		.zygote = ends[1],
+		.parent = getpid(),
+		.sandbox = &narrow,
 	};
 	pid_t pid = fork();
 
@@ -291,9 +297,9 @@ static size_t session_limit(struct span settings)
 /* The filter must already hold what sessions need, since a filter is never loosened; they take the rest away from themselves. */
 static void enter_sandbox(struct zygote *zygote)
 {
-	const struct sandbox wide = {
-		.groups = SANDBOX_FORK | SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS, .paths = zygote->paths.list, .path_count = zygote->paths.count
-	};
+	const struct sandbox wide = { .groups = SANDBOX_FORK | SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS,
+		                      .paths = zygote->paths.list,
+		                      .path_count = zygote->paths.count };
 
 	child_ready(zygote->child, &wide);
 }

@@ -4,9 +4,23 @@
 #include "../../appliance/base/log.h"
 
 static const char *const system_paths[] = {
-	"/etc/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/lib/ssl", "/etc/resolv.conf", "/run/systemd/resolve",
-	"/run/NetworkManager", "/run/resolvconf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/ld.so.cache", "/lib",
-	"/lib64", "/usr/lib", "/usr/lib64",
+	"/etc/ssl",
+	"/usr/share/ca-certificates",
+	"/usr/local/share/ca-certificates",
+	"/usr/lib/ssl",
+	"/etc/resolv.conf",
+	"/run/systemd/resolve",
+	"/run/NetworkManager",
+	"/run/resolvconf",
+	"/etc/hosts",
+	"/etc/nsswitch.conf",
+	"/etc/host.conf",
+	"/etc/gai.conf",
+	"/etc/ld.so.cache",
+	"/lib",
+	"/lib64",
+	"/usr/lib",
+	"/usr/lib64",
 };
 
 static void add_path(struct paths *paths, const char *path)
