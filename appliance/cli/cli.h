@@ -1,8 +1,8 @@
 /* cli.h - podatelna, the operator's command line (design 7). It is thin: it hands the words to the hub and prints the rows that come back.
  *
  * What the hub gets: WIRE_COMMAND with ARGUMENT... = the words of the command without the program's own options: command, sub-command where it has one, then
- * the positional words, then each option that was given as one word "--reason=TEXT" or "--all". KIND is "text" or "json" (it changes nothing that the hub
- * must do). Descriptors:
+ * the positional words, then each option of the command that was given as one word "--reason=TEXT" or "--all" (those with `to_hub` in the table). KIND is "text"
+ * or "json" (it changes nothing that the hub must do). Descriptors:
  *   token login [NAME]   a pipe that holds the PIN without line end
  *   attach ID FILE       the file, open for reading; FILE itself is not sent
  *   export ID DIR        the folder; DIR itself is not sent. Files may also come as WIRE_CONTENT, NAME = name of the file: they are created there by the CLI
@@ -42,26 +42,42 @@ struct cli {
 	FILE *out, *err;
 };
 
+/* Every option there is; command.c says what each means and which command takes it. */
+enum cli_option_id {
+	CLI_O_CONFIG,
+	CLI_O_SOCKET,
+	CLI_O_LANGUAGE,
+	CLI_O_JSON,
+	CLI_O_HELP,
+	CLI_O_VERSION,
+	CLI_O_REASON,
+	CLI_O_ALL,
+	CLI_O_PIN_FILE,
+	CLI_O_COUNT,
+};
+
+struct cli_option {
+	const char *name;     /* without the dashes */
+	const char *argument; /* for the help; NULL: a flag */
+	const char *help;     /* N_() */
+	bool global;          /* every command takes it */
+	bool to_hub;          /* handed to the hub as a word */
+};
+
 struct cli_call {
 	const struct cli_command *command;
 	const char *words[CLI_WORDS_MAX]; /* command, sub-command, positional words */
 	size_t word_count;
-	const char *reason;   /* --reason */
-	const char *pin_file; /* --pin-file */
-	bool all;             /* --all */
+	const char *given[CLI_O_COUNT]; /* values of options; "" for a flag, NULL: not given */
 };
 
-#define CLI_OPTION_REASON (1u << 0)
-#define CLI_OPTION_ALL (1u << 1)
-#define CLI_OPTION_PIN_FILE (1u << 2)
-#define CLI_OPTION_REASON_NEEDED (1u << 3)
-
 struct cli_command {
-	const char *name, *sub; /* sub NULL: none */
-	const char *arguments;  /* for the help */
-	const char *help;       /* N_() */
-	size_t least, most;     /* positional words after them */
-	unsigned options;
+	const char *name, *sub;                                   /* sub NULL: none */
+	const char *arguments;                                    /* positional words and needed options, for the help */
+	const char *help;                                         /* N_() */
+	size_t least, most;                                       /* positional words after them */
+	unsigned options;                                         /* 1 << enum cli_option_id that it takes, */
+	unsigned needed;                                          /* and must have */
 	int (*run)(struct cli *cli, const struct cli_call *call); /* an exit code */
 };
 
@@ -70,9 +86,12 @@ int cli_main(int count, char **words, FILE *out, FILE *err);
 /* One command from its words; used by the console too. */
 int cli_run(struct cli *cli, int count, char **words);
 
-/* command.c: the table, its last entry has no name; and the help made of it. */
+/* command.c: the one table of commands and options; help, completion and manual are made of it. The last command has no name. */
 extern const struct cli_command cli_commands[];
-void cli_help(FILE *to);
+extern const struct cli_option cli_options[CLI_O_COUNT];
+
+/* help.c: all commands, or with `name` those of this name (and `sub` where not NULL). False when there is none. */
+bool cli_help(FILE *to, const char *name, const char *sub);
 
 /* talk.c: one command to the hub, its rows to cli->out. `fd` < 0: none. `directory` < 0: content goes to standard output. An exit code. */
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory);

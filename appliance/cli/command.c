@@ -14,9 +14,13 @@ static int run_plain(struct cli *cli, const struct cli_call *call)
 
 static int run_help(struct cli *cli, const struct cli_call *call)
 {
-	(void)call;
-	cli_help(cli->out);
-	return CLI_YES;
+	const char *name = call->word_count > 1 ? call->words[1] : NULL;
+
+	if (cli_help(cli->out, name, call->word_count > 2 ? call->words[2] : NULL)) {
+		return CLI_YES;
+	}
+	(void)fprintf(cli->err, _("podatelna: there is no such command: %s\n"), name);
+	return CLI_USAGE;
 }
 
 static int run_version(struct cli *cli, const struct cli_call *call)
@@ -35,7 +39,7 @@ static int run_config_check(struct cli *cli, const struct cli_call *call)
 /* `send` and `poll` are for one case, or for all. */
 static int run_one_or_all(struct cli *cli, const struct cli_call *call)
 {
-	if ((call->word_count > 1) == call->all) {
+	if ((call->word_count > 1) == (call->given[CLI_O_ALL] != NULL)) {
 		(void)fprintf(cli->err, _("podatelna: %s needs the number of a case, or --all\n"), call->command->name);
 		return CLI_USAGE;
 	}
@@ -44,7 +48,7 @@ static int run_one_or_all(struct cli *cli, const struct cli_call *call)
 
 static int run_login(struct cli *cli, const struct cli_call *call)
 {
-	_cleanup_close_ int pin = cli_pin_pipe(cli, call->word_count > 2 ? call->words[2] : NULL, call->pin_file);
+	_cleanup_close_ int pin = cli_pin_pipe(cli, call->word_count > 2 ? call->words[2] : NULL, call->given[CLI_O_PIN_FILE]);
 
 	return pin < 0 ? CLI_NO : cli_talk(cli, call, call->word_count, pin, -1);
 }
@@ -74,51 +78,48 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 	return cli_talk(cli, call, 2, fd, fd);
 }
 
-#define REASON CLI_OPTION_REASON
-#define REASON_NEEDED (CLI_OPTION_REASON | CLI_OPTION_REASON_NEEDED)
-#define ALL CLI_OPTION_ALL
-#define PIN_FILE CLI_OPTION_PIN_FILE
+#define REASON (1u << CLI_O_REASON)
+#define ALL (1u << CLI_O_ALL)
+#define PIN_FILE (1u << CLI_O_PIN_FILE)
 
 /* clang-format off */
+const struct cli_option cli_options[CLI_O_COUNT] = {
+	[CLI_O_CONFIG]   = { "config",   "FILE",  N_("the configuration that names the socket and the language"), true, false },
+	[CLI_O_SOCKET]   = { "socket",   "PATH",  N_("where the box listens, when it is not the usual place"), true, false },
+	[CLI_O_LANGUAGE] = { "language", "cs|en", N_("the language of all words"), true, false },
+	[CLI_O_JSON]     = { "json",     NULL,    N_("print rows as JSON, for other programs"), true, false },
+	[CLI_O_HELP]     = { "help",     NULL,    N_("how the command is used"), true, false },
+	[CLI_O_VERSION]  = { "version",  NULL,    N_("the version"), true, false },
+	[CLI_O_REASON]   = { "reason",   "TEXT",  N_("why; the journal keeps it"), false, true },
+	[CLI_O_ALL]      = { "all",      NULL,    N_("all cases; in a list: deleted ones too"), false, true },
+	[CLI_O_PIN_FILE] = { "pin-file", "FILE",  N_("take the PIN from the first line of this file (\"-\": standard input)"), false, false },
+};
+
 const struct cli_command cli_commands[] = {
-	{ "status",   NULL,         "",                     N_("how the box is: programs, protection, tokens, what waits"), 0, 0, 0, run_plain },
-	{ "list",     NULL,         "",                     N_("the cases (--all: deleted ones too)"), 0, 0, ALL, run_plain },
-	{ "show",     NULL,         "ID",                   N_("one case with all its records"), 1, 1, 0, run_plain },
-	{ "send",     NULL,         "ID|--all",             N_("send now, do not wait for the next round"), 0, 1, ALL, run_one_or_all },
-	{ "poll",     NULL,         "ID|--all",             N_("ask for the result now"), 0, 1, ALL, run_one_or_all },
-	{ "classify", NULL,         "ID TYPE",              N_("say of what type a file is that the box does not know"), 2, 2, REASON, run_plain },
-	{ "approve",  NULL,         "ID",                   N_("let a case go that waits for approval"), 1, 1, REASON, run_plain },
-	{ "reject",   NULL,         "ID --reason TEXT",     N_("refuse a case that waits for approval"), 1, 1, REASON_NEEDED, run_plain },
-	{ "retry",    NULL,         "ID --reason TEXT",     N_("send again what failed, or what surely was not taken"), 1, 1, REASON_NEEDED, run_plain },
-	{ "attach",   NULL,         "ID FILE",              N_("add a confirmation that was found by hand"), 2, 2, REASON, run_attach },
-	{ "delete",   NULL,         "ID",                   N_("take a case off the lists and the share"), 1, 1, REASON, run_plain },
-	{ "export",   NULL,         "ID DIR",               N_("write all that belongs to a case into a folder"), 2, 2, 0, run_export },
-	{ "token",    "list",       "",                     N_("tokens and keys"), 0, 0, 0, run_plain },
-	{ "token",    "login",      "[NAME]",               N_("enter the PIN of a token (--pin-file FILE, or standard input)"), 0, 1, PIN_FILE, run_login },
-	{ "token",    "logout",     "[NAME]",               N_("log a token out"), 0, 1, 0, run_plain },
-	{ "token",    "test",       "[NAME]",               N_("look whether keys and certificates can be used"), 0, 1, 0, run_plain },
-	{ "config",   "check",      "",                     N_("check the configuration and say all that is wrong"), 0, 0, 0, run_config_check },
-	{ "journal",  "verify",     "",                     N_("check the whole journal"), 0, 0, 0, run_plain },
-	{ "journal",  "checkpoint", "",                     N_("make a checkpoint now"), 0, 0, 0, run_plain },
-	{ "journal",  "accept",     "--reason TEXT",        N_("accept that the data directory was put back (rolled-back)"), 0, 0, REASON_NEEDED, run_plain },
-	{ "clock",    "accept",     "--reason TEXT",        N_("accept the time of the clock"), 0, 0, REASON_NEEDED, run_plain },
-	{ "console",  NULL,         "",                     N_("commands line by line, for the serial console"), 0, 0, 0, cli_console },
-	{ "help",     NULL,         "",                     N_("this help"), 0, 0, 0, run_help },
-	{ "version",  NULL,         "",                     N_("the version"), 0, 0, 0, run_version },
-	{ NULL, NULL, NULL, NULL, 0, 0, 0, NULL },
+	{ "status",   NULL,         "",                N_("how the box is: programs, protection, tokens, what waits"), 0, 0, 0, 0, run_plain },
+	{ "list",     NULL,         "",                N_("the cases, newest first"), 0, 0, ALL, 0, run_plain },
+	{ "show",     NULL,         "ID",              N_("one case with all its records"), 1, 1, 0, 0, run_plain },
+	{ "send",     NULL,         "ID|--all",        N_("send now, do not wait for the next round"), 0, 1, ALL, 0, run_one_or_all },
+	{ "poll",     NULL,         "ID|--all",        N_("ask for the result now"), 0, 1, ALL, 0, run_one_or_all },
+	{ "classify", NULL,         "ID TYPE",         N_("say of what type a file is that the box does not know"), 2, 2, REASON, 0, run_plain },
+	{ "approve",  NULL,         "ID",              N_("let a case go that waits for approval"), 1, 1, REASON, 0, run_plain },
+	{ "reject",   NULL,         "ID --reason TEXT", N_("refuse a case that waits for approval"), 1, 1, REASON, REASON, run_plain },
+	{ "retry",    NULL,         "ID --reason TEXT", N_("send again what failed, or what surely was not taken"), 1, 1, REASON, REASON, run_plain },
+	{ "attach",   NULL,         "ID FILE",         N_("add a confirmation that was found by hand"), 2, 2, REASON, 0, run_attach },
+	{ "delete",   NULL,         "ID",              N_("take a case off the lists and the share"), 1, 1, REASON, 0, run_plain },
+	{ "export",   NULL,         "ID DIR",          N_("write all that belongs to a case into a folder"), 2, 2, 0, 0, run_export },
+	{ "token",    "list",       "",                N_("tokens and keys"), 0, 0, 0, 0, run_plain },
+	{ "token",    "login",      "[NAME]",          N_("enter the PIN of a token"), 0, 1, PIN_FILE, 0, run_login },
+	{ "token",    "logout",     "[NAME]",          N_("log a token out"), 0, 1, 0, 0, run_plain },
+	{ "token",    "test",       "[NAME]",          N_("look whether keys and certificates can be used"), 0, 1, 0, 0, run_plain },
+	{ "config",   "check",      "",                N_("check the configuration and say all that is wrong"), 0, 0, 0, 0, run_config_check },
+	{ "journal",  "verify",     "",                N_("check the whole journal"), 0, 0, 0, 0, run_plain },
+	{ "journal",  "checkpoint", "",                N_("make a checkpoint now"), 0, 0, 0, 0, run_plain },
+	{ "journal",  "accept",     "--reason TEXT",   N_("accept that the data directory was put back (rolled-back)"), 0, 0, REASON, REASON, run_plain },
+	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
+	{ "console",  NULL,         "",                N_("commands line by line, for the serial console"), 0, 0, 0, 0, cli_console },
+	{ "help",     NULL,         "[COMMAND]",       N_("all commands, or how one of them is used"), 0, 2, 0, 0, run_help },
+	{ "version",  NULL,         "",                N_("the version"), 0, 0, 0, 0, run_version },
+	{ NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL },
 };
 /* clang-format on */
-
-void cli_help(FILE *to)
-{
-	(void)fputs(_("Usage: podatelna [--config FILE | --socket PATH] [--language cs|en] [--json] COMMAND\n\n"), to);
-	for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
-		char words[80];
-
-		(void)snprintf(words, sizeof words, "%s%s%s %s", command->name, command->sub == NULL ? "" : " ", command->sub == NULL ? "" : command->sub,
-		               command->arguments);
-		(void)fprintf(to, "  %-30s %s\n", words, _(command->help));
-	}
-	(void)fputs(
-	    _("\nExit codes: 0 yes or done, 1 no or failed, 2 wrong usage, 3 the box does not answer, 4 not permitted now or for you, 5 damage found.\n"), to);
-}

@@ -3,6 +3,7 @@
 
 #include "../base/escape.h"
 #include "../base/text.h"
+#include "columns.h"
 #include "rows.h"
 
 #define CELL_MAX_BYTES 2048
@@ -54,16 +55,6 @@ static const struct layout {
 	{ "finding", { { "file", N_("File"), PLAIN }, { "line", N_("Line"), PLAIN }, { "level", N_("Weight"), PLAIN }, { "text", N_("Finding"), PLAIN } } },
 };
 
-static size_t count_columns(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text != '\0'; text++) {
-		count += ((unsigned char)*text & 0xc0) != 0x80 ? 1 : 0;
-	}
-	return count;
-}
-
 static void cell(const struct row *row, const struct column *column, char ret[CELL_MAX_BYTES])
 {
 	char value[CELL_MAX_BYTES / 2], time[64];
@@ -81,33 +72,6 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(shown), ret, CELL_MAX_BYTES);
 }
 
-/* The first `columns` characters; "…" at the end when that is not all. */
-static void cut(char *text, size_t columns)
-{
-	size_t count = 0;
-
-	if (count_columns(text) <= columns) {
-		return;
-	}
-	for (; *text != '\0'; text++) {
-		if (((unsigned char)*text & 0xc0) != 0x80 && ++count == columns) {
-			(void)memcpy(text, "…", sizeof "…");
-			return;
-		}
-	}
-}
-
-/* A cell is at least 4 bytes longer than what cut() keeps, so that the ellipsis fits. */
-static void print_padded(const char *text, size_t width, FILE *to)
-{
-	size_t columns = count_columns(text);
-
-	(void)fputs(text, to);
-	for (; columns < width; columns++) {
-		(void)fputc(' ', to);
-	}
-}
-
 static void measure(const struct layout *layout, const struct row *rows, size_t count, size_t widths[COLUMNS_MAX])
 {
 	char text[CELL_MAX_BYTES];
@@ -117,11 +81,11 @@ static void measure(const struct layout *layout, const struct row *rows, size_t 
 
 		for (size_t i = 0; i < count; i++) {
 			cell(&rows[i], &layout->columns[k], text);
-			width = count_columns(text) > width ? count_columns(text) : width;
+			width = columns_count(text) > width ? columns_count(text) : width;
 		}
 		/* A column in which nothing stands is left out. */
 		if (width > 0) {
-			size_t header = count_columns(_(layout->columns[k].header));
+			size_t header = columns_count(_(layout->columns[k].header));
 
 			width = width > CELL_MAX_COLUMNS ? CELL_MAX_COLUMNS : width;
 			widths[k] = width > header ? width : header;
@@ -145,8 +109,8 @@ static void print_line(const struct layout *layout, const struct row *row, const
 		if (k == last) {
 			(void)fprintf(to, "%s\n", text);
 		} else {
-			cut(text, widths[k]);
-			print_padded(text, widths[k] + 2, to);
+			columns_cut(text, widths[k]);
+			columns_pad(text, widths[k] + 2, to);
 		}
 	}
 }

@@ -69,30 +69,48 @@ static int connect_hub(struct cli *cli, int *ret_link)
 	return CLI_YES;
 }
 
+/* "--reason=TEXT" or "--all"; the texts are to be freed. The count, or ERR_MEMORY. */
+static int option_words(const struct cli_call *call, char *ret[CLI_O_COUNT])
+{
+	int count = 0;
+
+	for (size_t i = 0; i < CLI_O_COUNT; i++) {
+		bool flag = cli_options[i].argument == NULL;
+
+		if (!cli_options[i].to_hub || call->given[i] == NULL) {
+			continue;
+		}
+		if (asprintf(&ret[count], "--%s%s%s", cli_options[i].name, flag ? "" : "=", flag ? "" : call->given[i]) < 0) {
+			ret[count] = NULL;
+			return ERR_MEMORY;
+		}
+		count++;
+	}
+	return count;
+}
+
 static int send_command(struct talk *talk, const struct cli_call *call, size_t words_sent, int fd, uint64_t deadline)
 {
-	_cleanup_free_ char *reason = NULL;
+	char *options[CLI_O_COUNT] = { NULL };
 	struct wire_message message;
+	int r = option_words(call, options);
 
 	wire_begin(&message, WIRE_COMMAND, REQUEST_ID, deadline);
 	for (size_t i = 0; i < words_sent; i++) {
 		wire_put_string(&message, WIRE_F_ARGUMENT, call->words[i]);
 	}
-	if (call->all) {
-		wire_put_string(&message, WIRE_F_ARGUMENT, "--all");
-	}
-	if (call->reason != NULL) {
-		if (asprintf(&reason, "--reason=%s", call->reason) < 0) {
-			reason = NULL;
-			return ERR_MEMORY;
-		}
-		wire_put_string(&message, WIRE_F_ARGUMENT, reason);
+	for (size_t i = 0; i < CLI_O_COUNT && options[i] != NULL; i++) {
+		wire_put_string(&message, WIRE_F_ARGUMENT, options[i]);
 	}
 	wire_put_string(&message, WIRE_F_KIND, talk->cli->json ? "json" : "text");
 	if (fd >= 0) {
 		wire_put_fd(&message, fd);
 	}
-	return wire_send_blocking(talk->link, WIRE_CLI, WIRE_HUB, &message, deadline);
+	r = r < 0 ? r : wire_send_blocking(talk->link, WIRE_CLI, WIRE_HUB, &message, deadline);
+	for (size_t i = 0; i < CLI_O_COUNT; i++) {
+		free(options[i]);
+	}
+	return r;
 }
 
 static void clear_progress(struct talk *talk)

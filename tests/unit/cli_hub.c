@@ -23,6 +23,7 @@
 #include "appliance/base/fdio.h"
 #include "appliance/base/text.h"
 #include "appliance/cli/cli.h"
+#include "appliance/cli/columns.h"
 #include "appliance/wire/channel.h"
 
 #define HUB_MS 10000
@@ -306,8 +307,38 @@ static void test_usage(void **state)
 		assert_string_not_equal(err_text, "");
 	}
 	assert_int_equal(run(WORDS("help")), CLI_YES);
+	assert_int_equal(run(WORDS("help", "lits")), CLI_USAGE);
 	assert_int_equal(run(WORDS("--version")), CLI_YES);
 	assert_string_equal(out_text, "podatelna " PODATELNA_VERSION "\n");
+}
+
+/* Every command and every option has its help, no line of it wider than 80 columns, in both languages. */
+static void test_help(void **state)
+{
+	(void)state;
+	(void)unlink(socket_path);
+	for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
+		const char *last = command->sub == NULL ? "--help" : command->sub;
+		const char *const *words = WORDS(command->name, last, command->sub == NULL ? NULL : "--help");
+
+		assert_int_equal(run(words), CLI_YES);
+		assert_non_null(strstr(out_text, command->name));
+		assert_string_equal(err_text, "");
+		for (size_t i = 0; i < CLI_O_COUNT; i++) {
+			char option[64];
+
+			(void)snprintf(option, sizeof option, "  --%s", cli_options[i].name);
+			if (!cli_options[i].global && (command->options & (1u << i)) != 0) {
+				assert_non_null(strstr(out_text, option));
+			}
+		}
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(run(WORDS("help", "--language", i == 0 ? "cs" : "en")), CLI_YES);
+		for (char *line = strtok(out_text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+			assert_true(columns_count(line) <= 80);
+		}
+	}
 }
 
 static void test_words(void **state)
@@ -429,8 +460,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exit_codes), cmocka_unit_test(test_unreachable), cmocka_unit_test(test_usage),  cmocka_unit_test(test_words),
-		cmocka_unit_test(test_list),       cmocka_unit_test(test_descriptors), cmocka_unit_test(test_export), cmocka_unit_test(test_pin_from_input),
+		cmocka_unit_test(test_exit_codes),  cmocka_unit_test(test_unreachable), cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_help),        cmocka_unit_test(test_words),       cmocka_unit_test(test_list),
+		cmocka_unit_test(test_descriptors), cmocka_unit_test(test_export),      cmocka_unit_test(test_pin_from_input),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

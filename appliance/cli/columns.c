@@ -1,0 +1,108 @@
+#include "columns.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <wchar.h>
+
+#define ELLIPSIS "…"
+
+/* The next character: its bytes, and its columns. */
+static size_t next(const char *text, size_t *ret_columns)
+{
+	mbstate_t state = { 0 };
+	wchar_t character = L'\0';
+	size_t length = mbrtowc(&character, text, strlen(text), &state);
+	int width = 1;
+
+	if (length == 0 || length > strlen(text)) {
+		length = 1; /* no character */
+	} else {
+		width = wcwidth(character);
+	}
+	*ret_columns = width < 0 ? 1 : (size_t)width;
+	return length;
+}
+
+size_t columns_count(const char *text)
+{
+	size_t count = 0, columns = 0;
+
+	while (*text != '\0') {
+		text += next(text, &columns);
+		count += columns;
+	}
+	return count;
+}
+
+size_t columns_fit(const char *text, size_t columns)
+{
+	size_t bytes = 0, count = 0, wide = 0;
+
+	while (text[bytes] != '\0') {
+		size_t length = next(text + bytes, &wide);
+
+		if (count + wide > columns) {
+			break;
+		}
+		count += wide;
+		bytes += length;
+	}
+	return bytes;
+}
+
+void columns_cut(char *text, size_t columns)
+{
+	if (columns_count(text) <= columns) {
+		return;
+	}
+	if (columns == 0) {
+		text[0] = '\0';
+		return;
+	}
+	(void)memcpy(text + columns_fit(text, columns - 1), ELLIPSIS, sizeof ELLIPSIS);
+}
+
+void columns_pad(const char *text, size_t width, FILE *to)
+{
+	(void)fputs(text, to);
+	for (size_t columns = columns_count(text); columns < width; columns++) {
+		(void)fputc(' ', to);
+	}
+}
+
+/* Bytes of the words that fit into `room` columns, without the blanks behind them; a word that is longer than a line is broken. */
+static size_t line_length(const char *text, size_t room)
+{
+	size_t fits = columns_fit(text, room), end = fits;
+
+	if (text[fits] == '\0' || text[fits] == ' ') {
+		return fits;
+	}
+	while (end > 0 && text[end - 1] != ' ') {
+		end--;
+	}
+	while (end > 0 && text[end - 1] == ' ') {
+		end--;
+	}
+	return end > 0 ? end : fits > 0 ? fits : 1;
+}
+
+void columns_wrap(const char *text, size_t indent, size_t width, FILE *to)
+{
+	size_t room = width > indent + 8 ? width - indent : 8;
+
+	for (;;) {
+		size_t length = line_length(text, room);
+
+		(void)fwrite(text, 1, length, to);
+		(void)fputc('\n', to);
+		text += length;
+		text += strspn(text, " ");
+		if (*text == '\0') {
+			return;
+		}
+		for (size_t i = 0; i < indent; i++) {
+			(void)fputc(' ', to);
+		}
+	}
+}
