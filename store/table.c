@@ -418,7 +418,7 @@ static const char *marks_text(unsigned marks)
 
 void table_format(const struct table_rule *rule, char *ret, size_t size)
 {
-	(void)snprintf(ret, size, "%s\n  of: %s\n  by: %s\n  required: %s\n  optional: %s\n  follows: %s\n  marks: %s\n", rule->type,
+	(void)snprintf(ret, size, "%s\n  of: %s  by: %s\n  required: %s\n  optional: %s\n  follows: %s  marks: %s\n", rule->type,
 	               rule->of_case ? "case" : "box", writers_text(rule->writers), rule->required, rule->optional[0] == '\0' ? "none" : rule->optional,
 	               rule->of_case ? rule->follows : "none", marks_text(rule->marks));
 }
