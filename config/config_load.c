@@ -1,12 +1,16 @@
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../appliance/base/cleanup.h"
 #include "../appliance/base/err.h"
+#include "../appliance/base/place.h"
 #include "../appliance/base/text.h"
 #include "config_schema.h"
 #include "config_value.h"
+
+#define CATALOGUE_PLACE "podatelna/catalogue"
 
 /* Sections without a title, and the struct each is put into. */
 static int fill_singles(struct reading *reading, struct config *config)
@@ -89,6 +93,25 @@ static int set_claim(struct config *config)
 	return 0;
 }
 
+/* The default of catalogue_dir is that of the installation. Where there is none the check of the configuration names the usual place as missing. */
+static int set_catalogue(struct config *config)
+{
+	struct config_list *list = &config->catalogue_dirs;
+	char path[PLACE_MAX_BYTES];
+
+	if (list->count > 0) {
+		return 0;
+	}
+	free(list->items);
+	list->items = calloc(1, sizeof *list->items);
+	if (list->items == NULL) {
+		return ERR_MEMORY;
+	}
+	list->items[0] = strdup(place_share(CATALOGUE_PLACE, path) == 0 ? path : "/usr/share/" CATALOGUE_PLACE);
+	list->count = list->items[0] != NULL ? 1 : 0;
+	return list->items[0] != NULL ? 0 : ERR_MEMORY;
+}
+
 int config_parse(struct span text, const char *file, struct config **ret, struct config_report *report)
 {
 	_cleanup_config_ struct config *config = calloc(1, sizeof *config);
@@ -102,6 +125,9 @@ int config_parse(struct span text, const char *file, struct config **ret, struct
 	}
 	if (r == 0) {
 		r = set_claim(config);
+	}
+	if (r == 0) {
+		r = set_catalogue(config);
 	}
 	if (r < 0) {
 		if (report->errors == errors) {

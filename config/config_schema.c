@@ -15,7 +15,7 @@ static const struct schema_field file_fields[] = {
 	{ "run_dir",        SCHEMA_PATH,      false, AT(config, run_dir),        "/run/podatelna", NULL, 0, 0 },
 	{ "control_socket", SCHEMA_PATH,      false, AT(config, control_socket), "/run/podatelna/control", NULL, 0, 0 },
 	{ "control_group",  SCHEMA_LOGIN,     false, AT(config, control_group),  "", NULL, 0, 0 },
-	{ "catalogue_dir",  SCHEMA_PATH,      true,  AT(config, catalogue_dirs), "/usr/share/podatelna/catalogue", NULL, 0, 0 },
+	{ "catalogue_dir",  SCHEMA_PATH,      true,  AT(config, catalogue_dirs), "", NULL, 0, 0 },
 	{ "led",            SCHEMA_PATH,      false, AT(config, led),            "", NULL, 0, 0 },
 	{ "log_level",      SCHEMA_WORD_TEXT, false, AT(config, log_level),      "info", "error|warning|info|debug", 0, 0 },
 };

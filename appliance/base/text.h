@@ -8,7 +8,7 @@
 /* Marks a text for translation where it is not yet translated (tables). */
 #define N_(text) (text)
 
-/* Chooses the catalogue. `language` "cs" or "en"; catalogues are sought beside the program (../share/locale) and then in /usr/share/locale. */
+/* Chooses the catalogue. `language` "cs" or "en"; catalogues are sought where place.h says. */
 void text_open(const char *language);
 
 #endif

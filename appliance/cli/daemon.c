@@ -1,4 +1,4 @@
-/* This program does not read the configuration: podatelnad, which stands beside it, does. */
+/* This program does not read the configuration: podatelnad does. */
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -6,31 +6,15 @@
 
 #include "../base/cleanup.h"
 #include "../base/fdio.h"
+#include "../base/place.h"
 #include "../base/text.h"
 #include "cli.h"
-
-static bool daemon_path(char *ret, size_t size)
-{
-	ssize_t length = readlink("/proc/self/exe", ret, size - 1);
-	char *slash = NULL;
-
-	if (length <= 0) {
-		return false;
-	}
-	ret[length] = '\0';
-	slash = strrchr(ret, '/');
-	if (slash == NULL || (size_t)(slash - ret) + sizeof "/podatelnad" > size) {
-		return false;
-	}
-	(void)memcpy(slash, "/podatelnad", sizeof "/podatelnad");
-	return true;
-}
 
 /* Runs it with standard output into `output` (-1: as it is). The exit code, 127 when it could not be run. */
 static pid_t start(char *const words[], int output)
 {
-	char path[CLI_PATH_MAX_BYTES];
-	pid_t child = daemon_path(path, sizeof path) ? fork() : -1;
+	char path[PLACE_MAX_BYTES];
+	pid_t child = place_program("podatelnad", path) == 0 ? fork() : -1;
 
 	if (child == 0) {
 		if (output >= 0 && dup2(output, STDOUT_FILENO) < 0) {
@@ -93,7 +77,7 @@ int cli_daemon_check(struct cli *cli)
 	child = start(words, -1);
 	code = child < 0 ? 127 : wait_for(child);
 	if (code == 127) {
-		(void)fputs(_("podatelna: podatelnad, which reads the configuration, is not beside this program\n"), cli->err);
+		(void)fputs(_("podatelna: podatelnad, which reads the configuration, was not found: the installation is not complete\n"), cli->err);
 		return CLI_NO;
 	}
 	return code <= CLI_DAMAGE ? code : CLI_NO;

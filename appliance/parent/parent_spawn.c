@@ -17,6 +17,7 @@
 #include "../base/clock.h"
 #include "../base/err.h"
 #include "../base/log.h"
+#include "../base/place.h"
 #include "../wire/child.h"
 #include "parent.h"
 
@@ -80,30 +81,12 @@ static void set_limits(void)
 	(void)setrlimit(RLIMIT_MEMLOCK, &locked);
 }
 
-/* The path of a program beside this one. */
-static int program_path(const char *name, char *ret, size_t size)
-{
-	ssize_t length = readlink("/proc/self/exe", ret, size - 1);
-	char *slash = NULL;
-
-	if (length <= 0) {
-		return ERR_SYSTEM;
-	}
-	ret[length] = '\0';
-	slash = strrchr(ret, '/');
-	if (slash == NULL || (size_t)(slash - ret) + strlen(name) + 2 > size) {
-		return ERR_LIMIT;
-	}
-	(void)snprintf(slash + 1, size - (size_t)(slash + 1 - ret), "%s", name);
-	return 0;
-}
-
 static _Noreturn void become(const struct program *program, int link, pid_t parent)
 {
-	char path[4096];
+	char path[PLACE_MAX_BYTES];
 	sigset_t none;
 
-	if (program_path(program->executable, path, sizeof path) != 0) {
+	if (place_program(program->executable, path) != 0) {
 		die("its program was not found");
 	}
 	if (dup2(link, CHILD_PARENT_FD) != CHILD_PARENT_FD || (link == CHILD_PARENT_FD && fcntl(CHILD_PARENT_FD, F_SETFD, 0) != 0)) {

@@ -264,12 +264,17 @@ class Box:
 
     # --- the programs ---
 
+    def program(self, name):
+        """Its path: all lie in one folder as they are built, and in several once installed."""
+        paths = [os.path.join(self.bin, *more, name) for more in ((), ("..", "sbin"))]
+        return next(path for path in paths if os.path.exists(path))
+
     def start(self, wait=True):
         """wait=False: does not wait until the box works."""
         self.write_config()
         self.tokens.give()
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([os.path.join(self.bin, "podatelnad"), "--config", self.config],
+            self.process = subprocess.Popen([self.program("podatelnad"), "--config", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                                             preexec_fn=None if self.keep else die_with_parent, cwd="/")
         atexit.register(self.kill_all)
@@ -378,7 +383,7 @@ class Box:
     # --- the command line ---
 
     def command(self, *words, json_output=False):
-        return [os.path.join(self.bin, "podatelna"), "--config", self.config, *(["--json"] if json_output else []),
+        return [self.program("podatelna"), "--config", self.config, *(["--json"] if json_output else []),
                 *words]
 
     def run_cli(self, *words, json_output=False, user=None, stdin=None, timeout=120, env=None):

@@ -78,6 +78,7 @@ static void test_values(void **state)
 	assert_int_equal(config->clock_forward_max_ms, UINT64_C(604800000));
 	assert_string_equal(config->control_socket, "/run/podatelna/control");
 	assert_int_equal(config->catalogue_dirs.count, 1);
+	assert_non_null(strstr(config->catalogue_dirs.items[0], "share/podatelna/catalogue"));
 	assert_int_equal(config->token_count, 1);
 	assert_string_equal(config->tokens[0].pin, "prompt");
 	assert_string_equal(config->tokens[0].serial, "");
