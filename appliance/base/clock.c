@@ -134,3 +134,26 @@ void clock_czech_date(int64_t utc_ms, struct clock_date *ret)
 	(void)gmtime_r(&moment, &tm);
 	*ret = (struct clock_date){ tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec };
 }
+
+bool clock_from_czech(const struct clock_date *date, int64_t *ret_utc_ms)
+{
+	struct tm tm = { .tm_year = date->year - 1900, .tm_mon = date->month - 1, .tm_mday = date->day };
+	int64_t moment = 0;
+
+	tm.tm_hour = date->hour;
+	tm.tm_min = date->minute;
+	tm.tm_sec = date->second;
+	moment = (int64_t)timegm(&tm);
+	for (int64_t offset = 7200; offset >= 3600; offset -= 3600) {
+		struct clock_date again;
+
+		clock_czech_date((moment - offset) * 1000, &again);
+		/* Refuses the 31st of February, and the hour that summer time leaves out. */
+		if (again.year == date->year && again.month == date->month && again.day == date->day && again.hour == date->hour &&
+		    again.minute == date->minute && again.second == date->second) {
+			*ret_utc_ms = (moment - offset) * 1000;
+			return true;
+		}
+	}
+	return false;
+}

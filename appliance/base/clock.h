@@ -33,5 +33,7 @@ struct clock_date {
 	int year, month, day, hour, minute, second;
 };
 void clock_czech_date(int64_t utc_ms, struct clock_date *ret);
+/* The moment of a Czech date and time (the earlier one of an hour that comes twice). False when there is none. */
+bool clock_from_czech(const struct clock_date *date, int64_t *ret_utc_ms);
 
 #endif

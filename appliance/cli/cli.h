@@ -53,6 +53,14 @@ enum cli_option_id {
 	CLI_O_REASON,
 	CLI_O_ALL,
 	CLI_O_PIN_FILE,
+	CLI_O_STATE,
+	CLI_O_PARTNER,
+	CLI_O_SINCE,
+	CLI_O_UNTIL,
+	CLI_O_MONTH,
+	CLI_O_BY,
+	CLI_O_TEXT,
+	CLI_O_LIMIT,
 	CLI_O_COUNT,
 };
 
@@ -64,11 +72,21 @@ struct cli_option {
 	bool to_hub;          /* handed to the hub as a word */
 };
 
+/* What `list` asks for, as typed fields of the command; NULL, 0: whatever. */
+struct cli_filter {
+	const char *states; /* divided by commas */
+	const char *partner, *text;
+	char by[32];                /* as in the journal: "uid:1000", "box" */
+	int64_t since_ms, until_ms; /* UTC, the end exclusive */
+	uint64_t limit;
+};
+
 struct cli_call {
 	const struct cli_command *command;
 	const char *words[CLI_WORDS_MAX]; /* command, sub-command, positional words */
 	size_t word_count;
-	const char *given[CLI_O_COUNT]; /* values of options; "" for a flag, NULL: not given */
+	const struct cli_filter *filter; /* NULL: none */
+	const char *given[CLI_O_COUNT];  /* values of options; "" for a flag, NULL: not given */
 };
 
 struct cli_command {
@@ -95,6 +113,22 @@ bool cli_help(FILE *to, const char *name, const char *sub);
 
 /* talk.c: one command to the hub, its rows to cli->out. `fd` < 0: none. `directory` < 0: content goes to standard output. An exit code. */
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory);
+
+/* link.c: the connection with the hub. */
+/* An exit code when it failed, after saying why; otherwise CLI_YES and *ret_link. */
+int cli_link_open(struct cli *cli, int *ret_link);
+/* Says that the box does not answer: CLI_UNREACHABLE. */
+int cli_link_lost(struct cli *cli, const char *why);
+/* Sends the command. `after`: the case after which a list goes on, "" for its beginning. 0 or a negative error. */
+int cli_link_send(const struct cli *cli, int link, const struct cli_call *call, size_t words_sent, int fd, const char *after, uint64_t limit,
+                  uint64_t deadline_ms);
+
+/* list.c: the command `list`. */
+int cli_list(struct cli *cli, const struct cli_call *call);
+/* period.c: "2026-11-21", "21. 11. 2026" -> the moment its day begins in the Czech calendar; the next day with `days` 1. */
+bool cli_period_day(const char *text, int days, int64_t *ret_utc_ms);
+/* "2026-11", "11. 2026", "11/2026" -> first moment of the month and of the next one. */
+bool cli_period_month(const char *text, int64_t *ret_since_ms, int64_t *ret_until_ms);
 
 /* pin.c: a pipe that holds the PIN, or -1 after saying why. `name` may be NULL. */
 int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file);

@@ -81,6 +81,9 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define REASON (1u << CLI_O_REASON)
 #define ALL (1u << CLI_O_ALL)
 #define PIN_FILE (1u << CLI_O_PIN_FILE)
+#define FILTER                                                                                                                                                 \
+	(1u << CLI_O_STATE | 1u << CLI_O_PARTNER | 1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH | 1u << CLI_O_BY | 1u << CLI_O_TEXT |             \
+	 1u << CLI_O_LIMIT)
 
 /* clang-format off */
 const struct cli_option cli_options[CLI_O_COUNT] = {
@@ -93,11 +96,19 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_REASON]   = { "reason",   "TEXT",  N_("why; the journal keeps it"), false, true },
 	[CLI_O_ALL]      = { "all",      NULL,    N_("all cases; in a list: deleted ones too"), false, true },
 	[CLI_O_PIN_FILE] = { "pin-file", "FILE",  N_("take the PIN from the first line of this file (\"-\": standard input)"), false, false },
+	[CLI_O_STATE]    = { "state",    "STATE[,STATE]", N_("only cases in one of these states; also: open, closed"), false, false },
+	[CLI_O_PARTNER]  = { "partner",  "NAME",  N_("only cases of this partner"), false, false },
+	[CLI_O_SINCE]    = { "since",    "DATE",  N_("taken in on this day or later (2026-11-21 or 21.11.2026)"), false, false },
+	[CLI_O_UNTIL]    = { "until",    "DATE",  N_("taken in on this day or earlier"), false, false },
+	[CLI_O_MONTH]    = { "month",    "MONTH", N_("taken in in this month (2026-11 or 11/2026)"), false, false },
+	[CLI_O_BY]       = { "by",       "LOGIN", N_("handed in by this person (login name or number)"), false, false },
+	[CLI_O_TEXT]     = { "text",     "TEXT",  N_("with this text in the number, form, its label or the file's name; without regard to case and accents"), false, false },
+	[CLI_O_LIMIT]    = { "limit",    "COUNT", N_("at most so many, the newest"), false, false },
 };
 
 const struct cli_command cli_commands[] = {
 	{ "status",   NULL,         "",                N_("how the box is: programs, protection, tokens, what waits"), 0, 0, 0, 0, run_plain },
-	{ "list",     NULL,         "",                N_("the cases, newest first"), 0, 0, ALL, 0, run_plain },
+	{ "list",     NULL,         "",                N_("the cases, newest first"), 0, 0, ALL | FILTER, 0, cli_list },
 	{ "show",     NULL,         "ID",              N_("one case with all its records"), 1, 1, 0, 0, run_plain },
 	{ "send",     NULL,         "ID|--all",        N_("send now, do not wait for the next round"), 0, 1, ALL, 0, run_one_or_all },
 	{ "poll",     NULL,         "ID|--all",        N_("ask for the result now"), 0, 1, ALL, 0, run_one_or_all },

@@ -1,9 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "../base/cleanup.h"
 #include "../base/clock.h"
@@ -14,19 +12,24 @@
 #include "../wire/channel.h"
 #include "rows.h"
 
-#define REQUEST_ID 1
 #define TEXT_SHOWN_MAX_BYTES 8192
 
 struct talk {
 	struct cli *cli;
-	int link;
+	const struct cli_call *call;
+	size_t words_sent;
+	int link, fd;
+	uint64_t deadline;
 	int directory;
 	struct rows rows;
 	uint8_t *names;
 	size_t names_length;
 	uint8_t *content; /* to be printed below the rows */
 	size_t content_length;
-	bool progress; /* a notice stands on the terminal */
+	bool progress;      /* a notice stands on the terminal */
+	size_t rows_before; /* the present page */
+	bool cut;           /* there is more than was asked for */
+	char more[32];      /* the answer was a page: the last case of it; "": it was all */
 };
 
 static void say(struct talk *talk, FILE *to, struct span text)
@@ -37,80 +40,6 @@ static void say(struct talk *talk, FILE *to, struct span text)
 		(void)escape_text(ESCAPE_TERMINAL, text, shown, sizeof shown);
 		(void)fprintf(to, "%s%s\n", to == talk->cli->err ? "podatelna: " : "", shown);
 	}
-}
-
-static int unreachable(struct cli *cli, const char *why)
-{
-	(void)fprintf(cli->err, _("podatelna: the box does not answer on %s: %s\n"), cli->socket, why);
-	(void)fputs(_("Is it running? Look with \"systemctl status podatelna\", start it with \"systemctl start podatelna\".\n"), cli->err);
-	return CLI_UNREACHABLE;
-}
-
-/* An exit code when it failed; otherwise CLI_YES and *ret_link. */
-static int connect_hub(struct cli *cli, int *ret_link)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	if (fd < 0) {
-		return unreachable(cli, strerror(errno));
-	}
-	if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", cli->socket) >= sizeof address.sun_path) {
-		return unreachable(cli, _("the path is too long"));
-	}
-	if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
-		if (errno == EACCES || errno == EPERM) {
-			(void)fprintf(cli->err, _("podatelna: you may not connect to %s. Ask the administrator to add you to its group.\n"), cli->socket);
-			return CLI_DENIED;
-		}
-		return unreachable(cli, strerror(errno));
-	}
-	*ret_link = take_fd(&fd);
-	return CLI_YES;
-}
-
-/* "--reason=TEXT" or "--all"; the texts are to be freed. The count, or ERR_MEMORY. */
-static int option_words(const struct cli_call *call, char *ret[CLI_O_COUNT])
-{
-	int count = 0;
-
-	for (size_t i = 0; i < CLI_O_COUNT; i++) {
-		bool flag = cli_options[i].argument == NULL;
-
-		if (!cli_options[i].to_hub || call->given[i] == NULL) {
-			continue;
-		}
-		if (asprintf(&ret[count], "--%s%s%s", cli_options[i].name, flag ? "" : "=", flag ? "" : call->given[i]) < 0) {
-			ret[count] = NULL;
-			return ERR_MEMORY;
-		}
-		count++;
-	}
-	return count;
-}
-
-static int send_command(struct talk *talk, const struct cli_call *call, size_t words_sent, int fd, uint64_t deadline)
-{
-	char *options[CLI_O_COUNT] = { NULL };
-	struct wire_message message;
-	int r = option_words(call, options);
-
-	wire_begin(&message, WIRE_COMMAND, REQUEST_ID, deadline);
-	for (size_t i = 0; i < words_sent; i++) {
-		wire_put_string(&message, WIRE_F_ARGUMENT, call->words[i]);
-	}
-	for (size_t i = 0; i < CLI_O_COUNT && options[i] != NULL; i++) {
-		wire_put_string(&message, WIRE_F_ARGUMENT, options[i]);
-	}
-	wire_put_string(&message, WIRE_F_KIND, talk->cli->json ? "json" : "text");
-	if (fd >= 0) {
-		wire_put_fd(&message, fd);
-	}
-	r = r < 0 ? r : wire_send_blocking(talk->link, WIRE_CLI, WIRE_HUB, &message, deadline);
-	for (size_t i = 0; i < CLI_O_COUNT; i++) {
-		free(options[i]);
-	}
-	return r;
 }
 
 static void clear_progress(struct talk *talk)
@@ -298,6 +227,28 @@ static int print_rows(struct talk *talk)
 	return fflush(out) == 0 && ferror(out) == 0 ? 0 : ERR_SPACE;
 }
 
+/* Is there a page to be asked for? */
+static bool goes_on(struct talk *talk, const struct wire_message *message)
+{
+	bool more = talk->call->filter != NULL && wire_has(message, WIRE_F_CASE) && wire_number(message, WIRE_F_CODE, CLI_NO) == CLI_YES;
+
+	/* A page must bring the list on, or it would go on for ever. */
+	more = more && talk->rows.count > talk->rows_before && wire_string(message, WIRE_F_CASE, talk->more, sizeof talk->more);
+	talk->rows_before = talk->rows.count;
+	if (more && talk->rows.count >= talk->call->filter->limit) {
+		talk->cut = true;
+		more = false;
+	}
+	return more;
+}
+
+static int ask(struct talk *talk)
+{
+	uint64_t limit = talk->call->filter == NULL ? 0 : talk->call->filter->limit - talk->rows.count;
+
+	return cli_link_send(talk->cli, talk->link, talk->call, talk->words_sent, talk->fd, talk->more, limit, talk->deadline);
+}
+
 static int finish(struct talk *talk, const struct wire_message *message)
 {
 	uint64_t code = wire_number(message, WIRE_F_CODE, CLI_NO);
@@ -309,6 +260,9 @@ static int finish(struct talk *talk, const struct wire_message *message)
 		return CLI_NO;
 	}
 	say(talk, code == CLI_YES && !talk->cli->json ? talk->cli->out : talk->cli->err, wire_span(message, WIRE_F_TEXT));
+	if (talk->cut && !talk->cli->json) {
+		(void)fputs(_("There are more; --limit says how many are listed.\n"), talk->cli->err);
+	}
 	return code <= CLI_DAMAGE ? (int)code : CLI_NO;
 }
 
@@ -344,7 +298,11 @@ static int handle(struct talk *talk, struct wire_message *message)
 		r = take_content(talk, message);
 		break;
 	case WIRE_FINISHED:
-		return finish(talk, message);
+		if (!goes_on(talk, message)) {
+			return finish(talk, message);
+		}
+		r = ask(talk);
+		break;
 	case WIRE_ERROR:
 		return refuse(talk, message);
 	default:
@@ -369,9 +327,9 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 
 		if (r < 0) {
 			clear_progress(talk);
-			return unreachable(talk->cli, r == ERR_DEADLINE ? _("it took too long")
-			                              : r == ERR_GONE   ? _("it ended before it answered")
-			                                                : err_name(r));
+			return cli_link_lost(talk->cli, r == ERR_DEADLINE ? _("it took too long")
+			                                : r == ERR_GONE   ? _("it ended before it answered")
+			                                                  : err_name(r));
 		}
 		code = handle(talk, &message);
 	}
@@ -380,19 +338,19 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory)
 {
-	struct talk talk = { .cli = cli, .link = -1, .directory = directory };
 	bool verify = strcmp(call->command->name, "journal") == 0;
-	uint64_t deadline = clock_deadline(verify ? CLI_VERIFY_MS : CLI_TALK_MS);
-	int code = connect_hub(cli, &talk.link);
+	struct talk talk = { .cli = cli, .call = call, .words_sent = words_sent, .link = -1, .fd = fd, .directory = directory };
+	int code = cli_link_open(cli, &talk.link);
 
+	talk.deadline = clock_deadline(verify ? CLI_VERIFY_MS : CLI_TALK_MS);
 	if (code == CLI_YES) {
-		int r = send_command(&talk, call, words_sent, fd, deadline);
+		int r = ask(&talk);
 
 		if (r == ERR_LIMIT || r == ERR_PROTOCOL) {
 			(void)fputs(_("podatelna: a word of the command is too long or no proper text\n"), cli->err);
 			code = CLI_USAGE;
 		} else {
-			code = r < 0 ? unreachable(cli, err_name(r)) : listen_hub(&talk, deadline);
+			code = r < 0 ? cli_link_lost(cli, err_name(r)) : listen_hub(&talk, talk.deadline);
 		}
 	}
 	rows_free(&talk.rows);

@@ -1,4 +1,4 @@
-/* commands_view.c - what a person looks at: status, list, show, export. Names and content flow from the store straight to the caller. */
+/* commands_view.c - what a person looks at: status, show, export (list: commands_list.c). Names and content flow from the store straight to the caller. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,8 +38,7 @@ static void on_copied(void *context, int err, struct wire_message *message)
 	caller_settle(caller);
 }
 
-/* An object of the case under a file name; `object` NULL: the names of all cases. */
-static void send_content(struct caller *caller, const char *name, const char *object, uint64_t index)
+void caller_copy_to(struct caller *caller, const char *name, const char *object, uint64_t index)
 {
 	_cleanup_close_ int read_end = -1;
 	_cleanup_close_ int write_end = -1;
@@ -59,35 +58,6 @@ static void send_content(struct caller *caller, const char *name, const char *ob
 		caller_pend(caller);
 		caller_content(caller, name, read_end);
 	}
-}
-
-/* --- list --- */
-
-static void put_case_row(struct caller *caller, const struct hub_case *each)
-{
-	struct lines row = { 0 };
-	const char *reason = each->reason != NULL ? each->reason : "";
-
-	lines_set(&row, "case", each->number);
-	lines_set(&row, "state", state_name(each->state));
-	lines_set(&row, "partner", each->partner);
-	lines_set(&row, "form", each->form);
-	lines_set(&row, "env", each->env);
-	set_time(&row, "time", each->received_ms);
-	lines_set(&row, "reason", each->waiting[0] != '\0' ? _(each->waiting) : reason);
-	caller_row(caller, "case", &row);
-}
-
-void command_list(struct caller *caller)
-{
-	caller_pend(caller);
-	for (const struct hub_case *each = caller->hub->cases.all; each != NULL; each = each->next_all) {
-		if (each->state != CASE_DELETED || caller->all) {
-			put_case_row(caller, each);
-		}
-	}
-	send_content(caller, "names", NULL, 0);
-	caller_settle(caller);
 }
 
 /* --- status --- */
@@ -315,21 +285,21 @@ void command_export(struct caller *caller)
 	const struct hub_case *of = caller->of;
 
 	caller_pend(caller);
-	send_content(caller, "original", "original", 0);
+	caller_copy_to(caller, "original", "original", 0);
 	if (of->signed_ref != NULL || of->state == CASE_DONE || of->state == CASE_DATA_ERROR) {
-		send_content(caller, "podano.p7s", "signed", 0);
+		caller_copy_to(caller, "podano.p7s", "signed", 0);
 	}
 	if (of->file_reply_index != 0) {
-		send_content(caller, of->confirmation_index == of->file_reply_index ? "potvrzeni.p7s" : "odpoved", "reply", of->file_reply_index);
+		caller_copy_to(caller, of->confirmation_index == of->file_reply_index ? "potvrzeni.p7s" : "odpoved", "reply", of->file_reply_index);
 	}
 	if (of->confirmation_index != 0 && of->confirmation_index != of->file_reply_index) {
-		send_content(caller, "potvrzeni.p7s", "reply", of->confirmation_index);
+		caller_copy_to(caller, "potvrzeni.p7s", "reply", of->confirmation_index);
 	}
 	if (of->has_confirmation) {
-		send_content(caller, of->confirmation_index != 0 ? "potvrzeni.xml" : "odpoved.xml", "confirmation", 0);
+		caller_copy_to(caller, of->confirmation_index != 0 ? "potvrzeni.xml" : "odpoved.xml", "confirmation", 0);
 	}
 	if (of->has_report) {
-		send_content(caller, "protokol.txt", "report", 0);
+		caller_copy_to(caller, "protokol.txt", "report", 0);
 	}
 	caller_settle(caller);
 }

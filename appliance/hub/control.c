@@ -117,6 +117,9 @@ void caller_finish(struct caller *caller, int exit_code, const char *text)
 	if (text != NULL && text[0] != '\0') {
 		wire_put_string(&message, WIRE_F_TEXT, text);
 	}
+	if (caller->more[0] != '\0') {
+		wire_put_string(&message, WIRE_F_CASE, caller->more);
+	}
 	(void)channel_send(caller->channel, &message);
 }
 
@@ -214,8 +217,6 @@ static void run_command(struct caller *caller)
 			return;
 		}
 	}
-	caller->exit_code = 0;
-	caller->text[0] = '\0';
 	command->run(caller);
 }
 
@@ -229,11 +230,14 @@ static int on_message(void *context, struct channel *channel, struct wire_messag
 	}
 	caller->request = message->id;
 	caller->fd = wire_take_fd(message, 0);
+	caller->exit_code = 0;
+	caller->text[0] = caller->more[0] = '\0';
 	caller->json = span_equals_string(wire_span(message, WIRE_F_KIND), "json");
 	if (!read_words(caller, message)) {
 		caller_finish(caller, COMMAND_USAGE, _("too many or too long words"));
 		return 0;
 	}
+	list_filter_read(caller->hub, message, &caller->filter);
 	run_command(caller);
 	return 0;
 }

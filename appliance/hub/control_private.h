@@ -10,6 +10,21 @@
 /* Exit codes of the command line (design 7). */
 enum command_exit { COMMAND_YES = 0, COMMAND_NO = 1, COMMAND_USAGE = 2, COMMAND_DENIED = 4, COMMAND_DAMAGE = 5 };
 
+#define LIST_TEXT_MAX_BYTES 200
+#define LIST_PAGE_ROWS 256 /* cases that one `list` answers with; the next ones come with the next command */
+#define LIST_NAMES_MAX_BYTES (32u << 20)
+
+/* What `list` is to show; an empty text and 0 mean: whatever. */
+struct list_filter {
+	uint32_t states; /* set of 1 << enum case_state */
+	char partner[CONFIG_NAME_MAX + 1], by[32];
+	char text[LIST_TEXT_MAX_BYTES * 2 + 1]; /* folded */
+	int64_t since_ms, until_ms;             /* UTC of `received`, the end exclusive */
+	uint64_t limit;
+	char after[CASE_NUMBER_SIZE]; /* only older ones */
+	char fault[1024];             /* why the filter cannot be used, translated; "" when it can */
+};
+
 struct caller {
 	struct caller *next;
 	struct control *control;
@@ -23,12 +38,14 @@ struct caller {
 	size_t word_count; /* without options */
 	char reason[CASE_REASON_MAX_BYTES];
 	bool all, json;
+	struct list_filter filter;
 	int fd;              /* that came with the command, -1: none */
 	struct hub_case *of; /* that the command is about */
 	unsigned pending;    /* answers still to come */
 	int exit_code;       /* the worst so far */
 	char text[CASE_REASON_MAX_BYTES];
-	bool gone; /* the peer left; freed when nothing is pending */
+	char more[CASE_NUMBER_SIZE]; /* `list` has more cases, beginning after this one */
+	bool gone;                   /* the peer left; freed when nothing is pending */
 };
 
 struct control {
@@ -65,7 +82,16 @@ int caller_fail(struct caller *caller, int err, const char *why);
 void caller_append(struct caller *caller, const char *type, struct lines *lines);
 struct span caller_word(const struct caller *caller, size_t n);
 
+/* list_filter.c */
+void list_filter_read(const struct hub *hub, const struct wire_message *message, struct list_filter *ret);
+/* `named`: the name of the case's file holds the text. */
+bool list_filter_matches(const struct hub *hub, const struct list_filter *filter, const struct hub_case *each, bool named);
+/* Lower case, without diacritics, for comparing: "Přiznání" -> "priznani". Cut at a character border to `size`. */
+void list_fold(struct span text, char *ret, size_t size);
+
 /* commands_*.c */
+/* An object of the case, straight from the store to the caller under a file name; `object` NULL: the names of all cases. */
+void caller_copy_to(struct caller *caller, const char *name, const char *object, uint64_t index);
 void command_status(struct caller *caller);
 void command_list(struct caller *caller);
 void command_show(struct caller *caller);

@@ -67,6 +67,7 @@ enum wire_field {
 	WIRE_F_PURPOSE,  /* string */
 	WIRE_F_ARGUMENT, /* string, repeatable: word of a command line */
 	WIRE_F_DONE,     /* number: progress, of WIRE_F_SIZE or WIRE_F_COUNT */
+	WIRE_F_UNTIL,    /* number: milliseconds since 1970 UTC, exclusive end of a period that begins at WIRE_F_TIME */
 	WIRE_FIELD_COUNT,
 };
 
@@ -138,10 +139,11 @@ enum wire_type {
 	WIRE_SESSION_REPORT,  /* session -> hub notice: STATE "connecting" "sending" "receiving" "offering" "durable", DONE bytes */
 
 	/* --- command line --- */
-	WIRE_COMMAND,  /* CLI -> hub: ARGUMENT..., KIND output "text" or "json", descriptors as the command needs (0 to 2) */
+	WIRE_COMMAND, /* CLI -> hub: ARGUMENT..., KIND output "text" or "json", descriptors as the command needs (0 to 2). For `list`, all optional: only cases with
+	                * one of STATE..., NAME partner, BY, taken in from TIME to UNTIL, TEXT somewhere; at most LIMIT; only those older than CASE */
 	WIRE_OUTPUT,   /* hub -> CLI: KIND of row, LINES a row */
 	WIRE_CONTENT,  /* hub -> CLI: NAME what it is, 1 descriptor to read: content that did not pass through the hub */
-	WIRE_FINISHED, /* hub -> CLI: CODE exit code, TEXT */
+	WIRE_FINISHED, /* hub -> CLI: CODE exit code, TEXT; CASE: there is more, the same command with this CASE goes on */
 	WIRE_TYPE_COUNT,
 };
 

@@ -2,4 +2,5 @@ podatelna_unit_test(base_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/base_test.c LI
 target_compile_definitions(base_test PRIVATE README_PATH="${CMAKE_SOURCE_DIR}/README.md")
 podatelna_unit_test(wire_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/wire_test.c LIBS podatelna_wire)
 podatelna_unit_test(hub_case_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_case_test.c LIBS podatelna_hub_core)
+podatelna_unit_test(hub_list_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_list_test.c LIBS podatelna_hub_core podatelna_cli)
 podatelna_unit_test(sandbox_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/sandbox_test.c LIBS podatelna_base)

@@ -184,6 +184,23 @@ static void test_czech_calendar(void **state)
 	assert_int_equal(date.hour, 2);
 }
 
+/* There and back through two years, and the days that do not exist. */
+static void test_from_czech(void **state)
+{
+	struct clock_date date;
+	int64_t utc = 0;
+
+	(void)state;
+	for (int64_t hour = 490000; hour < 490000 + 2 * 366 * 24; hour++) {
+		clock_czech_date(hour * 3600000, &date);
+		assert_true(clock_from_czech(&date, &utc));
+		/* The hour that comes twice in October is the earlier one. */
+		assert_true(utc == hour * 3600000 || (date.month == 10 && date.hour == 2 && utc == (hour - 1) * 3600000));
+	}
+	assert_false(clock_from_czech(&(struct clock_date){ .year = 2026, .month = 2, .day = 29 }, &utc));
+	assert_false(clock_from_czech(&(struct clock_date){ .year = 2026, .month = 3, .day = 29, .hour = 2, .minute = 30 }, &utc));
+}
+
 static void check_escape(enum escape_for target, const char *text, const char *expected)
 {
 	char got[256];
@@ -281,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_record_cut_and_changed),
 		cmocka_unit_test(test_utc),
 		cmocka_unit_test(test_czech_calendar),
+		cmocka_unit_test(test_from_czech),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cuts_between_characters),
 		cmocka_unit_test(test_states_stand_in_readme),
