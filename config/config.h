@@ -133,7 +133,15 @@ struct config_users {
 	char *hub, *store, *token, *partner, *transport;
 };
 
-enum config_proxy { CONFIG_PROXY_DIRECT };
+enum config_proxy_mode { CONFIG_PROXY_DIRECT, CONFIG_PROXY_SYSTEM, CONFIG_PROXY_OWN };
+
+/* `proxy { }`: how partners are reached. In mode system the parent takes https_proxy and no_proxy from its environment. */
+struct config_proxy {
+	enum config_proxy_mode mode;
+	char *url;                   /* http://host:port, only in mode own */
+	char *user, *password_file;  /* both or none, only in mode own */
+	struct config_list no_proxy; /* hosts, domains, addresses, networks; only in mode own */
+};
 
 struct config {
 	char *file;         /* where it was read from */
@@ -159,7 +167,7 @@ struct config {
 	size_t tsa_count;
 	struct config_user *user_list;
 	size_t user_count;
-	enum config_proxy proxy;
+	struct config_proxy proxy;
 	uint64_t clock_forward_max_ms; /* design 3, clock: default 30 days */
 	uint64_t journal_segment_bytes;
 	uint64_t journal_quiet_ms; /* design 4, checkpoint: default 5 s and 60 s */
@@ -211,6 +219,7 @@ const struct config_key *config_key_find(const struct config *config, const char
 /* The rights of a caller; root has all, an unknown user none. */
 uint32_t config_rights_of(const struct config *config, uid_t uid);
 const char *config_env_name(enum config_env env);             /* "production", "sandbox", "test" */
+const char *config_proxy_name(enum config_proxy_mode mode);   /* "direct", "system", "own" */
 const char *config_receipt_name(enum config_receipt receipt); /* "full", "no-password", "none" */
 /* The value of "name=value" in a list, or NULL. Borrowed. */
 const char *config_option(const struct config_list *options, const char *name);

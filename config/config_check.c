@@ -112,6 +112,13 @@ static void check_keys(const struct config *config, struct config_report *report
 	}
 }
 
+static void check_network(const struct config *config, struct config_report *report)
+{
+	if (config->proxy.password_file[0] != '\0') {
+		check_secret(config, report, "proxy", config->proxy.url, config->proxy.password_file);
+	}
+}
+
 static void check_partners(const struct config *config, struct config_report *report)
 {
 	_cleanup_catalogue_ struct catalogue *catalogue = NULL;
@@ -141,6 +148,7 @@ int config_check(const struct config *config, struct config_report *report)
 	check_users(config, report);
 	check_groups(config, report);
 	check_keys(config, report);
+	check_network(config, report);
 	check_partners(config, report);
 	return report->errors == errors ? 0 : ERR_FORMAT;
 }

@@ -192,5 +192,6 @@ void config_cross_check(struct reading *reading, struct config *config)
 	check_partners(reading, config);
 	check_tsas(reading, config);
 	check_users(reading, config);
+	config_network_check(reading, config);
 	check_places(reading, config);
 }

@@ -145,13 +145,13 @@ int config_reading_line(const struct reading *reading, const char *name, size_t 
 	return line != 0 || section == 0 ? line : reading->scan.sections[section].line;
 }
 
-/* A value that does not fit. What stands at `pin` may be the PIN itself: it is not repeated. */
+/* A value that does not fit. What stands at `pin` may be the PIN itself, an address may hold a login: it is not repeated. */
 static void complain_value(struct reading *reading, const struct schema_field *field, int line, const char *found)
 {
 	char expected[VALUE_EXPECTED_MAX];
 
 	config_value_expected(field, expected);
-	if (field->type == SCHEMA_PIN || field->type == SCHEMA_PKCS11) {
+	if (field->type == SCHEMA_PIN || field->type == SCHEMA_PKCS11 || field->type == SCHEMA_PROXY) {
 		config_report_add(reading->report, false, reading->file, line, _("\"%s\": expected %s"), field->name, expected);
 	} else {
 		config_report_add(reading->report, false, reading->file, line, _("\"%s\": expected %s; found \"%.100s\""), field->name, expected, found);

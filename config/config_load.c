@@ -174,6 +174,7 @@ void config_free(struct config *config)
 	}
 	config_fill_free(&config_schema.sections[SECTION_FILE], config);
 	config_fill_free(&config_schema.sections[SECTION_USERS], config);
+	config_fill_free(&config_schema.sections[SECTION_PROXY], config);
 	config_fill_free(&config_schema.sections[SECTION_JOURNAL], config);
 	config_fill_free(&config_schema.sections[SECTION_SHARE], &config->share);
 	free_array(SECTION_TOKEN, sizeof *config->tokens, config->tokens, config->token_count);
@@ -243,6 +244,13 @@ const char *config_env_name(enum config_env env)
 	static const char *const names[] = { "production", "sandbox", "test" };
 
 	return names[env];
+}
+
+const char *config_proxy_name(enum config_proxy_mode mode)
+{
+	static const char *const names[] = { "direct", "system", "own" };
+
+	return names[mode];
 }
 
 const char *config_receipt_name(enum config_receipt receipt)

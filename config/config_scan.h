@@ -24,6 +24,7 @@ enum schema_type {
 	SCHEMA_PATH,        /* char *: absolute, no "." or ".." parts, or "" when `words` is "empty" */
 	SCHEMA_FILENAME,    /* char *: one component */
 	SCHEMA_URL,         /* char *: https */
+	SCHEMA_PROXY,       /* char *: http://host:port and nothing else */
 	SCHEMA_PKCS11,      /* char *: RFC 7512; `words`: "token" or "key" */
 	SCHEMA_PIN,         /* char *: "prompt" or an absolute path */
 	SCHEMA_HEX256,      /* char *: 64 hex digits, stored in lower case */

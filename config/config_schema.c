@@ -49,7 +49,11 @@ static const struct schema_field share_fields[] = {
 };
 
 static const struct schema_field proxy_fields[] = {
-	{ "mode", SCHEMA_WORD, false, AT(config, proxy), "direct", "direct", 0, 0 },
+	{ "mode",          SCHEMA_WORD,  false, AT(config, proxy.mode),          "direct", "direct|system|own", 0, 0 },
+	{ "url",           SCHEMA_PROXY, false, AT(config, proxy.url),           "", NULL, 0, 0 },
+	{ "user",          SCHEMA_TEXT,  false, AT(config, proxy.user),          "", NULL, 0, 0 },
+	{ "password_file", SCHEMA_PATH,  false, AT(config, proxy.password_file), "", NULL, 0, 0 },
+	{ "no_proxy",      SCHEMA_TEXT,  true,  AT(config, proxy.no_proxy),      "", NULL, 0, 0 },
 };
 
 static const struct schema_field clock_fields[] = {

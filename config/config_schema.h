@@ -23,5 +23,7 @@ extern const struct schema config_schema;
 
 /* What one key says about another: names exist, uses fit, folders do not lie in each other. Fills the indexes. */
 void config_cross_check(struct reading *reading, struct config *config);
+/* config_network.c: the part of it about `proxy`. */
+void config_network_check(struct reading *reading, const struct config *config);
 
 #endif

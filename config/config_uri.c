@@ -101,6 +101,16 @@ bool config_value_url(const char *text)
 	return is_authority(authority) && left.length > 0 && left.data[left.length - 1] != '/' && is_encoded(left, "-._~!$&'()*+,;=:@/");
 }
 
+bool config_value_proxy(const char *text)
+{
+	struct span left = span_of_string(text), scheme = { 0 };
+	const char *colon = strrchr(text, ':');
+
+	/* With a port: what a proxy without one means is not agreed on (80, 1080, 3128). */
+	return left.length <= URI_MAX_BYTES && span_starts_with(left, "http://") && span_read_bytes(&left, strlen("http://"), &scheme) && is_authority(left) &&
+	       colon != NULL && colon[1] >= '0' && colon[1] <= '9' && colon > text + strlen("http:");
+}
+
 static const char *const path_names[] = { "token",  "manufacturer", "serial", "model",   "library-manufacturer", "library-description", "library-version",
 	                                  "object", "type",         "id",     "slot-id", "slot-description",     "slot-manufacturer",   NULL };
 static const char *const query_names[] = { "module-name", "module-path", NULL };

@@ -142,6 +142,8 @@ static bool is_text_of(const struct schema_field *field, const char *text)
 		return is_filename(text);
 	case SCHEMA_URL:
 		return config_value_url(text);
+	case SCHEMA_PROXY:
+		return config_value_proxy(text);
 	case SCHEMA_PKCS11:
 		return config_value_pkcs11(text, field->words != NULL && strcmp(field->words, "key") == 0);
 	case SCHEMA_PIN:
@@ -261,6 +263,8 @@ static const char *expected_text(const struct schema_field *field)
 		return _("a single file name, usable on Windows too");
 	case SCHEMA_URL:
 		return _("an address that begins with https:// and has no slash at its end");
+	case SCHEMA_PROXY:
+		return _("an address such as \"http://proxy.firm.example:3128\", with a port and without a login");
 	case SCHEMA_PKCS11:
 		return field->words != NULL && strcmp(field->words, "key") == 0
 		           ? _("a key as RFC 7512 has it, such as \"pkcs11:id=%01\"")

@@ -28,6 +28,8 @@ static const struct label fields[] = {
 	{ "rolled-back", N_("Rolled back") },
 	{ "inbox", N_("Files in the inbox") },
 	{ "inbox-waits", N_("The inbox waits") },
+	{ "proxy", N_("Proxy") },
+	{ "not-reached", N_("Not reached") },
 	{ "case", N_("Case") },
 	{ "state", N_("State") },
 	{ "kind", N_("Kind") },

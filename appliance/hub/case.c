@@ -167,6 +167,7 @@ void cases_free(struct cases *cases)
 		struct hub_case *next = each->next_all;
 
 		free(each->reason);
+		free(each->error);
 		free(each->request_ref);
 		free(each->signed_ref);
 		free(each);
@@ -420,6 +421,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	each->head_ms = record->utc_ms;
 	apply_facts(each, record, kind);
 	set_text(record, "reason", &each->reason, true);
+	set_text(record, "error", &each->error, true);
 	each->is_open = !state_is_closed(state) || !each->delivered;
 	enter_open_list(cases, each);
 	return apply_words(each, record, kind);

@@ -69,6 +69,7 @@ struct hub_case {
 	const char *kind, *partner, *env, *by;    /* interned (few different ones), "" when not known */
 	char form[CASE_WORD_MAX_BYTES + 1];       /* foreign: not interned */
 	char *reason;                             /* of the last record that gave one; NULL for none */
+	char *error;                              /* of the last `not-sent`; NULL for none */
 	char *signed_ref, *request_ref;           /* of the last `signed` and `request`, NULL for none */
 	char stage[CASE_STAGE_SIZE];              /* which poll comes next */
 	char seen[CASE_NUMBER_SIZE];              /* earlier case with the same content */

@@ -125,6 +125,29 @@ static void put_token_summary(struct caller *caller)
 	}
 }
 
+/* How the partners are reached, and which of them were not, the last time. */
+static void put_network(struct caller *caller)
+{
+	const struct hub *hub = caller->hub;
+	const struct config_proxy *proxy = &hub->config->proxy;
+	char text[2 * CASE_REASON_MAX_BYTES];
+
+	if (proxy->mode != CONFIG_PROXY_DIRECT) {
+		(void)snprintf(text, sizeof text, "%s %s", config_proxy_name(proxy->mode), proxy->url);
+		caller_field(caller, "proxy", text);
+	}
+	for (size_t i = 0; i < hub->config->partner_count; i++) {
+		const struct hub_partner *partner = &hub->partners[i];
+		const char *detail = partner->error + (partner->cause == CAUSE_NONE ? 0 : strlen(cause_text(partner->cause)));
+
+		if (partner->failures > 0) {
+			(void)snprintf(text, sizeof text, "%s: %s%s%s", partner->config->name, _(hub_partner_waiting(partner)),
+			               partner->cause == CAUSE_NONE && detail[0] != '\0' ? ": " : "", detail);
+			caller_field(caller, "not-reached", text);
+		}
+	}
+}
+
 void command_status(struct caller *caller)
 {
 	struct hub *hub = caller->hub;
@@ -142,6 +165,7 @@ void command_status(struct caller *caller)
 	if (inbox_why[0] != '\0') {
 		caller_field(caller, "inbox-waits", _(inbox_why));
 	}
+	put_network(caller);
 	put_counts(caller);
 	put_token_summary(caller);
 	for (size_t i = 0; i < hub->program_count; i++) {

@@ -135,7 +135,7 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 	                                                                                      : CONFIG_TOKENS_MAX)) {
 		wait_for(of, token_waiting(hub, hub->config->keys[partner->config->sign_key_index].token_index), WAIT_PERSON_MS);
 	} else if (!clock_expired(partner->not_before_ms)) {
-		of->waiting = N_("the partner could not be reached; it is tried again later");
+		of->waiting = hub_partner_waiting(partner);
 		of->due_ms = partner->not_before_ms;
 	} else {
 		flow_sign(hub, of);
@@ -153,7 +153,7 @@ void flow_next_send(struct hub *hub, struct hub_case *of)
 		return;
 	}
 	if (!clock_expired(partner->not_before_ms) || (partner->config->sessions_max != 0 && partner->sessions >= partner->config->sessions_max)) {
-		of->waiting = N_("waits for its turn with the partner");
+		of->waiting = partner->failures > 0 ? hub_partner_waiting(partner) : N_("waits for its turn with the partner");
 		of->due_ms = clock_expired(partner->not_before_ms) ? clock_deadline(HUB_SWEEP_MS) : partner->not_before_ms;
 		return;
 	}
@@ -199,6 +199,7 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 	if (due_utc > now) {
 		of->due_ms = clock_deadline((uint64_t)(due_utc - now));
 	} else if (!clock_expired(partner->not_before_ms)) {
+		of->waiting = partner->failures > 0 ? hub_partner_waiting(partner) : of->waiting;
 		of->due_ms = partner->not_before_ms;
 	} else {
 		flow_request(hub, of, PURPOSE_POLL);

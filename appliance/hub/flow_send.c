@@ -135,7 +135,7 @@ void flow_not_sent(struct hub *hub, struct hub_case *of)
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 
 	if (partner != NULL && !clock_expired(partner->not_before_ms)) {
-		of->waiting = N_("the partner could not be reached; it is tried again later");
+		of->waiting = hub_partner_waiting(partner);
 		of->due_ms = partner->not_before_ms;
 	} else if (of->state == CASE_TESTING) {
 		flow_next_send(hub, of);

@@ -8,6 +8,7 @@
 
 #include "../../config/catalogue.h"
 #include "../../config/config.h"
+#include "../base/cause.h"
 #include "../base/lines.h"
 #include "../wire/child.h"
 #include "case.h"
@@ -41,9 +42,11 @@ struct hub_partner {
 	const struct catalogue_partner *catalogue;
 	uint8_t *anchors; /* PEM text, NULL for none */
 	size_t anchors_length;
-	size_t sessions;        /* under way */
-	uint32_t failures;      /* of the network or the service, in a row */
-	uint64_t not_before_ms; /* monotonic */
+	size_t sessions;                       /* under way */
+	uint32_t failures;                     /* of the network or the service, in a row */
+	uint64_t not_before_ms;                /* monotonic */
+	enum cause cause;                      /* why it was not reached the last time */
+	char error[CASE_REASON_MAX_BYTES + 1]; /* the same with its details; empty while it is reached */
 };
 
 struct inbox;
@@ -87,6 +90,9 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash);
 
 /* The partner answered, or could not be reached: the next contact is put off for longer and longer. */
 void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached);
+
+/* Why it is tried again later only, English for translation. */
+const char *hub_partner_waiting(const struct hub_partner *partner);
 
 /* session.c: asks the network program which sessions live (after a start of either) and takes them over. */
 void sessions_adopt(struct hub *hub);

@@ -9,6 +9,7 @@
 #include "../base/cleanup.h"
 #include "../base/clock.h"
 #include "../base/err.h"
+#include "../base/escape.h"
 #include "../base/fdio.h"
 #include "../base/log.h"
 #include "../base/text.h"
@@ -59,6 +60,15 @@ struct hub_partner *hub_partner_find(struct hub *hub, const char *name)
 	return NULL;
 }
 
+/* What the network program said, or nothing when it was reached and said that it is down. */
+static void note_failure(struct hub_partner *partner, const struct hub_case *of)
+{
+	const char *error = of->last == RECORD_NOT_SENT && of->error != NULL ? of->error : "";
+
+	partner->cause = cause_find(error);
+	(void)escape_text(ESCAPE_TERMINAL, span_of_string(error), partner->error, sizeof partner->error);
+}
+
 void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached)
 {
 	struct hub_partner *partner = hub_partner_find(hub, of->partner);
@@ -69,14 +79,23 @@ void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached
 	}
 	if (reached) {
 		partner->failures = 0;
+		partner->cause = CAUSE_NONE;
+		partner->error[0] = '\0';
 		partner->not_before_ms = partner->config->interval_ms == 0 ? 0 : clock_deadline(partner->config->interval_ms);
 		return;
 	}
 	partner->failures++;
+	note_failure(partner, of);
 	for (uint32_t i = 1; i < partner->failures && delay < HUB_RETRY_MAX_MS; i++) {
 		delay *= 2;
 	}
+	delay = delay < cause_pause_ms(partner->cause) ? cause_pause_ms(partner->cause) : delay;
 	partner->not_before_ms = clock_deadline(delay > HUB_RETRY_MAX_MS ? HUB_RETRY_MAX_MS : delay);
+}
+
+const char *hub_partner_waiting(const struct hub_partner *partner)
+{
+	return partner->cause != CAUSE_NONE ? cause_text(partner->cause) : N_("the partner could not be reached; it is tried again later");
 }
 
 /* --- records --- */

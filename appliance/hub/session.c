@@ -160,7 +160,7 @@ static void compose_request(const struct work *work, struct lines *ret)
 	lines_set(ret, "method", work_result(work, "method"));
 	lines_setf(ret, "url", "%s%s", config->url, work_result(work, "path"));
 	lines_set(ret, "filing", work->of->purpose == PURPOSE_FILE ? "yes" : "no");
-	lines_set(ret, "proxy", "direct");
+	lines_set(ret, "proxy", "configured");
 	lines_set(ret, "user-agent", "Podatelna/" PODATELNA_VERSION);
 	lines_set_u64(ret, "connect-timeout-ms", config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS);
 	set_limited(ret, "deadline-ms", work_result(work, "deadline-ms"), config->deadline_ms != 0 ? config->deadline_ms : DEADLINE_MS);

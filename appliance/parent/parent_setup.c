@@ -16,15 +16,9 @@
 #include "../base/lines.h"
 #include "../base/log.h"
 #include "parent.h"
+#include "setup.h"
 
 #define CONTROL_BACKLOG 64
-
-/* Settings under construction, with the descriptors that go with them. */
-struct setup {
-	struct lines lines;
-	int fds[WIRE_FDS_MAX];
-	size_t fd_count;
-};
 
 static void setup_free(struct setup *setup)
 {
@@ -35,7 +29,7 @@ static void setup_free(struct setup *setup)
 }
 
 /* Opens a file as root for a program that may not. Adds its descriptor; the number of it, or a negative error. */
-static int add_file(struct setup *setup, const char *path)
+int setup_add_file(struct setup *setup, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat status;
@@ -56,7 +50,7 @@ static int add_file(struct setup *setup, const char *path)
 	return (int)setup->fd_count++;
 }
 
-static void set_numbered(struct lines *lines, const char *group, size_t n, const char *name, const char *value)
+void setup_set_numbered(struct lines *lines, const char *group, size_t n, const char *name, const char *value)
 {
 	char key[LINES_NAME_MAX + 1];
 
@@ -84,10 +78,10 @@ static int setup_store(const struct config *config, struct setup *setup)
 		if ((key->use & CONFIG_USE_VAULT) == 0) {
 			continue;
 		}
-		if (add_file(setup, key->cert) < 0) {
+		if (setup_add_file(setup, key->cert) < 0) {
 			return ERR_SYSTEM;
 		}
-		set_numbered(&setup->lines, "vault-key", vault++, "", key->name);
+		setup_set_numbered(&setup->lines, "vault-key", vault++, "", key->name);
 	}
 	lines_set_u64(&setup->lines, "vault-certs", vault);
 	return 0;
@@ -116,7 +110,7 @@ static int setup_pin(const struct config_token *token, struct setup *setup)
 		lines_set(&setup->lines, "pin", "prompt");
 		return 0;
 	}
-	if (add_file(setup, token->pin) < 0 || fstat(setup->fds[setup->fd_count - 1], &status) != 0) {
+	if (setup_add_file(setup, token->pin) < 0 || fstat(setup->fds[setup->fd_count - 1], &status) != 0) {
 		return ERR_SYSTEM;
 	}
 	lines_set(&setup->lines, "pin", "file");
@@ -138,17 +132,17 @@ static int setup_keys(const struct config *config, size_t token_index, struct se
 			continue;
 		}
 		describe_use(key->use, use);
-		set_numbered(&setup->lines, "key", count, "name", key->name);
-		set_numbered(&setup->lines, "key", count, "uri", key->uri);
-		set_numbered(&setup->lines, "key", count, "use", use);
+		setup_set_numbered(&setup->lines, "key", count, "name", key->name);
+		setup_set_numbered(&setup->lines, "key", count, "uri", key->uri);
+		setup_set_numbered(&setup->lines, "key", count, "use", use);
 		if (key->cert[0] != '\0') {
-			int place = add_file(setup, key->cert);
+			int place = setup_add_file(setup, key->cert);
 
 			if (place < 0) {
 				return place;
 			}
 			(void)snprintf(number, sizeof number, "%d", place);
-			set_numbered(&setup->lines, "key", count, "cert-fd", number);
+			setup_set_numbered(&setup->lines, "key", count, "cert-fd", number);
 		}
 		count++;
 	}
@@ -170,27 +164,15 @@ static int setup_token(const struct config *config, size_t token_index, struct s
 		lines_set(&setup->lines, "expected-serial", token->serial);
 	}
 	for (size_t i = 0; i < token->environment.count; i++) {
-		set_numbered(&setup->lines, "environment", i, "", token->environment.items[i]);
+		setup_set_numbered(&setup->lines, "environment", i, "", token->environment.items[i]);
 	}
 	for (size_t i = 0; i < token->readable.count; i++) {
-		set_numbered(&setup->lines, "readable", i, "", token->readable.items[i]);
+		setup_set_numbered(&setup->lines, "readable", i, "", token->readable.items[i]);
 	}
 	for (size_t i = 0; i < token->writable.count; i++) {
-		set_numbered(&setup->lines, "writable", i, "", token->writable.items[i]);
+		setup_set_numbered(&setup->lines, "writable", i, "", token->writable.items[i]);
 	}
 	return err != 0 ? err : setup_keys(config, token_index, setup);
-}
-
-static int setup_transport(const struct config *config, struct setup *setup)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < config->partner_count; i++) {
-		if (config->partners[i].ca_file[0] != '\0') {
-			set_numbered(&setup->lines, "ca-file", count++, "", config->partners[i].ca_file);
-		}
-	}
-	return 0;
 }
 
 /* The hub reads the same text itself, so that there is one reader of the format. */

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +24,8 @@
 
 #define OPEN_FILES_MAX 8192
 #define LOCKED_MEMORY_MAX_BYTES (256UL * 1024 * 1024)
+
+static const char *const proxy_variables[] = { "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY" };
 
 static void die(const char *what)
 {
@@ -95,6 +98,10 @@ static _Noreturn void become(const struct program *program, int link, pid_t pare
 	(void)close_range(CHILD_PARENT_FD + 1, ~0U, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A login may stand in them; who needs it gets it by SETUP. */
+	for (size_t i = 0; i < sizeof proxy_variables / sizeof proxy_variables[0]; i++) {
+		(void)unsetenv(proxy_variables[i]);
+	}
 	set_limits();
 	drop_rights(program);
 	/* After the change of user, which would clear it. The check covers a parent that died before. */

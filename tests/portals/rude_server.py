@@ -3,12 +3,14 @@
 
 rude_server.py DIR makes its own throw-away CA and certificates with openssl in DIR, opens loopback ports, prints one line
 
-    tls=PORT wronghost=PORT foreign=PORT cuttcp=PORT cuttls=PORT plain=PORT
+    tls=PORT wronghost=PORT foreign=PORT cuttcp=PORT cuttls=PORT plain=PORT proxy=PORT
 
 and serves until its standard input ends. DIR/ca.pem is to be trusted. What a request gets is said by its path (class Handler below).
-Every request head that arrived is one line of DIR/ledger: METHOD PATH BODY-BYTES-READ SHA256-OF-THEM, appended when the server is done reading.
+Every request head that arrived is one line of DIR/ledger: METHOD PATH BODY-BYTES-READ SHA256-OF-THEM, appended when the server is done reading. The proxy
+port opens tunnels for whoever logs in as box; its lines are CONNECT TARGET 0 -, and DENIED TARGET 0 - without the right login.
 """
 
+import base64
 import hashlib
 import os
 import socket
@@ -146,6 +148,11 @@ class Handler:
         self.reply(401, b"who", "WWW-Authenticate: Basic realm=\"x\"\r\n")
         self.read_again()
 
+    def do_proxy_login(self):
+        """What only a proxy may say, said by the server at the end of the tunnel."""
+        self.reply(407, b"who", "Proxy-Authenticate: Basic realm=\"x\"\r\n")
+        self.read_again()
+
     def do_expectation(self):
         self.reply(417, b"")
         self.read_again()
@@ -223,6 +230,41 @@ class Handler:
         self.close_cleanly()
 
 
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def serve_tunnel(raw, ledger):
+    """CONNECT with a login, and bytes to and fro (RFC 9110 section 9.3.6)."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = raw.recv(65536)
+        if not data:
+            return
+        head += data
+    lines = head.decode("latin-1").split("\r\n")
+    target = lines[0].split(" ")[1]
+    login = "Proxy-Authorization: Basic " + base64.b64encode(b"box:secret of the proxy").decode()
+    word = "CONNECT" if lines[0].startswith("CONNECT ") and login in lines else "DENIED"
+    with LEDGER_LOCK, open(ledger, "a", encoding="ascii") as out:
+        out.write(f"{word} {target} 0 -\n")
+    if word == "DENIED":
+        raw.sendall(b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n")
+        return
+    host, port = target.rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as far:
+        raw.sendall(b"HTTP/1.1 200 Open\r\nContent-Type: text/from-the-proxy\r\n\r\n")
+        back = threading.Thread(target=pump, args=(far, raw), daemon=True)
+        back.start()
+        pump(raw, far)
+        back.join()
+
+
 class Server:
     def __init__(self, directory):
         self.ledger = f"{directory}/ledger"
@@ -238,6 +280,9 @@ class Server:
                 time.sleep(0.2)
                 return
             raw.settimeout(20)
+            if mode == "proxy":
+                serve_tunnel(raw, self.ledger)
+                return
             connection = context.wrap_socket(raw, server_side=True)
             if mode != "cuttls":
                 Handler(connection, self).run()
@@ -271,7 +316,7 @@ def main():
     server.serve("tls", good)
     server.serve("wronghost", context_for(directory, "wronghost"))
     server.serve("foreign", context_for(directory, "foreign"))
-    for mode in ("cuttcp", "cuttls", "plain"):
+    for mode in ("cuttcp", "cuttls", "plain", "proxy"):
         server.serve(mode, good)
     print(" ".join(f"{k}={v}" for k, v in server.ports.items()), flush=True)
     sys.stdin.read()

@@ -210,6 +210,19 @@ static void test_cross(void **state)
 	       "f:7: error: \"inbox\" and \"done\" have the same name\n");
 }
 
+static void test_proxy(void **state)
+{
+	(void)state;
+	expect(BASE "proxy {\n mode = \"own\"\n user = \"a:b\"\n}\n", "f:16: error: mode \"own\" needs \"url\", the address of the proxy\n"
+	                                                              "f:17: error: \"user\" and \"password_file\" go together\n"
+	                                                              "f:17: error: \"user\": a colon cannot be part of the name\n");
+	expect(BASE "proxy {\n mode = \"system\"\n url = \"http://proxy:3128\"\n}\n", "f:17: error: \"url\" counts only with mode = \"own\"\n");
+	/* A login in the address would be a secret in the configuration. */
+	expect(BASE "proxy {\n mode = \"own\"\n url = \"http://a:b@proxy:3128\"\n}\n",
+	       "f:16: error: mode \"own\" needs \"url\", the address of the proxy\n"
+	       "f:17: error: \"url\": expected an address such as \"http://proxy.firm.example:3128\", with a port and without a login\n");
+}
+
 /* What someone wrote instead of the name of a PIN file is not repeated. */
 static void test_pin_is_not_printed(void **state)
 {
@@ -386,20 +399,11 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_lines_are_right),
-		cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_twice),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_cross),
-		cmocka_unit_test(test_pin_is_not_printed),
-		cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_findings_are_safe),
-		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_values),       cmocka_unit_test(test_options),     cmocka_unit_test(test_lines_are_right),
+		cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_twice),       cmocka_unit_test(test_many),
+		cmocka_unit_test(test_cross),        cmocka_unit_test(test_proxy),       cmocka_unit_test(test_pin_is_not_printed),
+		cmocka_unit_test(test_syntax),       cmocka_unit_test(test_environment), cmocka_unit_test(test_findings_are_safe),
+		cmocka_unit_test(test_too_many),     cmocka_unit_test(test_example),     cmocka_unit_test(test_files),
 		cmocka_unit_test(test_check),
 	};
 

@@ -103,9 +103,9 @@ static void exec_program(int link)
 
 static void start_program(unsigned limit)
 {
-	char settings[256];
+	char settings[512], address[64];
 	struct wire_message message;
-	int theirs = -1, length = 0;
+	int theirs = -1, length = 0, proxy = -1, password = fd_memfd_sealed("password", BENCH_PASSWORD, strlen(BENCH_PASSWORD));
 
 	pair(&bench.parent, &theirs);
 	bench.program = fork();
@@ -114,15 +114,23 @@ static void start_program(unsigned limit)
 		exec_program(theirs);
 	}
 	(void)close(theirs);
-	length = snprintf(settings, sizeof settings, "ca-file.1: %s/ca.pem\nca-file.2: %s/foreign-ca.pem\n", bench.directory, bench.directory);
+	length = snprintf(settings, sizeof settings,
+	                  "ca-file.1: %s/ca.pem\nca-file.2: %s/foreign-ca.pem\nproxy: own\nproxy-fd: 0\nproxy-password-fd: 1\nproxy-user: box\n",
+	                  bench.directory, bench.directory);
+	(void)snprintf(address, sizeof address, "http://127.0.0.1:%d", bench_port("proxy"));
+	proxy = fd_memfd_sealed("proxy", address, strlen(address));
 	if (limit > 0) {
 		(void)snprintf(settings + length, sizeof settings - (size_t)length, "session-limit: %u\n", limit);
 	}
 	wire_begin(&message, WIRE_SETUP, 0, CLOCK_NEVER_MS);
 	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(settings));
+	wire_put_fd(&message, proxy);
+	wire_put_fd(&message, password);
 	assert_int_equal(wire_send_blocking(bench.parent, WIRE_PARENT, WIRE_TRANSPORT, &message, clock_deadline(BENCH_WAIT_MS)), 0);
 	assert_int_equal(wire_receive_blocking(bench.parent, WIRE_PARENT, WIRE_TRANSPORT, packet, &message, clock_deadline(BENCH_WAIT_MS)), 0);
 	assert_int_equal(message.type, WIRE_READY);
+	(void)close(proxy);
+	(void)close(password);
 	bench_new_hub();
 }
 
@@ -286,7 +294,7 @@ void bench_start(struct bench_run *run, const char *lines, const void *body, siz
 	(void)close(to);
 }
 
-void bench_file(struct bench_run *run, const char *port, const char *path, size_t size)
+static void file(struct bench_run *run, const char *proxy, const char *port, const char *path, size_t size)
 {
 	char lines[1024];
 	uint8_t *body = malloc(size);
@@ -296,11 +304,21 @@ void bench_file(struct bench_run *run, const char *port, const char *path, size_
 		body[i] = (uint8_t)(i * 31 + i / 251);
 	}
 	(void)snprintf(lines, sizeof lines,
-	               "ca-file: %s/ca.pem\ndeadline-ms: 3000\nfiling: yes\nheader.1: Content-Type: application/pkcs7-signature\nmethod: POST\nproxy: direct\n"
+	               "ca-file: %s/ca.pem\ndeadline-ms: 3000\nfiling: yes\nheader.1: Content-Type: application/pkcs7-signature\nmethod: POST\nproxy: %s\n"
 	               "reply-limit: 4000000\nurl: https://127.0.0.1:%d/%s\nuser-agent: Podatelna/1\n",
-	               bench.directory, bench_port(port), path);
+	               bench.directory, proxy, bench_port(port), path);
 	bench_start(run, lines, body, size, size);
 	free(body);
+}
+
+void bench_file(struct bench_run *run, const char *port, const char *path, size_t size)
+{
+	file(run, "direct", port, path, size);
+}
+
+void bench_file_through(struct bench_run *run, const char *port, const char *path, size_t size)
+{
+	file(run, "configured", port, path, size);
 }
 
 static void keep_offer(struct bench_run *run, struct wire_message *message)

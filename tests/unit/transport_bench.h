@@ -9,6 +9,7 @@
 
 #define BENCH_TEXT_MAX 65536
 #define BENCH_WAIT_MS 15000
+#define BENCH_PASSWORD "secret of the proxy" /* user: box */
 
 /* One session as hub and store see it. */
 struct bench_run {
@@ -49,6 +50,8 @@ void bench_start(struct bench_run *run, const char *lines, const void *body, siz
 void bench_start_with(struct bench_run *run, const char *lines, size_t size, int body);
 /* POST with filing: yes to https://127.0.0.1:<port>/<path>, a body of `size` bytes, deadline 3 s, reply limit 4000000 bytes. */
 void bench_file(struct bench_run *run, const char *port, const char *path, size_t size);
+/* The same through the proxy of the rude server, with a login. */
+void bench_file_through(struct bench_run *run, const char *port, const char *path, size_t size);
 /* Receives SESSION_OFFER into run; true when it came. */
 bool bench_offer(struct bench_run *run, uint64_t wait_ms);
 void bench_durable(struct bench_run *run);

@@ -243,6 +243,69 @@ static void test_system_roots(void **state)
 	bench_end(&run);
 }
 
+/* One filing through a tunnel. The login of the proxy is for the proxy: whoever else asks for one, by the words of a server or those of a proxy, gets
+ * neither it nor the filing a second time. */
+static void through(const char *port, const char *path, const char *far, const char *status)
+{
+	struct bench_run run;
+	char tunnel[64], request[64];
+
+	bench_forget_ledger();
+	bench_file_through(&run, port, path, SMALL);
+	bench_take(&run);
+	if (strcmp(bench_line(&run, "far"), far) != 0) {
+		print_message("%s/%s:\n%s", port, path, run.lines);
+	}
+	assert_string_equal(bench_line(&run, "far"), far);
+	assert_string_equal(bench_line(&run, "http-status"), status);
+	assert_string_not_equal(bench_line(&run, "content-type"), "text/from-the-proxy");
+	(void)snprintf(tunnel, sizeof tunnel, "CONNECT 127.0.0.1:%d", bench_port(port));
+	(void)snprintf(request, sizeof request, "POST /%s", path);
+	assert_int_equal(bench_count(tunnel), 1);
+	assert_int_equal(bench_count("DENIED"), 0);
+	assert_int_equal(bench_count(request), status[0] == '\0' ? 0 : 1);
+	bench_end(&run);
+}
+
+static void test_tunnel(void **state)
+{
+	struct bench_run run;
+
+	(void)state;
+	through("tls", "ok", "reply-done", "200");
+	through("tls", "login", "reply-done", "401");
+	through("tls", "proxy-login", "reply-done", "407");
+	through("tls", "reuse-408", "reply-done", "408");
+	through("cuttcp", "ok", "connected", "");
+	through("wronghost", "ok", "connected", "");
+	through("foreign", "ok", "connected", "");
+	bench_file_through(&run, "tls", "headers", SMALL);
+	bench_take(&run);
+	assert_null(strstr((const char *)run.reply, "authorization"));
+	assert_null(strstr((const char *)run.reply, "proxy"));
+	bench_end(&run);
+}
+
+/* The words that tell people what to do stand before libcurl's. */
+static void expect_words(const char *port, const char *words)
+{
+	struct bench_run run;
+
+	bench_file(&run, port, "ok", SMALL);
+	bench_take(&run);
+	assert_memory_equal(bench_line(&run, "error"), words, strlen(words));
+	bench_end(&run);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	expect_words("foreign",
+	             "the server's certificate has a foreign issuer: the proxy or somebody on the way replaces it; ask for an exception for the box: "
+	             "issuer /CN=foreign-ca");
+	expect_words("wronghost", "the server's certificate is for another name: ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_limits),       cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_odd_head),     cmocka_unit_test(test_who_answers),
 		cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_system_roots),
+		cmocka_unit_test(test_tunnel),       cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests_name("transport_exchange", tests, bench_open, bench_close);

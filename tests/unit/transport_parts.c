@@ -14,6 +14,7 @@
 #include "../../appliance/base/fdio.h"
 #include "../../appliance/base/lines.h"
 #include "../../transport/net/body.h"
+#include "../../transport/net/proxy.h"
 #include "../../transport/net/reply.h"
 #include "../../transport/net/report.h"
 #include "../../transport/net/request.h"
@@ -45,6 +46,81 @@ static void test_request(void **state)
 	assert_int_equal(request.size, 7);
 	assert_int_equal(parse("method: GET\nurl: https://x.example/\n", 0, &request), 0);
 	assert_int_equal(request.reply_limit, REQUEST_REPLY_DEFAULT_BYTES);
+}
+
+static void test_proxy_exceptions(void **state)
+{
+	static const char list[] = "intranet.example, .firma.cz,10.0.0.0/8,192.168.1.7,fd00::/8";
+
+	(void)state;
+	assert_true(proxy_excepts(list, "intranet.example"));
+	assert_true(proxy_excepts(list, "a.intranet.EXAMPLE"));
+	assert_true(proxy_excepts(list, "firma.cz"));
+	assert_true(proxy_excepts(list, "10.255.0.1"));
+	assert_true(proxy_excepts(list, "192.168.1.7"));
+	assert_true(proxy_excepts(list, "fd12::1"));
+	assert_true(proxy_excepts("*", "mojedane.gov.cz"));
+	assert_false(proxy_excepts(list, "myintranet.example"));
+	assert_false(proxy_excepts(list, "zlafirma.cz"));
+	assert_false(proxy_excepts(list, "11.0.0.1"));
+	assert_false(proxy_excepts(list, "192.168.1.70"));
+	assert_false(proxy_excepts(list, "fe80::1"));
+	assert_false(proxy_excepts(list, "10.0.0.1.example"));
+	assert_false(proxy_excepts("", "firma.cz"));
+	assert_false(proxy_excepts("10.0.0.0/40,.", "10.0.0.1"));
+}
+
+static int memory_fd(void *context, size_t n)
+{
+	const char *const *texts = context;
+
+	return fd_memfd_sealed("test", texts[n], strlen(texts[n]));
+}
+
+static void read_proxy(const char *settings, const char *address, const char *password, struct proxy *ret)
+{
+	const char *texts[] = { address, password };
+
+	proxy_read(ret, span_of_string(settings), memory_fd, texts);
+}
+
+static void test_proxy(void **state)
+{
+	struct proxy proxy;
+
+	(void)state;
+	read_proxy("", "", "", &proxy);
+	assert_false(proxy.configured || proxy_applies(&proxy, "https://x.example/"));
+	read_proxy("no-proxy: [::1], x.example\nproxy: system\nproxy-fd: 0\n", "http://a%40b:c%3Ad@proxy.example:8080/\n", "", &proxy);
+	assert_true(proxy.configured && proxy.usable);
+	assert_string_equal(proxy.url, "http://proxy.example:8080");
+	assert_string_equal(proxy.user, "a@b");
+	assert_string_equal(proxy.password, "c:d");
+	assert_false(proxy_applies(&proxy, "https://x.example:443/a"));
+	assert_true(proxy_applies(&proxy, "https://y.example/a"));
+	read_proxy("proxy: system\nproxy-fd: 0\n", "proxy.example:3128", "", &proxy);
+	assert_true(proxy.usable);
+	assert_string_equal(proxy.url, "http://proxy.example:3128");
+	read_proxy("proxy: own\nproxy-fd: 0\nproxy-password-fd: 1\nproxy-user: box\n", "http://[::1]:3128", "heslo s mezerou\n", &proxy);
+	assert_true(proxy.usable);
+	assert_string_equal(proxy.url, "http://[::1]:3128");
+	assert_string_equal(proxy.password, "heslo s mezerou");
+}
+
+/* What cannot be used stays configured: nothing goes past it. */
+static void test_bad_proxy(void **state)
+{
+	struct proxy proxy;
+
+	(void)state;
+	read_proxy("proxy: system\nproxy-fd: 0\n", "socks5://proxy.example:1080", "", &proxy);
+	assert_true(proxy.configured && !proxy.usable && proxy_applies(&proxy, "https://x.example/"));
+	read_proxy("proxy: system\nproxy-fd: 0\n", "", "", &proxy);
+	assert_true(proxy.configured && !proxy.usable);
+	read_proxy("proxy: own\nproxy-fault: password\nproxy-fd: 0\nproxy-user: box\n", "http://proxy.example:1", "", &proxy);
+	assert_true(proxy.configured && !proxy.usable);
+	read_proxy("proxy: own\nproxy-fd: 0\nproxy-password-fd: 1\nproxy-user: box\n", "http://proxy.example:1", "\n", &proxy);
+	assert_true(proxy.configured && !proxy.usable);
 }
 
 static void test_bad_request(void **state)
@@ -178,8 +254,11 @@ static void test_report(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request),      cmocka_unit_test(test_bad_request), cmocka_unit_test(test_body_last_byte),
-		cmocka_unit_test(test_body_missing), cmocka_unit_test(test_reply),       cmocka_unit_test(test_report),
+		cmocka_unit_test(test_request),      cmocka_unit_test(test_proxy_exceptions),
+		cmocka_unit_test(test_proxy),        cmocka_unit_test(test_bad_proxy),
+		cmocka_unit_test(test_bad_request),  cmocka_unit_test(test_body_last_byte),
+		cmocka_unit_test(test_body_missing), cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_report),
 	};
 
 	return cmocka_run_group_tests_name("transport_parts", tests, NULL, NULL);

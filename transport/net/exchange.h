@@ -12,6 +12,7 @@
 #include "../../appliance/base/loop.h"
 #include "body.h"
 #include "peer.h"
+#include "proxy.h"
 #include "reply.h"
 #include "report.h"
 #include "request.h"
@@ -37,7 +38,8 @@ struct exchange_socket {
 
 struct exchange {
 	struct loop *loop;
-	const struct request *request; /* these four are borrowed and outlive the exchange */
+	const struct proxy *proxy;     /* NULL: without one */
+	const struct request *request; /* these five are borrowed and outlive the exchange */
 	struct body *body;
 	struct reply *reply;
 	struct peer *peer;
@@ -48,9 +50,10 @@ struct exchange {
 	struct curl_slist *headers;
 	struct exchange_socket sockets[EXCHANGE_SOCKETS_MAX];
 	int curl_timer, body_watch, deadline_timer;
-	bool reached;   /* TCP stands: TLS began */
-	bool ready;     /* the connection stands, TLS checked: the request may go out from now on */
-	bool receiving; /* said so */
+	bool reached;      /* TCP stands: TLS began */
+	bool ready;        /* the connection stands, TLS checked: the request may go out from now on */
+	bool receiving;    /* said so */
+	bool offers_basic; /* the proxy takes that login */
 	bool done;
 	char words[CURL_ERROR_SIZE];
 };

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "../../appliance/base/clock.h"
 #include "../../appliance/base/fdio.h"
@@ -28,10 +29,22 @@ static size_t on_reply(char *data, size_t size, size_t count, void *context)
 	return reply_add(exchange->reply, data, size * count) == 0 ? size * count : 0;
 }
 
+/* Before the tunnel stands it is the proxy that speaks, and of that only one thing counts: which logins it takes (RFC 9110 section 11.7.1). */
+static void note_proxy_header(struct exchange *exchange, const char *line, size_t length)
+{
+	static const char wanted[] = "proxy-authenticate: basic";
+
+	exchange->offers_basic = exchange->offers_basic || (length >= strlen(wanted) && strncasecmp(line, wanted, strlen(wanted)) == 0);
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
 	struct exchange *exchange = context;
 
+	if (!exchange->ready) {
+		note_proxy_header(exchange, data, size * count);
+		return size * count;
+	}
 	if (reply_header(exchange->reply, data, size * count) != 0) {
 		return 0;
 	}
@@ -128,9 +141,23 @@ static bool set_once(CURL *easy)
 	return SET(CURLOPT_FRESH_CONNECT, 1L) && SET(CURLOPT_FORBID_REUSE, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_MAXREDIRS, 0L) && SET(CURLOPT_PROTOCOLS_STR, "https") &&
 	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") && SET(CURLOPT_UNRESTRICTED_AUTH, 0L) && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
-	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HSTS_CTRL, 0L) && SET(CURLOPT_PROXY, "") &&
-	       SET(CURLOPT_NOPROXY, "*") && SET(CURLOPT_NOSIGNAL, 1L) &&
+	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HSTS_CTRL, 0L) && SET(CURLOPT_NOSIGNAL, 1L) &&
 	       SET(CURLOPT_QUICK_EXIT, 1L); /* at the deadline do not wait for the resolver's thread */
+}
+
+/* Whether a proxy is used was decided before (proxy.h); the environment has no say. Through one there is only a tunnel: the proxy sees CONNECT and TLS, its
+ * login stands in CONNECT alone (RFC 9110 section 9.3.6), and what it says there is not taken for a reply of the partner. */
+static bool set_proxy(const struct exchange *exchange)
+{
+	CURL *easy = exchange->easy;
+	const struct proxy *proxy = exchange->proxy;
+
+	if (proxy == NULL) {
+		return SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*");
+	}
+	return SET(CURLOPT_PROXY, proxy->url) && SET(CURLOPT_NOPROXY, "") && SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP) && SET(CURLOPT_HTTPPROXYTUNNEL, 1L) &&
+	       SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) && SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC) &&
+	       (proxy->user[0] == '\0' || SET(CURLOPT_PROXYUSERNAME, proxy->user)) && (proxy->user[0] == '\0' || SET(CURLOPT_PROXYPASSWORD, proxy->password));
 }
 
 static bool set_tls(struct exchange *exchange)
@@ -162,7 +189,7 @@ bool exchange_set_options(struct exchange *exchange)
 	const struct request *request = exchange->request;
 
 	return SET(CURLOPT_URL, request->url) && SET(CURLOPT_PRIVATE, exchange) && SET(CURLOPT_ERRORBUFFER, exchange->words) && set_once(easy) &&
-	       set_tls(exchange) && set_times(exchange) && set_method(exchange) && set_headers(exchange) &&
+	       set_proxy(exchange) && set_tls(exchange) && set_times(exchange) && set_method(exchange) && set_headers(exchange) &&
 	       (request->user_agent[0] == 0 || SET(CURLOPT_USERAGENT, request->user_agent)) && SET(CURLOPT_WRITEFUNCTION, on_reply) &&
 	       SET(CURLOPT_WRITEDATA, exchange) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, exchange) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_ready) && SET(CURLOPT_PREREQDATA, exchange);

@@ -1,6 +1,9 @@
 /* What became of an exchange, from what libcurl and our own handlers saw. */
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "../../appliance/base/cause.h"
 #include "exchange.h"
 
 static uint64_t bytes_sent(struct exchange *exchange)
@@ -36,6 +39,66 @@ static enum far how_far(struct exchange *exchange, CURLcode code, long status)
 		return FAR_REPLY_STARTED;
 	}
 	return bytes_sent(exchange) >= exchange->request->size ? FAR_BODY_DONE : FAR_BODY_STARTED;
+}
+
+/* --- causes that have a name (cause.h): what a person can do something about --- */
+
+static enum cause certificate_cause(const struct exchange *exchange)
+{
+	switch (exchange->peer->verify_error) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return CAUSE_CERTIFICATE_TIME;
+	case X509_V_OK:
+		return CAUSE_CERTIFICATE_NAME; /* the chain was good: it is the name that libcurl refused */
+	default:
+		return CAUSE_CERTIFICATE_REPLACED;
+	}
+}
+
+/* What the proxy answered to CONNECT, or that it did not. */
+static enum cause proxy_cause(const struct exchange *exchange, CURLcode code, long status)
+{
+	if (status == 407) {
+		return !exchange->offers_basic            ? CAUSE_PROXY_LOGIN_OTHER
+		       : exchange->proxy->user[0] == '\0' ? CAUSE_PROXY_LOGIN_NEEDED
+		                                          : CAUSE_PROXY_LOGIN_REFUSED;
+	}
+	if (status == 403 || status == 451) {
+		return CAUSE_PROXY_FORBIDS;
+	}
+	if (status >= 300) {
+		return CAUSE_PROXY_FAILS;
+	}
+	return status >= 200 || code == CURLE_FAILED_INIT ? CAUSE_NONE : CAUSE_PROXY_GONE;
+}
+
+static enum cause find_cause(const struct exchange *exchange, CURLcode code)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		return certificate_cause(exchange);
+	}
+	if (exchange->reached) {
+		return CAUSE_NONE;
+	}
+	if (exchange->proxy != NULL) {
+		return proxy_cause(exchange, code, status);
+	}
+	return code == CURLE_COULDNT_RESOLVE_HOST                                  ? CAUSE_NO_NAME
+	       : code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ? CAUSE_NO_ANSWER
+	                                                                           : CAUSE_NONE;
+}
+
+static void name_cause(const struct exchange *exchange, enum cause cause, const char *words, struct report *report)
+{
+	bool replaced = cause == CAUSE_CERTIFICATE_REPLACED;
+	char text[REPORT_TEXT_MAX_BYTES];
+
+	(void)snprintf(text, sizeof text, "%s: %s%s", cause_text(cause), replaced ? "issuer " : "", replaced ? exchange->peer->issuer : words);
+	report_text(span_of_string(text), report->error, sizeof report->error);
 }
 
 /* Our own reasons say more than libcurl's "failed writing body". */
@@ -76,11 +139,16 @@ static void note_head(struct exchange *exchange, struct report *report)
 void exchange_make_report(struct exchange *exchange, CURLcode code, struct report *ret)
 {
 	struct report report = { .curl_code = (int)code };
+	enum cause cause = CAUSE_NONE;
 
 	note_head(exchange, &report);
 	report.far = how_far(exchange, code, report.http_status);
 	report.body_sent = bytes_sent(exchange);
 	report_text(span_of_string(choose_words(exchange, code, report.far)), report.error, sizeof report.error);
+	cause = is_not_sent(exchange) && code != CURLE_OK && exchange->body->why == NULL ? find_cause(exchange, code) : CAUSE_NONE;
+	if (cause != CAUSE_NONE) {
+		name_cause(exchange, cause, choose_words(exchange, code, report.far), &report);
+	}
 	memcpy(report.peer_sha256, exchange->peer->sha256, sizeof report.peer_sha256);
 	memcpy(report.tls, exchange->peer->tls, sizeof report.tls);
 	*ret = report;

@@ -54,18 +54,33 @@ static void keep_chain(struct peer *peer, X509 *leaf, STACK_OF(X509) * sent)
 	BIO_free(out);
 }
 
+/* Who signed the last certificate that was sent: where certificates are replaced, the one who does it. */
+static void keep_issuer(struct peer *peer, X509 *leaf, STACK_OF(X509) * sent)
+{
+	int count = sk_X509_num(sent);
+	X509 *last = count > 0 ? sk_X509_value(sent, count - 1) : leaf;
+
+	if (X509_NAME_oneline(X509_get_issuer_name(last), peer->issuer, sizeof peer->issuer) == NULL) {
+		peer->issuer[0] = '\0';
+	}
+}
+
 /* Stands where OpenSSL would call X509_verify_cert itself: first keep what was shown, then let OpenSSL decide as ever. The host name is
  * libcurl's check, after this one. */
 static int verify(X509_STORE_CTX *context, void *argument)
 {
 	struct peer *peer = argument;
 	X509 *leaf = X509_STORE_CTX_get0_cert(context);
+	int verified = -1;
 
 	if (leaf != NULL) {
+		keep_issuer(peer, leaf, X509_STORE_CTX_get0_untrusted(context));
 		keep_fingerprint(peer, leaf);
 		keep_chain(peer, leaf, X509_STORE_CTX_get0_untrusted(context));
 	}
-	return X509_verify_cert(context);
+	verified = X509_verify_cert(context);
+	peer->verify_error = verified == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
+	return verified;
 }
 
 static int peer_index(void)

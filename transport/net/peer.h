@@ -14,9 +14,11 @@
 struct peer {
 	uint8_t *pem; /* leaf first, then in the order sent; NULL when no certificate came */
 	size_t length;
-	bool closed;     /* the far end said close_notify: what came before is all it had to say */
-	char sha256[65]; /* of the leaf, DER, lower-case hex */
-	char tls[96];    /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty before the handshake is done */
+	bool closed;      /* the far end said close_notify: what came before is all it had to say */
+	char sha256[65];  /* of the leaf, DER, lower-case hex */
+	int verify_error; /* X509_V_ERR_*, 0 while there is none */
+	char issuer[128]; /* of the last certificate in the chain that was sent, RFC 2253; empty before one came */
+	char tls[96];     /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty before the handshake is done */
 };
 
 /* Sets the hook on an SSL_CTX (as libcurl hands it over). `peer` must outlive the exchange. False when it cannot. */

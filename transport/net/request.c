@@ -107,7 +107,8 @@ static const char *read_transport(struct span name, struct span value, struct re
 		return read_number(value, REQUEST_REPLY_MAX_BYTES, &request->reply_limit) ? NULL : "bad request: reply-limit";
 	}
 	if (span_equals_string(name, "proxy")) {
-		return span_equals_string(value, "direct") ? NULL : "bad request: proxy";
+		request->proxied = span_equals_string(value, "configured");
+		return request->proxied || span_equals_string(value, "direct") ? NULL : "bad request: proxy";
 	}
 	return "bad request: unknown line";
 }

@@ -6,7 +6,7 @@
  *   filing             yes | no (default): this request files something and must never go twice
  *   ca-file            PEM file of trust anchors; absent: the system's
  *   connect-timeout-ms, deadline-ms (whole exchange, from the start of the session), reply-limit (bytes)
- *   proxy              direct
+ *   proxy              direct (default) | configured (as SETUP says, proxy.h)
  *   user-agent
  *
  * Any other name is an error: a request that is not understood whole is not sent.
@@ -36,6 +36,7 @@
 struct request {
 	bool post;
 	bool filing;
+	bool proxied; /* through the proxy, where one is configured for that host */
 	char url[REQUEST_URL_MAX_BYTES + 1];
 	char headers[REQUEST_HEADERS_MAX][REQUEST_HEADER_MAX_BYTES + 1];
 	size_t header_count;

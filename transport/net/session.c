@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "../../appliance/base/cause.h"
 #include "../../appliance/base/clock.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/log.h"
@@ -169,14 +170,22 @@ static void report_failure(struct session *session, const char *why)
 	end_exchange(session, &report);
 }
 
-static void begin_exchange(struct session *session, int body)
+static void begin_exchange(struct session *session, int body, const struct proxy *proxy)
 {
+	bool proxied = session->request.proxied && proxy_applies(proxy, session->request.url);
+
+	if (proxied && !proxy->usable) {
+		session->body.fd = body;
+		report_failure(session, cause_text(CAUSE_PROXY_SETTINGS));
+		return;
+	}
 	if (body_open(body, session->request.size, &session->body) != 0) {
 		report_failure(session, "session could not be set up: body");
 		return;
 	}
 	session->exchange = (struct exchange){
 		.loop = session->loop,
+		.proxy = proxied ? proxy : NULL,
 		.request = &session->request,
 		.body = &session->body,
 		.reply = &session->reply,
@@ -203,7 +212,7 @@ static void begin(struct session *session, const struct session_start *start, in
 		report_failure(session, parsed != 0 ? why : "session could not be set up: sandbox");
 		return;
 	}
-	begin_exchange(session, start->body);
+	begin_exchange(session, start->body, start->proxy);
 }
 
 _Noreturn void session_run(const struct session_start *start)

@@ -28,6 +28,7 @@ struct session_start {
 	int hub, store, body, zygote; /* body -1 when size is 0 */
 	pid_t parent;
 	const struct sandbox *sandbox; /* narrower than the zygote's */
+	const struct proxy *proxy;
 };
 
 struct session {

@@ -29,6 +29,7 @@ struct zygote {
 	int signals;
 	bool stopping;
 	struct paths paths;
+	struct proxy proxy;
 };
 
 /* --- living sessions --- */
@@ -110,6 +111,7 @@ static void fork_session(struct zygote *zygote, struct wire_message *message, st
 		.zygote = ends[1],
 		.parent = getpid(),
 		.sandbox = &narrow,
+		.proxy = &zygote->proxy,
 	};
 	pid_t pid = fork();
 
@@ -294,6 +296,11 @@ static size_t session_limit(struct span settings)
 	return limit > 0 && limit < TABLE_SESSIONS_MAX ? (size_t)limit : TABLE_SESSIONS_MAX;
 }
 
+static int take_setup_fd(void *context, size_t n)
+{
+	return child_take_fd(context, n);
+}
+
 /* The filter must already hold what sessions need, since a filter is never loosened; they take the rest away from themselves. */
 static void enter_sandbox(struct zygote *zygote)
 {
@@ -320,6 +327,7 @@ int zygote_run(struct child *child)
 	}
 	child_handlers(child, on_peer, on_stop, NULL, &zygote);
 	paths_read(&zygote.paths, child_settings(child));
+	proxy_read(&zygote.proxy, child_settings(child), take_setup_fd, child);
 	zygote.limit = session_limit(child_settings(child));
 	enter_sandbox(&zygote);
 	on_stale_check(&zygote, 0);
