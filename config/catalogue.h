@@ -93,10 +93,10 @@ struct catalogue_match {
 	const char *why, *advice;      /* for the card, in the language of the catalogue; "" for CATALOGUE_FORM */
 };
 
-/* `facts`: result LINES of the job `recognise` (job.h). `folder`: sub-folder of Podat, "" for none. `file_name`: as on the share, UTF-8, may be "".
+/* `text`: result LINES of the job `recognise` (job.h). `folder`: sub-folder of Podat, "" for none. `file_name`: as on the share, UTF-8, may be "".
  * A folder that means a partner restricts the search to that partner; any other folder is ignored. The form with most conditions wins; two partners that tie
  * are CATALOGUE_UNKNOWN with reason "ambiguous". Never fails: facts that cannot be read are CATALOGUE_UNKNOWN. */
-void catalogue_match(const struct catalogue *catalogue, struct span facts, const char *folder, const char *file_name, struct catalogue_match *ret);
+void catalogue_match(const struct catalogue *catalogue, struct span text, const char *folder, const char *file_name, struct catalogue_match *ret);
 
 /* The words for a reason that catalogue_match gave, also after a restart: why, and what to do. False when it gave no such reason. */
 bool catalogue_explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice);

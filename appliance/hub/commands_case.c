@@ -52,7 +52,7 @@ void caller_append(struct caller *caller, const char *type, struct lines *lines)
 		wire_begin(&message, WIRE_STORE_APPEND, 0, CLOCK_NEVER_MS);
 		wire_put_string(&message, WIRE_F_CASE, caller->of == NULL ? "" : caller->of->number);
 		wire_put_bytes(&message, WIRE_F_PREV, caller->of == NULL ? span_of(none, sizeof none) : span_of(caller->of->head, RECORD_HASH_BYTES));
-		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)(head + length)));
+		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)head + (size_t)length));
 		err = channel_request(caller->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_appended, caller, NULL);
 	}
 	if (err != 0) {

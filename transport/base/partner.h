@@ -31,6 +31,7 @@ struct job_kind {
 extern const struct job_kind job_kinds[];
 int job_run(const struct job_kind *kinds, struct job *job);
 
+/* The two kinds that are the same for every partner, as job.h describes them. */
 int job_recognise(struct job *job);
 int job_verify(struct job *job);
 
