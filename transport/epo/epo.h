@@ -12,6 +12,6 @@ void epo_recognise_element(struct form_facts *facts, const struct xml_element *e
 /* The kinds compose, classify and render of job.h, for EPO. */
 int epo_compose(struct job *job);
 int epo_classify(struct job *job);
-int epo_render(struct job *job);
+int epo_receipt_text(struct job *job);
 
 #endif
