@@ -141,7 +141,7 @@ void command_classify(struct caller *caller)
 	lines_set(&lines, "env", config_env_name(partner->config->env));
 	lines_set(&lines, "form", id);
 	lines_set(&lines, "label-id", form->id);
-	lines_set(&lines, "approval", form->approval == CATALOGUE_APPROVAL_NEEDED ? "needed" : "none");
+	lines_set(&lines, "approval", form->approval == CONFIG_APPROVAL_NEEDED ? "needed" : "none");
 	caller_append(caller, "recognised", &lines);
 }
 

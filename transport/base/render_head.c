@@ -17,8 +17,9 @@ static const char *const words[RENDER_WORD_COUNT][2] = {
 	[RENDER_SHA256] = { "Otisk souboru (SHA-256)", "Fingerprint of the file (SHA-256)" },
 	[RENDER_SIZE] = { "Velikost v bajtech", "Size in bytes" },
 	[RENDER_ENCODING] = { "Kódování", "Encoding" },
-	[RENDER_EXACT] = { "Stránka ukazuje vše, co v souboru stojí, v tomtéž pořadí. Podepisuje se soubor sám, ne tato stránka.",
-	                   "This page shows all that stands in the file, in the same order. What is signed is the file itself, not this page." },
+	[RENDER_EXACT] = { "Stránka ukazuje vše, co v souboru stojí, v tomtéž pořadí, přílohy velikostí a otiskem. Podepisuje se soubor sám, ne tato stránka.",
+	                   "This page shows all that stands in the file, in the same order, attachments by size and fingerprint. What is signed is the file "
+	                   "itself, not this page." },
 	[RENDER_EMPTY] = { "prázdné", "empty" },
 	[RENDER_LONG] = { "Dlouhý text – rozbalit", "Long text: unfold" },
 	[RENDER_CHARACTERS] = { "Počet znaků:", "Characters:" },
@@ -55,8 +56,9 @@ static const char style[] =
     "summary{cursor:pointer;color:#003e7e}.hash{font:.9rem ui-monospace,'Liberation Mono',Consolas,monospace}"
     "@page{size:A4;margin:14mm}"
     "@media print{body{padding:0;font-size:9.5pt;max-width:none}dl{grid-template-columns:repeat(auto-fill,minmax(42mm,1fr))}dl>div,h2{break-inside:avoid}"
-    "h2{break-after:avoid}.bar,.u{-webkit-print-color-adjust:exact;print-color-adjust:exact}summary{display:none}"
-    "details::details-content{content-visibility:visible;display:block;block-size:auto}}";
+    "h2{break-after:avoid}.bar,.u{-webkit-print-color-adjust:exact;print-color-adjust:exact}}"
+    "@media print{@supports "
+    "selector(details::details-content){summary{display:none}details::details-content{content-visibility:visible;display:block;block-size:auto}}}";
 
 const char *render_word(const struct rendering *rendering, enum render_word word)
 {
@@ -109,7 +111,7 @@ void render_head(struct rendering *rendering, const struct job *job)
 	page_put(page, "</h1>\n<dl>\n");
 	fact(rendering, RENDER_CASE, number);
 	fact(rendering, RENDER_FORM, form);
-	fact(rendering, RENDER_ENVIRONMENT, strcmp(env, "production") == 0 ? render_word(rendering, RENDER_PRODUCTION) : env);
+	fact(rendering, RENDER_ENVIRONMENT, strcmp(env, "production") == 0 ? render_word(rendering, RENDER_PRODUCTION) : env[0] != '\0' ? env : "?");
 	rendering->size_place = fact_later(rendering, RENDER_SIZE, "");
 	rendering->encoding_place = fact_later(rendering, RENDER_ENCODING, "");
 	rendering->hash_place = fact_later(rendering, RENDER_SHA256, " class=\"wide\" id=\"sha256\"");
