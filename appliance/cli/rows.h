@@ -44,9 +44,8 @@ void rows_value(const struct row *row, const char *name, char *ret, size_t size)
 void rows_print_table(const struct rows *rows, FILE *to);
 void rows_print_json(const struct rows *rows, FILE *to);
 
-/* label.c: words for a state id of a case (design 3) or of a token; the id itself when unknown. Translated. */
+/* label.c: words for a state id of a case (design 3); the id itself when unknown. Translated. */
 const char *label_state(const char *id);
-const char *label_token_state(const char *id);
 /* What a person calls a `field`; the name itself when unknown. Translated. */
 const char *label_field(const char *name);
 /* "2026-11-21T18:39:00.123Z" -> Czech time "2026-11-21 19:39:00"; other text stays. */

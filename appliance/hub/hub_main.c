@@ -13,6 +13,7 @@
 #include "../base/fdio.h"
 #include "../base/log.h"
 #include "../base/text.h"
+#include "condition.h"
 #include "control.h"
 #include "flow.h"
 #include "inbox.h"
@@ -514,6 +515,7 @@ int hub_run(void)
 	paths[1] = (struct sandbox_path){ hub.config->share.claim_dir, true };
 	paths[2] = (struct sandbox_path){ hub.config->led[0] != '\0' ? hub.config->led : "/nonexistent", true };
 	child_handlers(hub.child, on_peer, on_stop, on_child, &hub);
+	child_on_ping(hub.child, condition_put);
 	child_ready(hub.child, &sandbox);
 	on_sweep(&hub, 0);
 	return loop_run(hub.loop);

@@ -17,7 +17,7 @@ static bool waits_for_person(const struct hub *hub)
 		}
 	}
 	for (const struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
-		if (each->state == CASE_HELD || each->state == CASE_UNCERTAIN || each->state == CASE_UNKNOWN) {
+		if (state_needs_person(each->state)) {
 			return true;
 		}
 	}
