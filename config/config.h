@@ -31,6 +31,7 @@ struct config_list {
 };
 
 enum config_receipt { CONFIG_RECEIPT_FULL, CONFIG_RECEIPT_NO_PASSWORD, CONFIG_RECEIPT_NONE };
+enum config_overview { CONFIG_OVERVIEW_FULL, CONFIG_OVERVIEW_NUMBERS, CONFIG_OVERVIEW_NONE };
 
 /* `share { }` */
 struct config_share {
@@ -42,6 +43,8 @@ struct config_share {
 	uint64_t no_end_after_ms; /* a file without its own end goes to Chyby after this */
 	bool archive_inbox;       /* true: the original is put into Vyrizeno; false: it is only in the vault */
 	enum config_receipt receipt_on_share;
+	enum config_overview overview_content; /* full: with names of files; numbers: none of them; none: no page at all */
+	uint64_t overview_heartbeat_ms;        /* the page is written anew after this even when nothing changed */
 	uint64_t max_file_bytes;
 	uint64_t min_free_bytes;                                                /* less free space than this on the data directory: nothing new is taken in */
 	char *inbox, *approval, *done, *unknown, *errors, *incoming, *overview; /* single names under `path` */
@@ -78,12 +81,6 @@ struct config_key {
 	char *cert;   /* absolute path of a PEM certificate, "": the one in the token */
 };
 
-/* In ascending strictness: two-person is somebody else's than his who handed it in. */
-enum config_approval { CONFIG_APPROVAL_NONE, CONFIG_APPROVAL_NEEDED, CONFIG_APPROVAL_TWO_PERSON };
-/* "none", "needed", "two-person": as in the files and in the record `recognised` */
-#define CONFIG_APPROVAL_WORDS "none|needed|two-person"
-const char *config_approval_name(enum config_approval approval);
-
 enum config_env { CONFIG_ENV_PRODUCTION, CONFIG_ENV_SANDBOX, CONFIG_ENV_TEST };
 
 /* `partner "name" { }`; the name is that of a partner of the catalogue */
@@ -103,11 +100,10 @@ struct config_partner {
 	bool allow_software_token;
 	uint64_t poll_first_ms, poll_max_ms; /* 0: as the catalogue says */
 	uint64_t connect_timeout_ms, deadline_ms;
-	uint64_t reply_limit_bytes;    /* 0: as the partner's program says */
-	uint64_t interval_ms;          /* least time between two requests */
-	size_t sessions_max;           /* at once */
-	enum config_approval approval; /* of all its filings; the stricter of this and the catalogue's counts */
-	struct config_list options;    /* "name=value", over those of the catalogue */
+	uint64_t reply_limit_bytes; /* 0: as the partner's program says */
+	uint64_t interval_ms;       /* least time between two requests */
+	size_t sessions_max;        /* at once */
+	struct config_list options; /* "name=value", over those of the catalogue */
 };
 
 /* `tsa "name" { }` */

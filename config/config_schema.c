@@ -37,6 +37,8 @@ static const struct schema_field share_fields[] = {
 	{ "no_end_after",     SCHEMA_DURATION, false, AT(config_share, no_end_after_ms),  "10 min", NULL, 1000, 7 * DAY_MS },
 	{ "archive_inbox",    SCHEMA_BOOL,     false, AT(config_share, archive_inbox),    "true", NULL, 0, 0 },
 	{ "receipt_on_share", SCHEMA_WORD,     false, AT(config_share, receipt_on_share), "full", "full|no-password|none", 0, 0 },
+	{ "overview_content", SCHEMA_WORD,     false, AT(config_share, overview_content), "numbers", "full|numbers|none", 0, 0 },
+	{ "overview_heartbeat", SCHEMA_DURATION, false, AT(config_share, overview_heartbeat_ms), "10 min", NULL, 1000, DAY_MS },
 	{ "max_file",         SCHEMA_SIZE,     false, AT(config_share, max_file_bytes),   "10 MiB", NULL, 1024, 1024 * MIB },
 	{ "min_free",         SCHEMA_SIZE,     false, AT(config_share, min_free_bytes),   "256 MiB", NULL, 0, 0 },
 	{ "inbox",            SCHEMA_FILENAME, false, AT(config_share, inbox),            "Podat", NULL, 0, 0 },
@@ -103,7 +105,6 @@ static const struct schema_field partner_fields[] = {
 	{ "deadline",             SCHEMA_DURATION, false, AT(config_partner, deadline_ms),          "120 s", NULL, 500, 60 * MINUTE_MS },
 	{ "reply_limit",          SCHEMA_SIZE,     false, AT(config_partner, reply_limit_bytes),    "0", NULL, 0, 1024 * MIB },
 	{ "interval",             SCHEMA_DURATION, false, AT(config_partner, interval_ms),          "1 s", NULL, 0, 60 * MINUTE_MS },
-	{ "approval",             SCHEMA_WORD,     false, AT(config_partner, approval),             "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "sessions",             SCHEMA_COUNT,    false, AT(config_partner, sessions_max),         "4", NULL, 1, 64 },
 	{ "options",              SCHEMA_OPTION,   true,  AT(config_partner, options),              "", NULL, 0, 0 },
 };

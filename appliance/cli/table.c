@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "../base/escape.h"
-#include "../base/state.h"
 #include "../base/text.h"
 #include "columns.h"
 #include "rows.h"
@@ -65,7 +64,7 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 	if (column->format == CASE_STATE) {
 		shown = label_state(value);
 	} else if (column->format == TOKEN_STATE) {
-		shown = state_token_label(value);
+		shown = label_token_state(value);
 	} else if (column->format == TIME && strlen(value) < sizeof time) {
 		label_time(value, time, sizeof time);
 		shown = time;

@@ -33,7 +33,7 @@ static const struct explanation known[] = {
 };
 
 /* What the inbox and the flow say themselves stands here; what the catalogue said, it explains itself. */
-static bool explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice)
+bool card_explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice)
 {
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		if (strncmp(reason, known[i].reason, strlen(known[i].reason)) == 0) {
@@ -49,7 +49,7 @@ const char *card_reason(const struct catalogue *catalogue, const char *reason)
 {
 	const char *why = reason, *advice = NULL;
 
-	(void)explain(catalogue, reason, &why, &advice);
+	(void)card_explain(catalogue, reason, &why, &advice);
 	return why;
 }
 
@@ -61,7 +61,7 @@ void card_write(const struct catalogue *catalogue, const char *file, const char 
 
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(file), name, sizeof name);
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(reason), words, sizeof words);
-	(void)explain(catalogue, reason, &why, &advice);
+	(void)card_explain(catalogue, reason, &why, &advice);
 	clock_czech_date(utc_ms, &date);
 	(void)snprintf(ret, CARD_MAX_BYTES, "%s: %s\r\n%s: %d. %d. %d %02d:%02d\r\n%s%s%s\r\n%s: %s\r\n%s: %s\r\n\r\n%s: %s\r\n", _("File"), name, _("When"),
 	               date.day, date.month, date.year, date.hour, date.minute, number == NULL ? "" : _("Case"), number == NULL ? "" : ": ",

@@ -130,7 +130,7 @@ static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_M
 	}
 }
 
-static void start_receipt(struct delivery *delivery, struct share_file *status)
+static void start_render(struct delivery *delivery, struct share_file *status)
 {
 	const struct config_share *share = &delivery->work->hub->config->share;
 	const struct work_input inputs[] = { { .role = "receipt" }, { .fd = status->fd } };
@@ -138,7 +138,7 @@ static void start_receipt(struct delivery *delivery, struct share_file *status)
 
 	lines_set(&parameters, "level", config_receipt_name(share->receipt_on_share));
 	lines_set(&parameters, "language", delivery->work->hub->config->language);
-	work_job(delivery->work, "receipt", delivery->work->of->partner, &parameters, inputs, 2, on_written);
+	work_job(delivery->work, "render", delivery->work->of->partner, &parameters, inputs, 2, on_written);
 }
 
 static bool is_result(const struct hub_case *of)
@@ -178,7 +178,7 @@ static void write_result(struct delivery *delivery)
 		add_object(delivery, "protokol-zkousky.txt", "report", of->test_report_index); /* its warnings are worth reading after success too */
 	}
 	if (of->has_receipt && share->receipt_on_share != CONFIG_RECEIPT_NONE) {
-		start_receipt(delivery, status);
+		start_render(delivery, status);
 	}
 }
 
@@ -225,18 +225,6 @@ static void remove_papers(const struct delivery *delivery, const char *folder)
 	}
 }
 
-static void result_path(const struct delivery *delivery, char ret[SHARE_PATH_MAX_BYTES])
-{
-	const struct hub_case *of = delivery->work->of;
-	struct clock_date date;
-	char base[SHARE_NAME_MAX_BYTES + 1];
-
-	clock_czech_date(of->closed_ms, &date);
-	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, 120);
-	(void)snprintf(ret, SHARE_PATH_MAX_BYTES, "%s/%04d-%02d/%s %s %s", delivery->work->hub->config->share.done, date.year, date.month, of->number, of->form,
-	               base);
-}
-
 /* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */
 static void remove_result(const struct delivery *delivery)
 {
@@ -247,7 +235,7 @@ static void remove_result(const struct delivery *delivery)
 	if (delivery->work->of->closed_ms == 0) {
 		return;
 	}
-	result_path(delivery, path);
+	share_result_path(delivery->work->hub, delivery->work->of, delivery->file, path);
 	directory = share_directory(delivery->work->hub, path);
 	if (directory < 0) {
 		return;
@@ -277,7 +265,7 @@ static void open_place(struct delivery *delivery)
 	char path[SHARE_PATH_MAX_BYTES];
 
 	if (is_result(work->of)) {
-		result_path(delivery, path);
+		share_result_path(delivery->work->hub, delivery->work->of, delivery->file, path);
 		delivery->place = "vyrizeno";
 		remove_papers(delivery, share->errors);
 		remove_papers(delivery, share->approval);

@@ -44,6 +44,7 @@ struct hub_partner {
 	size_t anchors_length;
 	size_t sessions;                       /* under way */
 	uint32_t failures;                     /* of the network or the service, in a row */
+	int64_t failing_ms;                    /* UTC of the first of them; 0: none */
 	uint64_t not_before_ms;                /* monotonic */
 	enum cause cause;                      /* why it was not reached the last time */
 	char error[CASE_REASON_MAX_BYTES + 1]; /* the same with its details; empty while it is reached */
@@ -70,6 +71,8 @@ struct hub {
 	bool rolled_back; /* nothing is sent until a person accepts */
 	bool clock_bad;   /* nothing at all until a person accepts or the clock is right */
 	char store_state[32];
+	int64_t checkpoint_ms;                 /* UTC of the last `anchor`; 0: none yet */
+	uint64_t stamps_used[CONFIG_TSAS_MAX]; /* records `stamped` that name this time-stamp authority */
 	size_t works;
 	int sweep_timer;
 	int share; /* O_PATH of the share, -1 while it is not there */

@@ -13,7 +13,6 @@
 #include "../base/fdio.h"
 #include "../base/log.h"
 #include "../base/text.h"
-#include "condition.h"
 #include "control.h"
 #include "flow.h"
 #include "inbox.h"
@@ -82,11 +81,13 @@ void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached
 		partner->failures = 0;
 		partner->cause = CAUSE_NONE;
 		partner->error[0] = '\0';
+		partner->failing_ms = 0;
 		partner->not_before_ms = partner->config->interval_ms == 0 ? 0 : clock_deadline(partner->config->interval_ms);
 		return;
 	}
 	partner->failures++;
 	note_failure(partner, of);
+	partner->failing_ms = partner->failing_ms == 0 ? clock_utc_ms() : partner->failing_ms;
 	for (uint32_t i = 1; i < partner->failures && delay < HUB_RETRY_MAX_MS; i++) {
 		delay *= 2;
 	}
@@ -101,6 +102,13 @@ const char *hub_partner_waiting(const struct hub_partner *partner)
 
 /* --- records --- */
 
+static void count_stamp(struct hub *hub, const struct record *record)
+{
+	for (size_t i = 0; strcmp(record->type, "stamped") == 0 && i < hub->config->tsa_count; i++) {
+		hub->stamps_used[i] += record_field_is(record, "tsa", hub->config->tsas[i].name) ? 1 : 0;
+	}
+}
+
 static void apply_box_record(struct hub *hub, const struct record *record)
 {
 	if (strcmp(record->type, "rolled-back") == 0) {
@@ -110,6 +118,8 @@ static void apply_box_record(struct hub *hub, const struct record *record)
 		}
 	} else if (strcmp(record->type, "clock-accepted") == 0 && hub->replayed) {
 		hub->clock_bad = false; /* one of the past says nothing about now */
+	} else if (strcmp(record->type, "anchor") == 0) {
+		hub->checkpoint_ms = record->utc_ms;
 	}
 }
 
@@ -127,7 +137,8 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 		log_error("record %llu (%s) cannot be understood: %s", (unsigned long long)record.index, record.type, err_name(err));
 		die("the journal does not follow the table of states", 1);
 	}
-	overview_touch(hub);
+	overview_touch();
+	count_stamp(hub, &record);
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
@@ -328,7 +339,7 @@ static int on_token_message(void *context, struct channel *channel, struct wire_
 		if (message->type != WIRE_TOKEN_STATUS || !wire_string(message, WIRE_F_STATE, token->state, sizeof token->state)) {
 			return ERR_PROTOCOL;
 		}
-		overview_touch(hub);
+		overview_touch();
 		free(token->lines);
 		token->lines = strndup((const char *)wire_span(message, WIRE_F_LINES).data, wire_span(message, WIRE_F_LINES).length);
 		/* What waited for a token looks again. */
@@ -428,7 +439,10 @@ static void on_child(void *context, struct wire_message *message)
 
 static void on_stop(void *context)
 {
-	(void)context;
+	struct hub *hub = context;
+
+	hub->stopping = true;
+	overview_stop(hub);
 	exit(0); /* every step is either durable or begun anew: there is nothing to finish */
 }
 
@@ -515,7 +529,6 @@ int hub_run(void)
 	paths[1] = (struct sandbox_path){ hub.config->share.claim_dir, true };
 	paths[2] = (struct sandbox_path){ hub.config->led[0] != '\0' ? hub.config->led : "/nonexistent", true };
 	child_handlers(hub.child, on_peer, on_stop, on_child, &hub);
-	child_on_ping(hub.child, condition_put);
 	child_ready(hub.child, &sandbox);
 	on_sweep(&hub, 0);
 	return loop_run(hub.loop);

@@ -8,21 +8,7 @@
 #include "../base/cleanup.h"
 #include "../base/fdio.h"
 #include "../base/log.h"
-
-static bool waits_for_person(const struct hub *hub)
-{
-	for (size_t i = 0; i < hub->config->token_count; i++) {
-		if (strcmp(hub->tokens[i].state, "ready") != 0) {
-			return true;
-		}
-	}
-	for (const struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
-		if (state_needs_person(each->state)) {
-			return true;
-		}
-	}
-	return false;
-}
+#include "attention.h"
 
 enum led_signal led_signal(const struct hub *hub)
 {
@@ -34,7 +20,7 @@ enum led_signal led_signal(const struct hub *hub)
 	if (!hub_is_working(hub)) {
 		return LED_OFF;
 	}
-	return waits_for_person(hub) ? LED_SLOW : LED_STEADY;
+	return attention_any(hub) ? LED_SLOW : LED_STEADY;
 }
 
 static void write_value(const char *folder, const char *file, const char *value)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/clock.h"
 #include "../base/err.h"
 #include "../base/escape.h"
 #include "../base/fdio.h"
@@ -21,6 +22,7 @@
 #define DIRECTORY_MODE 0770
 #define RESULT_DIRECTORY_MODE 0750
 #define FILE_MODE 0640
+#define RESULT_NAME_SIZE 120 /* of the file in the name of its folder: Windows has short paths */
 
 int share_open_beneath(int directory, const char *name, int flags, mode_t mode)
 {
@@ -90,6 +92,20 @@ int share_directory(struct hub *hub, const char *path)
 		path += length + (path[length] == '/' ? 1 : 0);
 	}
 	return take_fd(&at);
+}
+
+void share_result_path(const struct hub *hub, const struct hub_case *of, const char *file, char ret[SHARE_PATH_MAX_BYTES])
+{
+	struct clock_date date;
+	char base[RESULT_NAME_SIZE];
+	int length = 0;
+
+	clock_czech_date(of->closed_ms, &date);
+	length = snprintf(ret, SHARE_PATH_MAX_BYTES, "%s/%04d-%02d", hub->config->share.done, date.year, date.month);
+	if (file != NULL && length > 0 && length < SHARE_PATH_MAX_BYTES) {
+		(void)escape_text(ESCAPE_FILE, span_of_string(file), base, sizeof base);
+		(void)snprintf(ret + length, SHARE_PATH_MAX_BYTES - (size_t)length, "/%s %s %s", of->number, of->form, base);
+	}
 }
 
 int share_file_begin(int directory, struct share_file *ret)

@@ -16,6 +16,8 @@
 int share_open(struct hub *hub);
 /* A directory below the root, of one or more components, made where missing. The descriptor, or a negative error. */
 int share_directory(struct hub *hub, const char *path);
+/* The folder of a case in `Vyrizeno`, below the root: "Vyrizeno/2026-11/2026-000123 DPHDP3 name". `file`: its name as staff know it; NULL: that of the month. */
+void share_result_path(const struct hub *hub, const struct hub_case *of, const char *file, char ret[SHARE_PATH_MAX_BYTES]);
 /* An ordinary open beneath a directory, without links: the descriptor, or a negative error with errno. */
 int share_open_beneath(int directory, const char *name, int flags, mode_t mode);
 

@@ -88,32 +88,27 @@ static bool is_blank(uint8_t byte)
 	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* The quoted value of the pseudo-attribute `encoding` (XML 1.0, 4.3.3). */
-static bool find_encoding(struct span declaration, struct span *ret)
+void charset_declared(struct span head, char *ret, size_t size)
 {
-	struct span before;
+	struct span declaration, before, value;
 	uint8_t quote = 0;
 	bool found = false;
 
+	if (!span_starts_with(head, "<?xml") || !span_read_until(&head, '>', &declaration)) {
+		return;
+	}
 	while (!found && span_read_until(&declaration, 'e', &before)) {
 		found = span_starts_with(declaration, "ncoding") && before.length > 0 && is_blank(before.data[before.length - 1]);
 	}
 	if (!found || !span_read_until(&declaration, '=', &before)) {
-		return false;
+		return;
 	}
 	do {
 		if (!span_read_u8(&declaration, &quote)) {
-			return false;
+			return;
 		}
 	} while (is_blank(quote));
-	return (quote == '"' || quote == '\'') && span_read_until(&declaration, quote, ret) && ret->length > 0;
-}
-
-void charset_declared(struct span head, char *ret, size_t size)
-{
-	struct span declaration, value;
-
-	if (!span_starts_with(head, "<?xml") || !span_read_until(&head, '>', &declaration) || !find_encoding(declaration, &value)) {
+	if ((quote != '"' && quote != '\'') || !span_read_until(&declaration, quote, &value) || value.length == 0) {
 		return;
 	}
 	value.length = value.length < size ? value.length : size - 1; /* no name that we know is that long */

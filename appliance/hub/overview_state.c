@@ -1,0 +1,207 @@
+/* overview_state.c - how the box is, beside its cases: certificates, stamps, disks, partners; and what of it needs a person. */
+#include <stdarg.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "../base/clock.h"
+#include "../base/text.h"
+#include "inbox.h"
+#include "overview_private.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static void add_task(struct overview *overview, enum attention_who who, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void add_task(struct overview *overview, enum attention_who who, const char *format, ...)
+{
+	struct overview_task *task = NULL;
+	va_list arguments;
+
+	if (overview->task_count == OVERVIEW_TASKS_MAX) {
+		return;
+	}
+	task = &overview->tasks[overview->task_count++];
+	task->who = who;
+	va_start(arguments, format);
+	(void)vsnprintf(task->text, sizeof task->text, format, arguments);
+	va_end(arguments);
+}
+
+static void add_stoppage(struct overview *overview)
+{
+	const struct hub *hub = overview->hub;
+
+	if (hub->clock_bad) {
+		add_task(overview, ATTENTION_OPERATOR,
+		         _("The clock of the box is not plausible, so nothing is done. Set it right, or confirm it (podatelna clock accept)."));
+	}
+	if (strcmp(hub->store_state, "damaged") == 0 || strcmp(hub->store_state, "read-only") == 0 || strcmp(hub->store_state, "fault") == 0) {
+		add_task(overview, ATTENTION_ADMIN,
+		         _("The journal cannot be written, so nothing is done. Find out why: podatelna journal verify, and the log of the box."));
+	}
+	if (hub->rolled_back) {
+		add_task(
+		    overview, ATTENTION_OPERATOR,
+		    _("The box was restored from a backup and does not know what it sent since. Check the authorities' portals, then let it go on (podatelna "
+		      "journal accept)."));
+	}
+}
+
+static void add_tokens(struct overview *overview)
+{
+	for (size_t i = 0; i < overview->hub->config->token_count; i++) {
+		const char *todo = "";
+		enum attention_who who = attention_token(overview->hub, i, &todo);
+
+		if (who != ATTENTION_NOBODY) {
+			add_task(overview, who, _("Token %s: %s"), overview->hub->config->tokens[i].name, _(todo));
+		}
+	}
+}
+
+/* --- certificates --- */
+
+/* One key of a token's status (token/token.h: key.<n>.<what>). */
+static bool read_certificate(const struct overview *overview, size_t token, size_t n, struct overview_certificate *ret)
+{
+	const struct hub_token *from = &overview->hub->tokens[token];
+	struct span lines = span_of_string(from->lines);
+	char name[LINES_NAME_MAX + 1], text[64];
+	struct span value;
+
+	memset(ret, 0, sizeof *ret);
+	(void)snprintf(ret->token, sizeof ret->token, "%s", overview->hub->config->tokens[token].name);
+	(void)snprintf(name, sizeof name, "key.%zu.name", n);
+	if (!lines_find_string(lines, name, ret->key, sizeof ret->key)) {
+		return false;
+	}
+	(void)snprintf(name, sizeof name, "key.%zu.not-after", n);
+	if (lines_find(lines, name, &value) && clock_parse_utc(value, &ret->not_after_ms)) {
+		int64_t left = ret->not_after_ms - overview->now_ms;
+
+		ret->days = left >= 0 ? left / DAY_MS : -1 - (-left - 1) / DAY_MS;
+	}
+	(void)snprintf(name, sizeof name, "key.%zu.state", n);
+	ret->unusable = strcmp(from->state, "ready") == 0 && lines_find_string(lines, name, text, sizeof text) && strcmp(text, "ok") != 0;
+	return true;
+}
+
+static void judge_certificate(struct overview *overview, const struct overview_certificate *certificate)
+{
+	if (certificate->not_after_ms != 0 && certificate->days < 0) {
+		add_task(overview, ATTENTION_ADMIN, _("The certificate of key %s is over. Nothing can be signed with it: get a new one."), certificate->key);
+	} else if (certificate->unusable) {
+		add_task(overview, ATTENTION_ADMIN, _("Key %s cannot be used; podatelna token list says why."), certificate->key);
+	} else if (certificate->not_after_ms != 0 && certificate->days <= OVERVIEW_CERTIFICATE_DAYS) {
+		add_task(overview, ATTENTION_ADMIN, _("The certificate of key %s ends soon (days left: %lld). Have it renewed while it is valid."),
+		         certificate->key, (long long)certificate->days);
+	}
+}
+
+static void add_certificates(struct overview *overview)
+{
+	for (size_t i = 0; i < overview->hub->config->token_count; i++) {
+		for (size_t n = 0; overview->hub->tokens[i].lines != NULL && overview->certificate_count < OVERVIEW_CERTIFICATES_MAX; n++) {
+			struct overview_certificate *certificate = &overview->certificates[overview->certificate_count];
+
+			if (!read_certificate(overview, i, n, certificate)) {
+				break;
+			}
+			overview->certificate_count++;
+			judge_certificate(overview, certificate);
+		}
+	}
+}
+
+/* --- stamps, disks, the inbox --- */
+
+bool overview_stamps_left(const struct hub *hub, size_t tsa, uint64_t *ret)
+{
+	uint64_t package = hub->config->tsas[tsa].package;
+
+	*ret = hub->stamps_used[tsa] > package ? 0 : package - hub->stamps_used[tsa];
+	return package > 0;
+}
+
+static void add_stamps(struct overview *overview)
+{
+	for (size_t i = 0; i < overview->hub->config->tsa_count; i++) {
+		const struct config_tsa *tsa = &overview->hub->config->tsas[i];
+		uint64_t left = 0;
+
+		if (overview_stamps_left(overview->hub, i, &left) && left * 100 <= tsa->package * OVERVIEW_STAMPS_PERCENT) {
+			add_task(overview, ATTENTION_ADMIN, _("Time stamps of %s run out (left: %llu). Buy another package."), tsa->name,
+			         (unsigned long long)left);
+		}
+	}
+}
+
+/* Most troubles of a network end by themselves; those that the network program waits with longer do not (base/cause.h). */
+static void add_partners(struct overview *overview)
+{
+	for (size_t i = 0; i < overview->hub->config->partner_count; i++) {
+		const struct hub_partner *partner = &overview->hub->partners[i];
+
+		if (partner->failures > 0 && cause_pause_ms(partner->cause) > 0) {
+			add_task(overview, ATTENTION_ADMIN, "%s: %s.", overview_partner_label(overview, partner), _(cause_text(partner->cause)));
+		}
+	}
+}
+
+static void read_disk(const char *path, struct overview_disk *ret)
+{
+	struct statvfs space;
+
+	ret->known = statvfs(path, &space) == 0;
+	if (ret->known) {
+		ret->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+		ret->total_bytes = (uint64_t)space.f_blocks * space.f_frsize;
+	}
+}
+
+static void add_disks(struct overview *overview)
+{
+	const struct config *config = overview->hub->config;
+
+	read_disk(config->data_dir, &overview->data_disk);
+	read_disk(config->share.path, &overview->share_disk);
+	if (overview->data_disk.known && overview->data_disk.free_bytes < config->share.min_free_bytes) {
+		add_task(overview, ATTENTION_ADMIN, _("The disk of the box is full: nothing new is taken in. Make space."));
+	} else if (overview->data_disk.known && overview->data_disk.free_bytes / 2 < config->share.min_free_bytes) {
+		add_task(overview, ATTENTION_ADMIN, _("The disk of the box is nearly full. Make space before nothing can be taken in."));
+	}
+}
+
+static void add_inbox(struct overview *overview)
+{
+	const char *why = "";
+
+	(void)inbox_waiting(overview->hub, &why);
+	if (why[0] != '\0') {
+		add_task(overview, ATTENTION_ADMIN, _("Nothing is taken in for a while: %s. It is tried again by itself."), _(why));
+	}
+}
+
+const char *overview_partner_label(const struct overview *overview, const struct hub_partner *partner)
+{
+	return partner->catalogue == NULL ? partner->config->name : catalogue_say(overview->hub->catalogue, &partner->catalogue->label);
+}
+
+int64_t overview_moment(const struct overview *overview, uint64_t mono_ms)
+{
+	return mono_ms <= overview->mono_ms || mono_ms == CLOCK_NEVER_MS ? 0 : overview->now_ms + (int64_t)(mono_ms - overview->mono_ms);
+}
+
+void overview_collect_state(struct overview *overview)
+{
+	if (overview->hub->stopping) {
+		return; /* the last page says only that */
+	}
+	add_stoppage(overview);
+	add_tokens(overview);
+	add_inbox(overview);
+	add_certificates(overview);
+	add_stamps(overview);
+	add_partners(overview);
+	add_disks(overview);
+}
