@@ -21,6 +21,7 @@
 #define HUB_RETRY_FIRST_MS 500
 #define HUB_RETRY_MAX_MS 600000
 #define HUB_EXIT_STORE_GONE 76
+#define HUB_EXIT_SHARE_MOVED 77
 #define HUB_PROGRAMS_MAX 32
 
 struct hub_token {

@@ -18,6 +18,7 @@
 #include "inbox.h"
 #include "led.h"
 #include "overview.h"
+#include "share.h"
 
 #define ANCHORS_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
@@ -528,6 +529,7 @@ int hub_run(void)
 	paths[0] = (struct sandbox_path){ hub.config->share.path, true };
 	paths[1] = (struct sandbox_path){ hub.config->share.claim_dir, true };
 	paths[2] = (struct sandbox_path){ hub.config->led[0] != '\0' ? hub.config->led : "/nonexistent", true };
+	share_bind(&hub);
 	child_handlers(hub.child, on_peer, on_stop, on_child, &hub);
 	child_ready(hub.child, &sandbox);
 	on_sweep(&hub, 0);

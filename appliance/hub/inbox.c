@@ -348,6 +348,10 @@ static void on_scan(void *context, uint32_t events)
 	struct inbox *inbox = context;
 
 	(void)events;
+	if (share_moved(inbox->hub)) {
+		log_warning("another folder is mounted where the share was: the hub starts anew");
+		exit(HUB_EXIT_SHARE_MOVED); /* as after any death of the hub, every step is durable or begun anew */
+	}
 	scan(inbox);
 	if (loop_timer(inbox->hub->loop, clock_deadline(inbox->hub->config->share.scan_interval_ms), on_scan, inbox) < 0) {
 		log_error("no timer for the scan of the inbox");
@@ -390,5 +394,8 @@ void inbox_start(struct hub *hub)
 size_t inbox_waiting(const struct hub *hub, const char **ret_why)
 {
 	*ret_why = hub->inbox->paused_why != NULL && !clock_expired(hub->inbox->paused_until_ms) ? hub->inbox->paused_why : "";
+	if (hub->share < 0 && hub->replayed) {
+		*ret_why = N_("the share is not there");
+	}
 	return hub->inbox->count;
 }

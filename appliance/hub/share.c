@@ -43,6 +43,35 @@ int share_open(struct hub *hub)
 	return hub->share >= 0 ? 0 : ERR_SYSTEM;
 }
 
+/* What stood at a path when the sandbox was entered; no inode: nothing. */
+static struct stat bound_share, bound_claims;
+
+static void note_folder(const char *path, struct stat *ret)
+{
+	if (fstatat(AT_FDCWD, path, ret, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(ret->st_mode)) {
+		memset(ret, 0, sizeof *ret);
+	}
+}
+
+void share_bind(const struct hub *hub)
+{
+	note_folder(hub->config->share.path, &bound_share);
+	note_folder(hub->config->share.claim_dir, &bound_claims);
+}
+
+static bool is_another(const char *path, const struct stat *bound)
+{
+	struct stat now;
+
+	note_folder(path, &now);
+	return now.st_ino != 0 && (now.st_ino != bound->st_ino || now.st_dev != bound->st_dev);
+}
+
+bool share_moved(const struct hub *hub)
+{
+	return is_another(hub->config->share.path, &bound_share) || is_another(hub->config->share.claim_dir, &bound_claims);
+}
+
 static int step_into(int directory, const char *name, mode_t mode)
 {
 	int fd = share_open_beneath(directory, name, O_RDONLY | O_DIRECTORY, 0);

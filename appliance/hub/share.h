@@ -12,8 +12,12 @@
 #define SHARE_NAME_MAX_BYTES 200 /* of one component, so that a number and a suffix still fit 255 */
 #define SHARE_PATH_MAX_BYTES 1024
 
-/* Opens the root once. A share that is mounted after the start, or again, needs a restart: landlock and this descriptor bind what was there. 0 or ERR_SYSTEM. */
+/* Opens the root once. 0 or ERR_SYSTEM. */
 int share_open(struct hub *hub);
+/* Notes which folders stand at the paths of the share and of the claims: landlock, the descriptors and inotify bind those. Before the sandbox. */
+void share_bind(const struct hub *hub);
+/* True when another folder stands at one of them now (mounted after the start, or another disk): only a new hub can use it. One that is gone has not moved. */
+bool share_moved(const struct hub *hub);
 /* A directory below the root, of one or more components, made where missing. The descriptor, or a negative error. */
 int share_directory(struct hub *hub, const char *path);
 /* The folder of a case in `Vyrizeno`, below the root: "Vyrizeno/2026-11/2026-000123 DPHDP3 name". `file`: its name as staff know it; NULL: that of the month. */

@@ -183,8 +183,12 @@ static void restart_later(struct program *program, uint64_t after_ms)
 
 static void start(struct program *program)
 {
-	int link = parent_spawn(program);
+	int link = -1;
 
+	if (program->role == WIRE_HUB) {
+		parent_prepare_claims(program->parent->config);
+	}
+	link = parent_spawn(program);
 	if (link < 0) {
 		log_error("%s cannot be started: %s", program->executable, strerror(errno));
 		restart_later(program, PARENT_BACKOFF_MAX_MS);

@@ -60,6 +60,8 @@ int parent_run(const struct config *config, struct span config_text);
 int parent_setup_send(struct program *program);
 /* Makes what must be there before the first start: data and run directories, the control socket. */
 int parent_prepare(struct parent *parent);
+/* Makes the claim folder where it is missing: before each start of the hub, for the share may have been mounted since. */
+void parent_prepare_claims(const struct config *config);
 
 /* parent_spawn.c: fork, rights, exec. 0 or a negative error. */
 int parent_spawn(struct program *program);

@@ -293,12 +293,19 @@ static int open_control_socket(const struct config *config)
 	return take_fd(&fd);
 }
 
+void parent_prepare_claims(const struct config *config)
+{
+	if (prepare_directory(config->share.claim_dir, config->users.hub, 0700) != 0) {
+		log_warning("nothing can be taken in before the share is there");
+	}
+}
+
 int parent_prepare(struct parent *parent)
 {
 	const struct config *config = parent->config;
 
 	if (prepare_directory(config->run_dir, config->users.hub, 0755) != 0 || prepare_directory(config->data_dir, config->users.store, 0700) != 0 ||
-	    prepare_parent_of(config->mark_file, config->users.store, 0700) != 0 || prepare_directory(config->share.claim_dir, config->users.hub, 0700) != 0) {
+	    prepare_parent_of(config->mark_file, config->users.store, 0700) != 0) {
 		return ERR_SYSTEM;
 	}
 	parent->control_socket = open_control_socket(config);
