@@ -10,6 +10,7 @@
 #define CATALOGUE_FILE_MAX_BYTES (256u * 1024u)
 #define CATALOGUE_PARTNERS_MAX 32
 #define CATALOGUE_FORMS_MAX 1024
+#define CATALOGUE_LABELS_MAX 256
 #define CATALOGUE_ID_MAX 48 /* id of a form: [A-Za-z0-9_.-]+ */
 
 /* A text for people in both languages. */
@@ -18,7 +19,6 @@ struct catalogue_text {
 };
 
 enum catalogue_evidence { CATALOGUE_SIGNED, CATALOGUE_CHANNEL };
-enum catalogue_approval { CATALOGUE_APPROVAL_NONE, CATALOGUE_APPROVAL_NEEDED };
 
 /* `partner "name" { }` */
 struct catalogue_partner {
@@ -32,7 +32,7 @@ struct catalogue_partner {
 	bool compose_content; /* what is signed is made by the partner's program from the original */
 	bool stamp;
 	enum catalogue_evidence evidence; /* `done` needs it (design 2) */
-	enum catalogue_approval approval; /* for forms that do not say */
+	enum config_approval approval;    /* for forms that do not say */
 	uint64_t poll_first_ms, poll_max_ms, poll_give_up_ms;
 	uint64_t poll_factor;
 	uint64_t ask_person_after_ms; /* still no final word: says so on the card and in status; 0: never */
@@ -45,17 +45,25 @@ struct catalogue_form {
 	char *id; /* unique within the partner */
 	char *partner;
 	struct catalogue_text label;
-	char *kind;                       /* kind of case: filing, query, task */
-	char *format;                     /* xml, zip, cms, pdf, binary: what the first bytes say; default xml */
-	char *root;                       /* local name of the root element; "": any */
-	char *namespace_uri;              /* "*": any (default); "": none */
-	char *child;                      /* local name of the first child; "*": any, then the case's form is that name; "": not looked at */
-	uint64_t children;                /* the root must have exactly so many children or the message is refused; 0: not looked at */
-	char *file_name;                  /* shell pattern, without case; "": any */
-	enum catalogue_approval approval; /* that of the partner where the form does not say */
-	bool zip;                         /* what is signed is a ZIP of the original */
-	char *refuse;                     /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
+	char *kind;                    /* kind of case: filing, query, task */
+	char *format;                  /* xml, zip, cms, pdf, binary: what the first bytes say; default xml */
+	char *root;                    /* local name of the root element; "": any */
+	char *namespace_uri;           /* "*": any (default); "": none */
+	char *child;                   /* local name of the first child; "*": any, then the case's form is that name; "": not looked at */
+	uint64_t children;             /* the root must have exactly so many children or the message is refused; 0: not looked at */
+	char *file_name;               /* shell pattern, without case; "": any */
+	enum config_approval approval; /* that of the partner where the form does not say */
+	bool zip;                      /* what is signed is a ZIP of the original */
+	char *refuse;                  /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
 	struct catalogue_text refuse_why, refuse_advice;
+};
+
+/* `labels "id" { }`: what people call the elements and attributes of a form, for the page that is read before signing. */
+struct catalogue_labels {
+	char *id; /* says what it is about; otherwise without a meaning */
+	char *partner;
+	char *form;                /* id of a form; "": all forms of the partner that do not say otherwise */
+	struct config_list labels; /* "Element@attribute=Czech|English"; also "Element=" and "@attribute=" (of any element) */
 };
 
 struct catalogue {
@@ -63,6 +71,8 @@ struct catalogue {
 	size_t partner_count;
 	struct catalogue_form *forms;
 	size_t form_count;
+	struct catalogue_labels *labels;
+	size_t labels_count;
 	char language[3];
 };
 
@@ -93,16 +103,19 @@ struct catalogue_match {
 	const char *why, *advice;      /* for the card, in the language of the catalogue; "" for CATALOGUE_FORM */
 };
 
-/* `facts`: result LINES of the job `recognise` (job.h). `folder`: sub-folder of Podat, "" for none. `file_name`: as on the share, UTF-8, may be "".
+/* `text`: result LINES of the job `recognise` (job.h). `folder`: sub-folder of Podat, "" for none. `file_name`: as on the share, UTF-8, may be "".
  * A folder that means a partner restricts the search to that partner; any other folder is ignored. The form with most conditions wins; two partners that tie
  * are CATALOGUE_UNKNOWN with reason "ambiguous". Never fails: facts that cannot be read are CATALOGUE_UNKNOWN. */
-void catalogue_match(const struct catalogue *catalogue, struct span facts, const char *folder, const char *file_name, struct catalogue_match *ret);
+void catalogue_match(const struct catalogue *catalogue, struct span text, const char *folder, const char *file_name, struct catalogue_match *ret);
 
 /* The words for a reason that catalogue_match gave, also after a restart: why, and what to do. False when it gave no such reason. */
 bool catalogue_explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice);
 const struct catalogue_partner *catalogue_partner_find(const struct catalogue *catalogue, const char *name);
 /* By id within a partner; falls back on the partner's form with child "*". `partner` NULL: any partner, when only one has it. NULL when there is none. */
 const struct catalogue_form *catalogue_form_find(const struct catalogue *catalogue, const char *partner, const char *id);
+/* The labels for a form of a partner in the language of the catalogue, as lines KEY=WORDS LF; those of the form itself first. The length written, or
+ * ERR_LIMIT when they do not fit. */
+int catalogue_labels_write(const struct catalogue *catalogue, const char *partner, const char *form, char *ret, size_t size);
 /* The text in the language of the catalogue. */
 const char *catalogue_say(const struct catalogue *catalogue, const struct catalogue_text *text);
 

@@ -12,6 +12,7 @@
 #define DAY_MS UINT64_C(86400000)
 #define P(member) offsetof(struct catalogue_partner, member)
 #define F(member) offsetof(struct catalogue_form, member)
+#define L(member) offsetof(struct catalogue_labels, member)
 #define COUNT_OF(table) (sizeof (table) / sizeof (table)[0])
 
 static const struct schema_field partner_fields[] = {
@@ -25,7 +26,7 @@ static const struct schema_field partner_fields[] = {
 	{ "compose_content",  SCHEMA_BOOL,      false, P(compose_content),     "true", NULL, 0, 0 },
 	{ "stamp",            SCHEMA_BOOL,      false, P(stamp),               "false", NULL, 0, 0 },
 	{ "evidence",         SCHEMA_WORD,      false, P(evidence),            NULL, "signed|channel", 0, 0 },
-	{ "approval",         SCHEMA_WORD,      false, P(approval),            "none", "none|needed", 0, 0 },
+	{ "approval",         SCHEMA_WORD,      false, P(approval),            "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "poll_first",       SCHEMA_DURATION,  false, P(poll_first_ms),       "60 s", NULL, 10, 30 * DAY_MS },
 	{ "poll_factor",      SCHEMA_COUNT,     false, P(poll_factor),         "2", NULL, 1, 100 },
 	{ "poll_max",         SCHEMA_DURATION,  false, P(poll_max_ms),         "1 h", NULL, 10, 30 * DAY_MS },
@@ -46,7 +47,7 @@ static const struct schema_field form_fields[] = {
 	{ "child",     SCHEMA_TEXT,      false, F(child),            "", NULL, 0, 0 },
 	{ "children",  SCHEMA_COUNT,     false, F(children),         "0", NULL, 0, 1000000 },
 	{ "file_name", SCHEMA_TEXT,      false, F(file_name),        "", NULL, 0, 0 },
-	{ "approval",  SCHEMA_WORD,      false, F(approval),         "none", "none|needed", 0, 0 },
+	{ "approval",  SCHEMA_WORD,      false, F(approval),         "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "zip",       SCHEMA_BOOL,      false, F(zip),              "false", NULL, 0, 0 },
 	{ "refuse",    SCHEMA_NAME,      false, F(refuse),           "", NULL, 0, 0 },
 	{ "refuse_cs", SCHEMA_TEXT,      false, F(refuse_why.cs),    "", NULL, 0, 0 },
@@ -55,10 +56,17 @@ static const struct schema_field form_fields[] = {
 	{ "advice_en", SCHEMA_TEXT,      false, F(refuse_advice.en), "", NULL, 0, 0 },
 };
 
+static const struct schema_field labels_fields[] = {
+	{ "partner", SCHEMA_NAME, false, L(partner), NULL, NULL, 0, 0 },
+	{ "form",    SCHEMA_TEXT, false, L(form),    "", NULL, 0, 0 },
+	{ "labels",  SCHEMA_TEXT, true,  L(labels),  NULL, NULL, 0, 0 },
+};
+
 static const struct schema_section sections[] = {
 	{ "",        false, 1, NULL, 0 },
 	{ "partner", true, CATALOGUE_PARTNERS_MAX, partner_fields, COUNT_OF(partner_fields) },
 	{ "form",    true, CATALOGUE_FORMS_MAX, form_fields, COUNT_OF(form_fields) },
+	{ "labels",  true, CATALOGUE_LABELS_MAX, labels_fields, COUNT_OF(labels_fields) },
 };
 /* clang-format on */
 
@@ -161,6 +169,43 @@ static int add_form(struct reading *reading, size_t n, struct catalogue *catalog
 	return 0;
 }
 
+/* "Element@attribute=Czech|English": a key of XML names, and words in both languages. */
+static bool is_label(const char *text)
+{
+	size_t key = strcspn(text, "="), czech = 0;
+	const char *at = memchr(text, '@', key);
+
+	if (key == 0 || text[key] == '\0' || strcspn(text, " \t<>&\"'/") < key ||
+	    (at != NULL && (at + 1 == text + key || memchr(at + 1, '@', key - (size_t)(at + 1 - text)) != NULL))) {
+		return false;
+	}
+	czech = strcspn(text + key + 1, "|");
+	return czech > 0 && text[key + 1 + czech] == '|' && text[key + 2 + czech] != '\0' && strchr(text + key + 2 + czech, '|') == NULL;
+}
+
+static int add_labels(struct reading *reading, size_t n, struct catalogue *catalogue)
+{
+	void *array = catalogue->labels;
+	struct catalogue_labels *labels = NULL;
+
+	if (catalogue->labels_count >= CATALOGUE_LABELS_MAX) {
+		complain(reading, "labels", n, "", _("too many sections of labels"));
+		return 0;
+	}
+	labels = add_item(&array, &catalogue->labels_count, sizeof *labels, config_reading_title(reading, "labels", n));
+	catalogue->labels = array;
+	if (labels == NULL || config_fill(reading, &sections[3], n, labels) < 0) {
+		return ERR_MEMORY;
+	}
+	for (size_t i = 0; i < labels->labels.count; i++) {
+		if (!is_label(labels->labels.items[i])) {
+			config_report_add(reading->report, false, reading->file, config_reading_line(reading, "labels", n, "labels"),
+			                  _("\"%.100s\": expected \"Element@attribute=Czech|English\""), labels->labels.items[i]);
+		}
+	}
+	return 0;
+}
+
 static int append(struct span text, const char *file, struct catalogue *catalogue, struct config_report *report)
 {
 	_cleanup_reading_ struct reading reading = { 0 };
@@ -171,6 +216,9 @@ static int append(struct span text, const char *file, struct catalogue *catalogu
 	}
 	for (size_t i = 0; r == 0 && i < config_reading_count(&reading, "form"); i++) {
 		r = add_form(&reading, i, catalogue);
+	}
+	for (size_t i = 0; r == 0 && i < config_reading_count(&reading, "labels"); i++) {
+		r = add_labels(&reading, i, catalogue);
 	}
 	return r;
 }
@@ -278,7 +326,12 @@ void catalogue_free(struct catalogue *catalogue)
 		free(catalogue->forms[i].id);
 		config_fill_free(&sections[2], &catalogue->forms[i]);
 	}
+	for (size_t i = 0; i < catalogue->labels_count; i++) {
+		free(catalogue->labels[i].id);
+		config_fill_free(&sections[3], &catalogue->labels[i]);
+	}
 	free(catalogue->partners);
 	free(catalogue->forms);
+	free(catalogue->labels);
 	free(catalogue);
 }

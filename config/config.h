@@ -81,6 +81,12 @@ struct config_key {
 	char *cert;   /* absolute path of a PEM certificate, "": the one in the token */
 };
 
+/* In ascending strictness: two-person is somebody else's than his who handed it in. */
+enum config_approval { CONFIG_APPROVAL_NONE, CONFIG_APPROVAL_NEEDED, CONFIG_APPROVAL_TWO_PERSON };
+/* "none", "needed", "two-person": as in the files and in the record `recognised` */
+#define CONFIG_APPROVAL_WORDS "none|needed|two-person"
+const char *config_approval_name(enum config_approval approval);
+
 enum config_env { CONFIG_ENV_PRODUCTION, CONFIG_ENV_SANDBOX, CONFIG_ENV_TEST };
 
 /* `partner "name" { }`; the name is that of a partner of the catalogue */
@@ -100,10 +106,11 @@ struct config_partner {
 	bool allow_software_token;
 	uint64_t poll_first_ms, poll_max_ms; /* 0: as the catalogue says */
 	uint64_t connect_timeout_ms, deadline_ms;
-	uint64_t reply_limit_bytes; /* 0: as the partner's program says */
-	uint64_t interval_ms;       /* least time between two requests */
-	size_t sessions_max;        /* at once */
-	struct config_list options; /* "name=value", over those of the catalogue */
+	uint64_t reply_limit_bytes;    /* 0: as the partner's program says */
+	uint64_t interval_ms;          /* least time between two requests */
+	size_t sessions_max;           /* at once */
+	enum config_approval approval; /* of all its filings; the stricter of this and the catalogue's counts */
+	struct config_list options;    /* "name=value", over those of the catalogue */
 };
 
 /* `tsa "name" { }` */

@@ -60,7 +60,7 @@ static void free_options(cfg_opt_t **options, size_t count)
 /* The tables of libconfuse for a schema; [0] is the file. cfg_init copies them. */
 static cfg_opt_t **new_options(const struct schema *schema)
 {
-	cfg_opt_t **options = calloc(schema->count, sizeof *options);
+	cfg_opt_t **options = calloc(schema->count, sizeof *options); // NOLINT(bugprone-sizeof-expression): an array of pointers
 
 	if (options == NULL) {
 		return NULL;

@@ -29,6 +29,7 @@ const char *config_reading_title(const struct reading *reading, const char *name
 int config_reading_line(const struct reading *reading, const char *name, size_t n, const char *key);
 bool config_reading_given(const struct reading *reading, const char *name, size_t n, const char *key);
 
+/* A whole regular file of at most `limit` bytes; *ret_data is the caller's to free. Negative: a finding says why (absent, not readable, too large). */
 int config_file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_length, struct config_report *report);
 
 #endif

@@ -239,6 +239,13 @@ uint32_t config_rights_of(const struct config *config, uid_t uid)
 	return (rights & CONFIG_RIGHT_ADMIN) != 0 ? CONFIG_RIGHT_ALL : rights;
 }
 
+const char *config_approval_name(enum config_approval approval)
+{
+	static const char *const names[] = { "none", "needed", "two-person" };
+
+	return names[approval];
+}
+
 const char *config_env_name(enum config_env env)
 {
 	static const char *const names[] = { "production", "sandbox", "test" };

@@ -105,6 +105,7 @@ static const struct schema_field partner_fields[] = {
 	{ "deadline",             SCHEMA_DURATION, false, AT(config_partner, deadline_ms),          "120 s", NULL, 500, 60 * MINUTE_MS },
 	{ "reply_limit",          SCHEMA_SIZE,     false, AT(config_partner, reply_limit_bytes),    "0", NULL, 0, 1024 * MIB },
 	{ "interval",             SCHEMA_DURATION, false, AT(config_partner, interval_ms),          "1 s", NULL, 0, 60 * MINUTE_MS },
+	{ "approval",             SCHEMA_WORD,     false, AT(config_partner, approval),             "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "sessions",             SCHEMA_COUNT,    false, AT(config_partner, sessions_max),         "4", NULL, 1, 64 },
 	{ "options",              SCHEMA_OPTION,   true,  AT(config_partner, options),              "", NULL, 0, 0 },
 };

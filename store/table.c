@@ -284,10 +284,9 @@ static void advance(const struct table_rule *rule, struct span body, uint64_t in
 	}
 	if (strcmp(rule->type, "sending") == 0) {
 		state->sending = index + 1;
-	} else if (strcmp(rule->type, "not-sent") == 0 && lines_find_u64(body, "answers", &answers) && answers + 1 == state->sending) {
+	} else if ((strcmp(rule->type, "not-sent") == 0 && lines_find_u64(body, "answers", &answers) && answers + 1 == state->sending) ||
+	           strcmp(rule->type, "approved") == 0) { /* after a `sending` that takes a person: check_taken_back */
 		state->sending = 0;
-	} else if (strcmp(rule->type, "approved") == 0) {
-		state->sending = 0; /* after a `sending` that takes a person: check_taken_back */
 	}
 	state->failed = strcmp(rule->type, "closed") == 0 && lines_find(body, "verdict", &value) && span_equals_string(value, "failed");
 	state->last = rule;

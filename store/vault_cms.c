@@ -156,7 +156,7 @@ int vault_cms_open(struct span der, const uint8_t kek[VAULT_KEK_BYTES], const ch
 		return ERR_DAMAGE;
 	}
 	memcpy(key, kek, sizeof key);
-	memcpy(id, key_id, strlen(key_id));
+	memcpy(id, key_id, strlen(key_id)); /* counted bytes */ // NOLINT(bugprone-not-null-terminated-result)
 	ok = CMS_decrypt_set1_key(cms, key, sizeof key, (unsigned char *)id, strlen(key_id));
 	explicit_bzero(key, sizeof key);
 	err = ok == 1 ? read_content(cms, ret, size, ret_length) : ERR_DAMAGE;

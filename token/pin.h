@@ -30,6 +30,7 @@ void pin_close(struct pin *pin);
 int pin_read(struct pin *pin, int fd);
 void pin_wipe(struct pin *pin);
 
+/* Remembers the PIN now held as refused, and asks whether it is one of those; the PIN itself is kept nowhere. */
 void pin_note_refused(struct pin *pin);
 bool pin_was_refused(const struct pin *pin);
 

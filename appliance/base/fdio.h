@@ -14,7 +14,9 @@ ssize_t fd_read_full(int fd, void *buffer, size_t size);
 /* Reads everything to the end into memory, at most `limit` bytes (ERR_LIMIT beyond). *ret_data is the caller's to free, one zero byte beyond *ret_length. */
 int fd_read_all(int fd, size_t limit, uint8_t **ret_data, size_t *ret_length);
 
+/* A pipe whose two ends are the caller's to close. 0 or ERR_SYSTEM. */
 int fd_pipe(int *ret_read, int *ret_write);
+/* 0 or ERR_SYSTEM. */
 int fd_set_nonblocking(int fd, bool on);
 
 /* A memfd with these bytes, sealed against any change, positioned at 0. The fd or a negative error. */

@@ -15,6 +15,7 @@ struct loop;
 /* `events`: the EPOLL* bits that came. */
 typedef void (*loop_handler)(void *context, uint32_t events);
 
+/* NULL without memory or descriptors. Freeing (NULL is fine) closes nothing that was watched. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 

@@ -15,6 +15,7 @@ struct span {
 	size_t length;       /* bytes */
 };
 
+/* Borrow and compare; the text of span_of_string ends before its zero byte. */
 struct span span_of(const void *data, size_t length);
 struct span span_of_string(const char *text);
 bool span_is_empty(struct span span);

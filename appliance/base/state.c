@@ -61,3 +61,31 @@ bool state_is_closed(enum case_state state)
 {
 	return state == CASE_DONE || state == CASE_DATA_ERROR || state == CASE_FAILED || state == CASE_REFUSED || state == CASE_DELETED;
 }
+
+bool state_needs_person(enum case_state state)
+{
+	return state == CASE_HELD || state == CASE_UNKNOWN || state == CASE_UNCERTAIN;
+}
+
+static const struct {
+	const char *id, *label;
+} token_states[] = {
+	{ "absent", N_("not there") },
+	{ "pin-needed", N_("PIN needed") },
+	{ "ready", N_("token ready") },
+	{ "pin-refused", N_("PIN refused") },
+	{ "pin-last-try", N_("only one try for the PIN is left") },
+	{ "pin-blocked", N_("PIN blocked") },
+	{ "foreign", N_("another token than expected") },
+	{ "broken", N_("broken") },
+};
+
+const char *state_token_label(const char *id)
+{
+	for (size_t i = 0; i < sizeof token_states / sizeof token_states[0]; i++) {
+		if (strcmp(token_states[i].id, id) == 0) {
+			return _(token_states[i].label);
+		}
+	}
+	return id;
+}

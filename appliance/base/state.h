@@ -1,4 +1,4 @@
-/* state.h - the states of a case, what may follow what, and their labels (design 3). README prints the same table; a unit test compares them. */
+/* state.h - the states of a case, what may follow what, and the labels of these and of tokens (design 3). README prints the same table; a unit test compares them. */
 #ifndef BASE_STATE_H
 #define BASE_STATE_H
 
@@ -33,5 +33,10 @@ const char *state_label(enum case_state state);
 bool state_may_follow(enum case_state from, enum case_state to);
 /* True when the box has nothing more to do by itself and the outcome is final. */
 bool state_is_closed(enum case_state state);
+/* True when only a person can bring it on. */
+bool state_needs_person(enum case_state state);
+
+/* The state of a token as TOKEN_STATUS has it ("pin-needed") for people; the id itself when it is not known. */
+const char *state_token_label(const char *id);
 
 #endif

@@ -10,18 +10,6 @@ struct label {
 	const char *id, *text;
 };
 
-static const struct label token_states[] = {
-	{ "absent", N_("not there") },
-	{ "pin-needed", N_("PIN needed") },
-	{ "ready", N_("token ready") },
-	{ "pin-refused", N_("PIN refused") },
-	{ "pin-last-try", N_("only one try for the PIN is left") },
-	{ "pin-blocked", N_("PIN blocked") },
-	{ "foreign", N_("another token than expected") },
-	{ "broken", N_("broken") },
-	{ NULL, NULL },
-};
-
 static const struct label fields[] = {
 	{ "box", N_("Box") },
 	{ "store", N_("Store") },
@@ -62,11 +50,6 @@ const char *label_state(const char *id)
 	enum case_state state = state_by_name(id);
 
 	return state == CASE_NONE ? id : state_label(state);
-}
-
-const char *label_token_state(const char *id)
-{
-	return find(token_states, id);
 }
 
 const char *label_field(const char *name)

@@ -32,6 +32,7 @@ struct rows {
 	size_t count;
 };
 
+/* Copies a row to the end. 0, ERR_LIMIT (ROWS_MAX), ERR_FORMAT (not canonical lines, kind too long) or ERR_MEMORY. */
 int rows_add(struct rows *rows, struct span kind, struct span lines);
 /* Puts `name` into the `case` rows, from lines "case TAB name LF". Lines without TAB are ignored. */
 int rows_join_names(struct rows *rows, struct span names);
@@ -39,12 +40,12 @@ void rows_free(struct rows *rows);
 /* The value of a line, "" when absent; at most `size` - 1 bytes, unescaped. */
 void rows_value(const struct row *row, const char *name, char *ret, size_t size);
 
+/* All rows, escaped, for a person (a table for each run of one kind) or for another program (one array). */
 void rows_print_table(const struct rows *rows, FILE *to);
 void rows_print_json(const struct rows *rows, FILE *to);
 
-/* label.c: words for a state id of a case (design 3) or of a token; the id itself when unknown. Translated. */
+/* label.c: words for a state id of a case (design 3); the id itself when unknown. Translated. */
 const char *label_state(const char *id);
-const char *label_token_state(const char *id);
 /* What a person calls a `field`; the name itself when unknown. Translated. */
 const char *label_field(const char *name);
 /* "2026-11-21T18:39:00.123Z" -> Czech time "2026-11-21 19:39:00"; other text stays. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../base/escape.h"
+#include "../base/state.h"
 #include "../base/text.h"
 #include "columns.h"
 #include "rows.h"
@@ -64,7 +65,7 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 	if (column->format == CASE_STATE) {
 		shown = label_state(value);
 	} else if (column->format == TOKEN_STATE) {
-		shown = label_token_state(value);
+		shown = state_token_label(value);
 	} else if (column->format == TIME && strlen(value) < sizeof time) {
 		label_time(value, time, sizeof time);
 		shown = time;

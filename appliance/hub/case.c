@@ -1,5 +1,6 @@
 #include "case.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +112,7 @@ static struct hub_case *add_case(struct cases *cases, const char *number)
 	if (added == NULL) {
 		return NULL;
 	}
-	(void)strcpy(added->number, number); /* span_copy_string bounded it to CASE_NUMBER_SIZE */
+	(void)snprintf(added->number, sizeof added->number, "%s", number);
 	added->kind = added->partner = added->env = added->by = added->waiting = "";
 	added->next_in_bucket = cases->buckets[bucket];
 	cases->buckets[bucket] = added;
@@ -291,6 +292,19 @@ static void apply_evidence(struct hub_case *each, const struct record *record)
 	each->signed_reply_index = 0;
 }
 
+static void apply_reply(struct hub_case *each, const struct record *record, enum record_kind kind)
+{
+	each->http_status = (uint16_t)number_field(record, "http-status", 0);
+	each->has_reply = true;
+	each->reply_index = record->index;
+	each->attached = kind == RECORD_ATTACHED;
+	each->reply_complete = kind == RECORD_ATTACHED || record_field_is(record, "far", "reply-done");
+	if (kind == RECORD_ATTACHED) {
+		each->purpose = PURPOSE_FILE;
+	}
+	each->file_reply_index = each->purpose == PURPOSE_FILE ? record->index : each->file_reply_index;
+}
+
 static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
 	struct span ignored;
@@ -337,15 +351,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		break;
 	case RECORD_REPLY:
 	case RECORD_ATTACHED:
-		each->http_status = (uint16_t)number_field(record, "http-status", 0);
-		each->has_reply = true;
-		each->reply_index = record->index;
-		each->attached = kind == RECORD_ATTACHED;
-		each->reply_complete = kind == RECORD_ATTACHED || record_field_is(record, "far", "reply-done");
-		if (kind == RECORD_ATTACHED) {
-			each->purpose = PURPOSE_FILE;
-		}
-		each->file_reply_index = each->purpose == PURPOSE_FILE ? record->index : each->file_reply_index;
+		apply_reply(each, record, kind);
 		break;
 	case RECORD_VERIFIED:
 		each->result_valid = record_field_is(record, "result", "valid");

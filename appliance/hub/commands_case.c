@@ -52,7 +52,7 @@ void caller_append(struct caller *caller, const char *type, struct lines *lines)
 		wire_begin(&message, WIRE_STORE_APPEND, 0, CLOCK_NEVER_MS);
 		wire_put_string(&message, WIRE_F_CASE, caller->of == NULL ? "" : caller->of->number);
 		wire_put_bytes(&message, WIRE_F_PREV, caller->of == NULL ? span_of(none, sizeof none) : span_of(caller->of->head, RECORD_HASH_BYTES));
-		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)(head + length)));
+		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)head + (size_t)length));
 		err = channel_request(caller->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_appended, caller, NULL);
 	}
 	if (err != 0) {
@@ -141,7 +141,7 @@ void command_classify(struct caller *caller)
 	lines_set(&lines, "env", config_env_name(partner->config->env));
 	lines_set(&lines, "form", id);
 	lines_set(&lines, "label-id", form->id);
-	lines_set(&lines, "approval", form->approval == CATALOGUE_APPROVAL_NEEDED ? "needed" : "none");
+	lines_set(&lines, "approval", form->approval == CONFIG_APPROVAL_NEEDED ? "needed" : "none");
 	caller_append(caller, "recognised", &lines);
 }
 

@@ -283,7 +283,7 @@ static void send_receipt(struct caller *caller)
 		lines_set(&parameters, "language", caller->hub->config->language);
 		caller_pend(caller);
 		caller_content(caller, "receipt", read_end);
-		work_job(work, "render", caller->of->partner, &parameters, inputs, 2, on_rendered);
+		work_job(work, "receipt", caller->of->partner, &parameters, inputs, 2, on_rendered);
 	}
 }
 

@@ -130,7 +130,7 @@ static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_M
 	}
 }
 
-static void start_render(struct delivery *delivery, struct share_file *status)
+static void start_receipt(struct delivery *delivery, struct share_file *status)
 {
 	const struct config_share *share = &delivery->work->hub->config->share;
 	const struct work_input inputs[] = { { .role = "receipt" }, { .fd = status->fd } };
@@ -138,7 +138,7 @@ static void start_render(struct delivery *delivery, struct share_file *status)
 
 	lines_set(&parameters, "level", config_receipt_name(share->receipt_on_share));
 	lines_set(&parameters, "language", delivery->work->hub->config->language);
-	work_job(delivery->work, "render", delivery->work->of->partner, &parameters, inputs, 2, on_written);
+	work_job(delivery->work, "receipt", delivery->work->of->partner, &parameters, inputs, 2, on_written);
 }
 
 static bool is_result(const struct hub_case *of)
@@ -178,7 +178,7 @@ static void write_result(struct delivery *delivery)
 		add_object(delivery, "protokol-zkousky.txt", "report", of->test_report_index); /* its warnings are worth reading after success too */
 	}
 	if (of->has_receipt && share->receipt_on_share != CONFIG_RECEIPT_NONE) {
-		start_render(delivery, status);
+		start_receipt(delivery, status);
 	}
 }
 

@@ -53,7 +53,7 @@ static void append_unknown(struct work *work, const char *reason)
 static void append_recognised(struct work *work, const struct catalogue_match *match)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, match->partner->name);
-	enum catalogue_approval approval = match->form->approval;
+	enum config_approval approval = match->form->approval;
 
 	if (partner == NULL) {
 		append_unknown(work, "partner-not-configured");
@@ -65,7 +65,7 @@ static void append_recognised(struct work *work, const struct catalogue_match *m
 	lines_set(&work->record, "env", config_env_name(partner->config->env));
 	lines_set(&work->record, "form", match->id);
 	lines_set(&work->record, "label-id", match->form->id);
-	lines_set(&work->record, "approval", approval == CATALOGUE_APPROVAL_NEEDED ? "needed" : "none");
+	lines_set(&work->record, "approval", approval == CONFIG_APPROVAL_NEEDED ? "needed" : "none");
 	flow_record_result(work, "version", "version");
 	flow_record_result(work, "period", "period");
 	flow_record_result(work, "encoding", "encoding");

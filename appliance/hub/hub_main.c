@@ -13,6 +13,7 @@
 #include "../base/fdio.h"
 #include "../base/log.h"
 #include "../base/text.h"
+#include "condition.h"
 #include "control.h"
 #include "flow.h"
 #include "inbox.h"
@@ -531,6 +532,7 @@ int hub_run(void)
 	paths[2] = (struct sandbox_path){ hub.config->led[0] != '\0' ? hub.config->led : "/nonexistent", true };
 	share_bind(&hub);
 	child_handlers(hub.child, on_peer, on_stop, on_child, &hub);
+	child_on_ping(hub.child, condition_put);
 	child_ready(hub.child, &sandbox);
 	on_sweep(&hub, 0);
 	return loop_run(hub.loop);

@@ -107,12 +107,13 @@ static void scan_folder(struct inbox *inbox, const char *folder, bool deeper)
 		(void)inotify_add_watch(inbox->notify, path, WATCH_EVENTS);
 	}
 	for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && deeper) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] == '.') {
+			continue;
+		}
+		if (entry->d_type == DT_DIR && deeper) {
 			scan_folder(inbox, entry->d_name, false);
-		} else if (entry->d_type != DT_DIR) {
-			notice(inbox, folder, entry->d_name);
-		} else if (!deeper && entry->d_name[0] != '.') {
-			notice(inbox, folder, entry->d_name); /* a folder in a sub-folder: put aside as such */
+		} else {
+			notice(inbox, folder, entry->d_name); /* a folder in a sub-folder is put aside as such */
 		}
 	}
 }
@@ -157,9 +158,11 @@ void inbox_put_aside(struct inbox *inbox, struct candidate *candidate, const cha
 	if (err == 0) {
 		card_write(inbox->hub->catalogue, candidate->name, NULL, reason, clock_utc_ms(), card);
 		(void)snprintf(card_name, sizeof card_name, "%.240s.txt", moved);
-		err = share_write_text(to, card_name, card);
 		candidate->gone = true;
 		log_info("a file was put aside: %s", reason);
+		if (share_write_text(to, card_name, card) != 0) {
+			log_warning("the card beside a file that was put aside could not be written");
+		}
 	} else {
 		candidate->gone = err == ERR_GONE;
 		candidate->stuck = !candidate->gone;

@@ -103,7 +103,7 @@ static void append_received(struct work *work)
 		wire_begin(&message, WIRE_STORE_APPEND, 0, CLOCK_NEVER_MS);
 		wire_put_string(&message, WIRE_F_CASE, candidate->number);
 		wire_put_bytes(&message, WIRE_F_PREV, span_of(none, sizeof none));
-		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)(head + length)));
+		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)head + (size_t)length));
 		work_request(work, &message);
 	}
 	work_settle(work);

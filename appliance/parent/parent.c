@@ -226,6 +226,7 @@ static void on_exit_of(struct program *program, int status)
 	}
 	program->pid = 0;
 	program->ready = false;
+	pulse_gone(program);
 	channel_free(program->channel);
 	program->channel = NULL;
 	if (program->parent->stopping) {
@@ -281,6 +282,7 @@ static void begin_stop(struct parent *parent)
 		return;
 	}
 	parent->stopping = true;
+	pulse_stop(parent);
 	wire_begin(&message, WIRE_STOP, 0, CLOCK_NEVER_MS);
 	for (size_t i = 0; i < parent->program_count; i++) {
 		loop_cancel(parent->loop, parent->programs[i].timer);
@@ -362,6 +364,9 @@ int parent_run(const struct config *config, struct span config_text)
 	if (parent.loop == NULL || watch_signals(&parent) != 0 || parent_prepare(&parent) != 0) {
 		log_error("the box cannot start");
 		return 1;
+	}
+	if (pulse_begin(&parent) != 0) {
+		log_error("no timer: systemd is not told how the box is");
 	}
 	list_programs(&parent);
 	for (size_t i = 0; i < parent.program_count; i++) {

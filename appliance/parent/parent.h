@@ -13,6 +13,7 @@
 #include "../base/loop.h"
 #include "../base/sandbox.h"
 #include "../wire/channel.h"
+#include "pulse.h"
 
 #define PARENT_BACKOFF_FIRST_MS 50
 #define PARENT_BACKOFF_MAX_MS 5000
@@ -37,6 +38,7 @@ struct program {
 	pid_t pid; /* 0: not running */
 	struct channel *channel;
 	bool ready;
+	bool asked; /* pulse.h: an answer is awaited */
 	uint64_t bits, starts, started_ms, backoff_ms;
 	int timer;
 	char why[128]; /* how it ended last */
@@ -51,6 +53,7 @@ struct parent {
 	int control_socket;
 	int signals;
 	bool stopping;
+	struct pulse pulse;
 };
 
 /* Runs the box until SIGTERM or SIGINT. `config_text` is what `config` was parsed from. Returns the exit code. */

@@ -24,6 +24,7 @@ struct child {
 	child_peer_handler on_peer;
 	child_stop_handler on_stop;
 	child_notice_handler on_notice;
+	child_ping_handler on_ping;
 	void *context;
 };
 
@@ -102,6 +103,22 @@ void child_handlers(struct child *child, child_peer_handler on_peer, child_stop_
 	child->context = context;
 }
 
+void child_on_ping(struct child *child, child_ping_handler on_ping)
+{
+	child->on_ping = on_ping;
+}
+
+static void answer_ping(struct child *child, uint64_t id)
+{
+	struct wire_message answer;
+
+	wire_begin(&answer, WIRE_PONG, id, CLOCK_NEVER_MS);
+	if (child->on_ping != NULL) {
+		child->on_ping(child->context, &answer);
+	}
+	(void)channel_send(child->parent, &answer);
+}
+
 static int on_parent_message(void *context, struct channel *channel, struct wire_message *message)
 {
 	struct child *child = context;
@@ -121,6 +138,9 @@ static int on_parent_message(void *context, struct channel *channel, struct wire
 		} else {
 			_exit(0);
 		}
+		return 0;
+	case WIRE_PING:
+		answer_ping(child, message->id);
 		return 0;
 	default:
 		if (child->on_notice == NULL) {

@@ -26,6 +26,9 @@ typedef void (*child_stop_handler)(void *context);
 /* Other notices of the parent (CHILD, for the hub). */
 typedef void (*child_notice_handler)(void *context, struct wire_message *message);
 
+/* The parent asks whether the loop turns: may put fields into the answer, PONG; what they point to must outlive the call. */
+typedef void (*child_ping_handler)(void *context, struct wire_message *answer);
+
 /* Exits the process with a logged reason when there is no parent or no SETUP. */
 struct child *child_open(const char *program, enum wire_role self);
 struct loop *child_loop(struct child *child);
@@ -36,6 +39,8 @@ const char *child_name(const struct child *child);
 /* Takes descriptor n of SETUP, -1 when there is none. */
 int child_take_fd(struct child *child, size_t n);
 void child_handlers(struct child *child, child_peer_handler on_peer, child_stop_handler on_stop, child_notice_handler on_notice, void *context);
+/* Without it PONG is empty. The context is that of child_handlers. */
+void child_on_ping(struct child *child, child_ping_handler on_ping);
 /* Enters the sandbox and says READY; exits with a logged reason when it cannot. */
 void child_ready(struct child *child, const struct sandbox *sandbox);
 /* Tells the parent that a peer broke the protocol; the parent kills it. */

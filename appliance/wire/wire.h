@@ -86,6 +86,10 @@ enum wire_type {
 	WIRE_ERROR,    /* answer: CODE, TEXT, HASH head of the case where one is concerned */
 	WIRE_PROGRESS, /* notice with the id of a running request: DONE, COUNT, TEXT */
 
+	/* --- parent -> hub, store --- */
+	WIRE_PING, /* does the loop turn? -> PONG */
+	WIRE_PONG, /* hub: CODE 1 once it takes commands, TEXT how the box is, in words for a person */
+
 	/* --- hub -> store --- */
 	WIRE_STORE_HELLO,       /* store -> hub, first on a link: LINES state of the store (store/README part of FORMAT: origin, size, root, state, ...) */
 	WIRE_STORE_READ,        /* INDEX from: -> STORE_RECORDS */

@@ -17,24 +17,13 @@ TESTS = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(TESTS, "lib"))
 sys.dont_write_bytecode = True
 import box as boxes  # noqa: E402
+from built import find_bin  # noqa: E402
 import forms  # noqa: E402
 import pki  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 # Stands in every filing: no file of the box outside vault (encrypted) and share may contain it.
 MARKER = "Tajná-Zkušební-Značka-7401"
-
-
-def find_bin(given=None):
-    """Folder of the built programs: --bin, PODATELNA_BIN, or build directories of tests/run and tests/demo."""
-    top = os.path.dirname(TESTS)
-    tries = [given, os.environ.get("PODATELNA_BIN")]
-    tries += [os.path.join(os.environ.get("PODATELNA_BUILD", os.path.join(top, "build")), *more)
-              for more in (("plain", "bin"), ("bin",), ("demo", "bin"))]
-    for path in tries:
-        if path and os.path.exists(os.path.join(path, "podatelnad")):
-            return os.path.abspath(path)
-    raise SystemExit("no built programs: give --bin DIR or PODATELNA_BIN")
 
 
 def parser(doc):

@@ -1,3 +1,3 @@
-foreach(name recognise epo_reply cms_verify zip)
+foreach(name recognise render epo_reply cms_verify zip)
   podatelna_fuzz_target(fuzz_${name} SOURCES fuzz_${name}.c LIBS podatelna_partner_core)
 endforeach()

@@ -153,6 +153,7 @@ class Box:
         self.dir, self.keep = os.path.abspath(directory), keep
         self.portals = list(portals) if isinstance(portals, (list, tuple)) else [portals]
         self.process, self.log_file = None, os.path.join(self.dir, "daemon.log")
+        self.environment = {}  # of podatelnad, beside our own
         os.makedirs(self.dir, mode=0o711, exist_ok=True)
         self.bin = reachable(bin_dir, self.dir)
         if isinstance(tokens, Tokens):
@@ -276,7 +277,8 @@ class Box:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([self.program("podatelnad"), "--config", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                            preexec_fn=None if self.keep else die_with_parent, cwd="/")
+                                            preexec_fn=None if self.keep else die_with_parent, cwd="/",
+                                            env={**os.environ, **self.environment})
         atexit.register(self.kill_all)
         if wait:
             self.wait_ready()

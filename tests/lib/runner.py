@@ -23,6 +23,7 @@ CPUS = os.cpu_count() or 2
 E2E_FIRST = ("test_filing.py", "test_people.py", "test_rights.py", "test_toy.py")
 TAIL_LINES = 60
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
+SHOWN = ("bench",)  # groups whose output is worth reading when nothing failed, too
 FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 BUILDS = {
@@ -38,7 +39,7 @@ class Result:
 
     def __init__(self, name, passed=0, failed=0, skipped=0, note="", log=""):
         self.name, self.passed, self.failed, self.skipped, self.note, self.log = name, passed, failed, skipped, note, log
-        self.seconds = 0.0
+        self.seconds, self.shown = 0.0, False
 
 
 class Runner:
@@ -153,7 +154,9 @@ class Runner:
                                  {"PODATELNA_BUILD": self.build, "PODATELNA_BIN": os.path.join(self.build, "plain", "bin")})
         counts = re.findall(r"(\d+) passed, (\d+) failed", read(log))
         passed, failed = map(int, counts[-1]) if counts else (int(code == 0), 0)
-        return Result(group, passed, max(failed, int(code != 0)), log=log)
+        result = Result(group, passed, max(failed, int(code != 0)), log=log)
+        result.shown = group in SHOWN
+        return result
 
 
 def say(text):
@@ -178,7 +181,9 @@ def report(result):
     skipped = f", {result.skipped} skipped" if result.skipped and result.passed else ""
     note = f" ({result.note})" if result.note else ""
     say(f"{word:7} {result.name:24} {result.passed:4} passed, {result.failed} failed{skipped}{note}  {result.seconds:.0f} s")
-    if result.failed and result.log:
+    if result.shown:
+        say("\n".join("    " + line for line in read(result.log).splitlines()))
+    elif result.failed and result.log:
         lines = [line for line in read(result.log).splitlines() if not GOOD_LINE.search(line)]
         say("\n".join("    " + line for line in lines[-TAIL_LINES:]))
         say(f"    whole log: {result.log}")

@@ -2,7 +2,8 @@
 
 Ledger: JSON lines. A line is appended and fsynced before the reply that it explains is sent. `kind` says what it is;
 `accepted` alone means that a filing was taken. Every line has `seq`, `time` (UTC), `kind`, and, when it came from a
-request, `conn` (number of the connection since start), `conn_request` (1 = first on that connection), `faults`.
+request, `conn` (number of the connection since start), `conn_request` (1 = first on that connection), `faults`, and, in
+seconds since 1970, `connected` (the connection was accepted) and `begun` (the head of the request was read).
 A line `simulator-error` is a mistake of the simulator: no test should have one.
 
 Control port (plain HTTP, loopback only):
@@ -93,6 +94,7 @@ class Request:
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         self.headers, self.body = handler.headers, None
         self.conn, self.conn_request, self.doomed = handler.conn, handler.conn_request, handler.doomed
+        self.connected, self.begun = handler.connected, time.time()
         self.faults = []
 
     def form(self):
@@ -108,6 +110,7 @@ class Request:
         """What a ledger line says about the request's way here."""
         head = self.headers
         return {"conn": self.conn, "conn_request": self.conn_request, "faults": list(self.faults),
+                "connected": round(self.connected, 6), "begun": round(self.begun, 6),
                 "content_type": head.get("Content-Type"), "accept": head.get("Accept"),
                 "user_agent": head.get("User-Agent"), "expect": head.get("Expect"),
                 "host": head.get("Host"), "authorization": bool(head.get("Authorization")),
@@ -229,6 +232,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         super().setup()
         self.portal = self.server.portal
         self.conn, self.conn_request, self.doomed = self.portal.next_connection(), 0, False
+        self.connected = self.request.connected
 
     def log_message(self, *_):
         """Silence: the ledger is the log."""
@@ -361,12 +365,14 @@ class Server(socketserver.ThreadingTCPServer):
         if self.portal.switches.fire("refuse_connection", "connect"):
             return
         request.settimeout(HANDSHAKE_S)
+        connected = time.time()
         try:
             secured = self.context.wrap_socket(request, server_side=True)
         except (OSError, ssl.SSLError):
             with self.portal.lock:
                 self.portal.tls_failures += 1
             return
+        secured.connected = connected
         try:
             Handler(secured, client_address, self)
         except (ConnectionError, ssl.SSLError, TimeoutError, ValueError):

@@ -213,12 +213,14 @@ def test_refused_connection(epo):
 
 def test_keepalive_then_close(epo):
     epo.portal.switch({"keepalive_then_close.test": "once"})
-    body = epo.signed(forms.dphdp3())
+    body, begun = epo.signed(forms.dphdp3()), time.time()
     connection = epo.client.connect()
     epo.client.post("/dpr/epo_podani?test=1", body, connection=connection)
     with pytest.raises(CUT):
         epo.client.post("/dpr/epo_podani", body, connection=connection)
-    assert (last(epo)["conn_request"], last(epo)["faults"]) == (2, ["keepalive_then_close"])
+    line = last(epo)
+    assert (line["conn_request"], line["faults"]) == (2, ["keepalive_then_close"])
+    assert begun < line["connected"] < line["begun"] < time.time()
     # curl repeats by itself on a connection that it reuses: the trap works.
     epo.portal.reset(ledger=True)
     epo.portal.switch({"keepalive_then_close.test": "once"})

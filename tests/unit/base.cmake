@@ -3,6 +3,7 @@ target_compile_definitions(base_test PRIVATE README_PATH="${CMAKE_SOURCE_DIR}/RE
 podatelna_unit_test(wire_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/wire_test.c LIBS podatelna_wire)
 podatelna_unit_test(hub_case_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_case_test.c LIBS podatelna_hub_core)
 podatelna_unit_test(hub_list_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_list_test.c LIBS podatelna_hub_core podatelna_cli)
+podatelna_unit_test(notify_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/notify_test.c ${CMAKE_SOURCE_DIR}/appliance/parent/notify.c LIBS podatelna_base)
 podatelna_unit_test(hub_overview SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_overview.c LIBS podatelna_hub_core)
 target_compile_definitions(hub_overview PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 podatelna_unit_test(sandbox_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/sandbox_test.c LIBS podatelna_base)

@@ -138,7 +138,7 @@ static void test_labels(void **state)
 		assert_int_not_equal(state_by_name(ids[i]), CASE_NONE);
 		assert_string_equal(label_state(ids[i]), state_label(state_by_name(ids[i])));
 	}
-	assert_string_equal(label_token_state("absent"), "not there");
+	assert_string_equal(state_token_label("absent"), "not there");
 	assert_string_equal(label_state("no-such"), "no-such");
 }
 

@@ -92,10 +92,10 @@ static void test_forms(void **state)
 	found = match(catalogue, XML("Item", "urn:example:toy", "Toy", ""), "", "x.xml");
 	assert_int_equal(found.verdict, CATALOGUE_FORM);
 	assert_string_equal(found.id, "Toy");
-	assert_int_equal(found.form->approval, CATALOGUE_APPROVAL_NONE);
+	assert_int_equal(found.form->approval, CONFIG_APPROVAL_NONE);
 	found = match(catalogue, XML("Item", "urn:example:toy", "Toy", ""), "", "x-SCHVALIT.xml");
 	assert_string_equal(found.id, "ToyApproved");
-	assert_int_equal(found.form->approval, CATALOGUE_APPROVAL_NEEDED);
+	assert_int_equal(found.form->approval, CONFIG_APPROVAL_NEEDED);
 	catalogue_free(catalogue);
 }
 
@@ -216,11 +216,43 @@ static void test_missing_directory(void **state)
 	config_report_free(&report);
 }
 
+/* Labels: those of the form before those of the partner, in the language of the catalogue; malformed ones are found with their line. */
+static void test_labels(void **state)
+{
+	static const char faulty[] = "partner \"p\" { label_cs = \"P\" label_en = \"P\" evidence = \"signed\" }\n"
+	                             "labels \"a\" { partner = \"p\"\nlabels = { \"@x=Jedna|One\", \"Prvek=Dvě|Two\" } }\n"
+	                             "labels \"b\" { partner = \"p\" form = \"F\" labels = { \"Prvek=Tři|Three\" } }\n";
+	static const char *const wrong[] = { "x", "=a|b", "x=a", "x=a|", "x=|b", "x y=a|b", "a@=a|b", "a@b@c=a|b", "x=a|b|c" };
+	struct catalogue *catalogue = load("cs");
+	struct config_report report = { 0 };
+	char text[65536];
+
+	(void)state;
+	assert_true(catalogue_labels_write(catalogue, "epo", "DPHDP3", text, sizeof text) > 1000);
+	assert_non_null(strstr(text, "@rok=Rok\n"));
+	assert_non_null(strstr(text, "Veta6@dano_da=ř. 64 Vlastní daň\n"));
+	assert_null(strstr(text, "VetaA4="));
+	assert_int_equal(catalogue_labels_write(catalogue, "epo", "DPHDP3", text, 100), ERR_LIMIT);
+	assert_int_equal(catalogue_labels_write(catalogue, "nobody", "DPHDP3", text, sizeof text), 0);
+	catalogue_free(catalogue);
+	assert_int_equal(catalogue_parse(span_of_string(faulty), "f", "en", &catalogue, &report), 0);
+	assert_int_equal(catalogue_labels_write(catalogue, "p", "F", text, sizeof text), 29);
+	assert_string_equal(text, "Prvek=Three\n@x=One\nPrvek=Two\n");
+	catalogue_free(catalogue);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		(void)snprintf(text, sizeof text, "labels \"a\" { partner = \"p\"\nlabels = { \"%s\" } }", wrong[i]);
+		assert_int_equal(catalogue_parse(span_of_string(text), "f", "en", &catalogue, &report), ERR_FORMAT);
+		assert_int_equal(report.count, 1);
+		assert_int_equal(report.findings[0].line, 2);
+		config_report_free(&report);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shipped),   cmocka_unit_test(test_forms),    cmocka_unit_test(test_refused),           cmocka_unit_test(test_folders),
-		cmocka_unit_test(test_ambiguous), cmocka_unit_test(test_findings), cmocka_unit_test(test_missing_directory),
+		cmocka_unit_test(test_labels),  cmocka_unit_test(test_shipped),   cmocka_unit_test(test_forms),    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_folders), cmocka_unit_test(test_ambiguous), cmocka_unit_test(test_findings), cmocka_unit_test(test_missing_directory),
 	};
 
 	text_open("en");

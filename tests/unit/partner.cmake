@@ -1,4 +1,4 @@
-foreach(name classify compose confirmation recognise xmlwalk zygote)
+foreach(name classify compose confirmation recognise render xmlwalk zygote)
   podatelna_unit_test(partner_${name} SOURCES partner_${name}.c partner_help.c LIBS podatelna_partner_core)
 endforeach()
 foreach(name memory verify)

@@ -176,14 +176,14 @@ static void test_polls(void **state)
 	try_end(&try);
 }
 
-static void test_render(void **state)
+static void test_receipt(void **state)
 {
 	static const char receipt[] = "cislo: 900000001\ndatum: 2030-02-20T10:00:00\nheslo: ukazka-heslo\nzarep: yes\n";
 	struct try try;
 	char *text = NULL;
 
 	(void)state;
-	try_begin(&try, "render", "epo");
+	try_begin(&try, "receipt", "epo");
 	try_set(&try, "level", "full");
 	try_set(&try, "language", "cs");
 	try_in_text(&try, receipt);
@@ -194,7 +194,7 @@ static void test_render(void **state)
 	                          "Přijato s uznávaným podpisem (ZAREP): ano\n");
 	free(text);
 	try_end(&try);
-	try_begin(&try, "render", "epo");
+	try_begin(&try, "receipt", "epo");
 	try_set(&try, "level", "no-password");
 	try_set(&try, "language", "en");
 	try_in_text(&try, receipt);
@@ -205,7 +205,7 @@ static void test_render(void **state)
 	assert_null(strstr(text, "ukazka-heslo"));
 	free(text);
 	try_end(&try);
-	try_begin(&try, "render", "epo");
+	try_begin(&try, "receipt", "epo");
 	try_set(&try, "level", "none");
 	try_in_text(&try, receipt);
 	try_out(&try);
@@ -243,7 +243,7 @@ int main(void)
 		cmocka_unit_test(test_content_faults),
 		cmocka_unit_test(test_filing),
 		cmocka_unit_test(test_polls),
-		cmocka_unit_test(test_render),
+		cmocka_unit_test(test_receipt),
 		cmocka_unit_test(test_toy),
 	};
 

@@ -88,27 +88,32 @@ static bool is_blank(uint8_t byte)
 	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-void charset_declared(struct span head, char *ret, size_t size)
+/* The quoted value of the pseudo-attribute `encoding` (XML 1.0, 4.3.3). */
+static bool find_encoding(struct span declaration, struct span *ret)
 {
-	struct span declaration, before, value;
+	struct span before;
 	uint8_t quote = 0;
 	bool found = false;
 
-	if (!span_starts_with(head, "<?xml") || !span_read_until(&head, '>', &declaration)) {
-		return;
-	}
 	while (!found && span_read_until(&declaration, 'e', &before)) {
 		found = span_starts_with(declaration, "ncoding") && before.length > 0 && is_blank(before.data[before.length - 1]);
 	}
 	if (!found || !span_read_until(&declaration, '=', &before)) {
-		return;
+		return false;
 	}
 	do {
 		if (!span_read_u8(&declaration, &quote)) {
-			return;
+			return false;
 		}
 	} while (is_blank(quote));
-	if ((quote != '"' && quote != '\'') || !span_read_until(&declaration, quote, &value) || value.length == 0) {
+	return (quote == '"' || quote == '\'') && span_read_until(&declaration, quote, ret) && ret->length > 0;
+}
+
+void charset_declared(struct span head, char *ret, size_t size)
+{
+	struct span declaration, value;
+
+	if (!span_starts_with(head, "<?xml") || !span_read_until(&head, '>', &declaration) || !find_encoding(declaration, &value)) {
 		return;
 	}
 	value.length = value.length < size ? value.length : size - 1; /* no name that we know is that long */

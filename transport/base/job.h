@@ -43,9 +43,19 @@
  *   result: result = valid | invalid ; reason ; signer-sha256, signer-name (CN), chain = yes | pinned | no ; size ; signing-time
  *   The content is written as it is read; it counts only when result = valid.
  *
- * kind `render`      [1] receipt object (secret), [2] out
+ * kind `receipt`     [1] receipt object (secret), [2] out
  *   parameters: level = full | no-password | none ; language cs|en
  *   writes the lines of stav.txt that tell a person the filing number (and, `full`, the password). result: size
+ *
+ * kind `render`      [1] a form as it will be signed, [2] labels: lines KEY=WORDS (labels.h), may be empty, [3] out: a file (it is written at places, not only at its end)
+ *   parameters: language cs|en ; title (label of the form) ; form ; case ; env
+ *   writes one HTML page that needs nothing else and asks for nothing (no script, no address). It shows the SHA-256 of the bytes, and then each element, attribute
+ *   value, text, comment and instruction exactly once, in the order of the document; white space between elements is left out. Long values are folded but
+ *   whole; signs that nobody would see are named. Attachments in base64 appear as size and digest. What is no XML is shown as text; what is no text is not shown.
+ *   result: sha256, size (bytes of the form), page-size, values (attributes and texts shown), whole = yes | no (something is not shown; the page says so loudly), why (short English, when not whole)
+ *
+ * kind `digest`      [1] any bytes
+ *   result: sha256, size
  */
 #ifndef TRANSPORT_BASE_JOB_H
 #define TRANSPORT_BASE_JOB_H
@@ -72,7 +82,7 @@ struct partner {
 	const char *name;
 	int (*compose)(struct job *job);
 	int (*classify)(struct job *job);
-	int (*render)(struct job *job);
+	int (*receipt)(struct job *job);
 };
 
 #endif

@@ -32,16 +32,16 @@ static int run_classify(struct job *job)
 	return run_of_partner(job, partner == NULL ? NULL : &partner->classify);
 }
 
-static int run_render(struct job *job)
+static int run_receipt(struct job *job)
 {
 	const struct partner *partner = partner_find(job->partner);
 
-	return run_of_partner(job, partner == NULL ? NULL : &partner->render);
+	return run_of_partner(job, partner == NULL ? NULL : &partner->receipt);
 }
 
 const struct job_kind job_kinds[] = {
-	{ "recognise", job_recognise }, { "compose", run_compose }, { "classify", run_classify },
-	{ "verify", job_verify },       { "render", run_render },   { NULL, NULL },
+	{ "recognise", job_recognise }, { "compose", run_compose }, { "classify", run_classify }, { "verify", job_verify },
+	{ "receipt", run_receipt },     { "render", job_render },   { "digest", job_digest },     { NULL, NULL },
 };
 
 int job_run(const struct job_kind *kinds, struct job *job)

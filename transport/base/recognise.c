@@ -144,7 +144,7 @@ static void tell_period(struct lines *result, const struct form_facts *facts)
 		return;
 	}
 	if (facts->month[0] != '\0') {
-		lines_setf(result, "period", "%s-%02d", facts->year, atoi(facts->month));
+		lines_setf(result, "period", "%s-%s%s", facts->year, facts->month[1] == '\0' ? "0" : "", facts->month);
 	} else if (facts->quarter[0] != '\0') {
 		lines_setf(result, "period", "%s-Q%s", facts->year, facts->quarter);
 	} else {

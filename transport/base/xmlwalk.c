@@ -29,6 +29,7 @@ struct xmlwalk {
 	size_t head_length;
 	uint8_t converted[XMLWALK_CHUNK_BYTES * CHARSET_GROWTH_MAX];
 	struct xml_attribute attributes[XMLWALK_ATTRIBUTES_MAX];
+	struct xml_declaration declarations[XMLWALK_DECLARATIONS_MAX];
 };
 
 static void stop(struct xmlwalk *walk, int err, int line, const char *words)
@@ -67,9 +68,10 @@ static const char *take_attributes(struct xmlwalk *walk, size_t count, const xml
 		struct xml_attribute *to = &walk->attributes[i];
 
 		to->name = span_of_xml(from[5 * i]);
+		to->prefix = span_of_xml(from[5 * i + 1]);
 		to->space = span_of_xml(from[5 * i + 2]);
 		to->value = span_of(from[5 * i + 3], (size_t)(from[5 * i + 4] - from[5 * i + 3]));
-		if (to->name.length > XMLWALK_NAME_MAX_BYTES || to->space.length > XMLWALK_NAME_MAX_BYTES) {
+		if (to->name.length > XMLWALK_NAME_MAX_BYTES || to->prefix.length > XMLWALK_NAME_MAX_BYTES || to->space.length > XMLWALK_NAME_MAX_BYTES) {
 			return "an attribute's name is too long";
 		}
 		if (to->value.length > XMLWALK_VALUE_MAX_BYTES) {
@@ -79,26 +81,54 @@ static const char *take_attributes(struct xmlwalk *walk, size_t count, const xml
 	return NULL;
 }
 
+/* Two pointers for each: prefix and namespace. */
+static const char *take_declarations(struct xmlwalk *walk, size_t count, const xmlChar **from)
+{
+	if (count > XMLWALK_DECLARATIONS_MAX) {
+		return "too many namespaces";
+	}
+	for (size_t i = 0; i < count; i++) {
+		walk->declarations[i] = (struct xml_declaration){ .prefix = span_of_xml(from[2 * i]), .space = span_of_xml(from[2 * i + 1]) };
+		if (walk->declarations[i].prefix.length > XMLWALK_NAME_MAX_BYTES || walk->declarations[i].space.length > XMLWALK_NAME_MAX_BYTES) {
+			return "a namespace's name is too long";
+		}
+	}
+	return NULL;
+}
+
+static const char *check_names(const struct xml_element *element)
+{
+	if (element->depth > XMLWALK_DEPTH_MAX) {
+		return "too many levels of elements";
+	}
+	return element->name.length > XMLWALK_NAME_MAX_BYTES || element->prefix.length > XMLWALK_NAME_MAX_BYTES ||
+	               element->space.length > XMLWALK_NAME_MAX_BYTES
+	           ? "an element's name is too long"
+	           : NULL;
+}
+
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *space, int space_count, const xmlChar **spaces,
                      int attribute_count, int defaulted, const xmlChar **attributes)
 {
 	struct xmlwalk *walk = context;
-	struct xml_element element = { .name = span_of_xml(name), .space = span_of_xml(space), .depth = walk->depth + 1, .attributes = walk->attributes };
+	struct xml_element element = { .prefix = span_of_xml(prefix),
+		                       .name = span_of_xml(name),
+		                       .space = span_of_xml(space),
+		                       .depth = walk->depth + 1,
+		                       .attributes = walk->attributes,
+		                       .attribute_count = (size_t)attribute_count,
+		                       .declarations = walk->declarations,
+		                       .declaration_count = (size_t)space_count };
 	const char *wrong = NULL;
 	int err = 0;
 
-	(void)prefix;
-	(void)space_count;
-	(void)spaces;
 	(void)defaulted;
 	if (walk->err != 0) {
 		return;
 	}
-	element.attribute_count = (size_t)attribute_count;
-	wrong = element.depth > XMLWALK_DEPTH_MAX ? "too many levels of elements"
-	        : element.name.length > XMLWALK_NAME_MAX_BYTES || element.space.length > XMLWALK_NAME_MAX_BYTES
-	            ? "an element's name is too long"
-	            : take_attributes(walk, element.attribute_count, attributes);
+	wrong = check_names(&element);
+	wrong = wrong != NULL ? wrong : take_declarations(walk, element.declaration_count, spaces);
+	wrong = wrong != NULL ? wrong : take_attributes(walk, element.attribute_count, attributes);
 	if (wrong != NULL) {
 		stop(walk, ERR_LIMIT, line_of(walk), wrong);
 		return;
@@ -137,6 +167,34 @@ static void on_text(void *context, const xmlChar *text, int length)
 		return;
 	}
 	err = walk->handler->text(walk->context, span_of(text, (size_t)length));
+	if (err != 0) {
+		stop(walk, err, 0, NULL);
+	}
+}
+
+static void on_comment(void *context, const xmlChar *text)
+{
+	struct xmlwalk *walk = context;
+	int err = 0;
+
+	if (walk->err != 0 || walk->handler->comment == NULL) {
+		return;
+	}
+	err = walk->handler->comment(walk->context, span_of_xml(text));
+	if (err != 0) {
+		stop(walk, err, 0, NULL);
+	}
+}
+
+static void on_instruction(void *context, const xmlChar *target, const xmlChar *text)
+{
+	struct xmlwalk *walk = context;
+	int err = 0;
+
+	if (walk->err != 0 || walk->handler->instruction == NULL) {
+		return;
+	}
+	err = walk->handler->instruction(walk->context, span_of_xml(target), span_of_xml(text));
 	if (err != 0) {
 		stop(walk, err, 0, NULL);
 	}
@@ -187,6 +245,8 @@ static bool parser_open(struct xmlwalk *walk)
 	events.characters = on_text;
 	events.ignorableWhitespace = on_text;
 	events.cdataBlock = on_text;
+	events.comment = on_comment;
+	events.processingInstruction = on_instruction;
 	events.internalSubset = on_doctype;
 	events.entityDecl = on_entity;
 	events.serror = on_error;

@@ -14,6 +14,7 @@
 
 #define XMLWALK_DEPTH_MAX 64
 #define XMLWALK_ATTRIBUTES_MAX 512
+#define XMLWALK_DECLARATIONS_MAX 64
 #define XMLWALK_NAME_MAX_BYTES 256
 #define XMLWALK_VALUE_MAX_BYTES 65536
 #define XMLWALK_TOKEN_MAX_BYTES 131072  /* one tag, comment or processing instruction */
@@ -24,24 +25,35 @@
 #define XMLWALK_FAULT_SIZE 128
 
 struct xml_attribute {
-	struct span name;  /* local name */
-	struct span space; /* namespace, empty for none */
-	struct span value; /* UTF-8, entities resolved */
+	struct span prefix; /* as written, empty for none */
+	struct span name;   /* local name */
+	struct span space;  /* namespace, empty for none */
+	struct span value;  /* UTF-8, entities resolved */
+};
+
+/* xmlns:prefix="space" */
+struct xml_declaration {
+	struct span prefix, space;
 };
 
 struct xml_element {
-	struct span name; /* local name */
+	struct span prefix; /* as written, empty for none */
+	struct span name;   /* local name */
 	struct span space;
 	size_t depth; /* the root has 1 */
 	const struct xml_attribute *attributes;
 	size_t attribute_count;
+	const struct xml_declaration *declarations; /* of namespaces */
+	size_t declaration_count;
 };
 
-/* Spans are valid during the call. A negative error ends the walk and is its result. Any of the three may be NULL. */
+/* Spans are valid during the call. A negative error ends the walk and is its result. Any of them may be NULL. */
 struct xml_handler {
 	int (*start)(void *context, const struct xml_element *element);
 	int (*text)(void *context, struct span text); /* in pieces; CDATA too */
 	int (*end)(void *context, struct span name, size_t depth);
+	int (*comment)(void *context, struct span text);
+	int (*instruction)(void *context, struct span target, struct span text);
 };
 
 /* What is known of the document so far, and at the end. */

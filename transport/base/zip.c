@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
+#include <zip.h> /* libzip's */ // NOLINT(readability-duplicate-include)
 #include <zlib.h>
 
 #include "../../appliance/base/cleanup.h"
@@ -88,6 +88,7 @@ static int deflate_fd(z_stream *stream, int from, uint64_t limit, struct packed 
 		stream->next_in = chunk;
 		stream->avail_in = (uInt)length;
 		err = deflate_step(stream, packed, length < (ssize_t)sizeof chunk ? Z_FINISH : Z_NO_FLUSH);
+		stream->next_in = NULL; /* all of it was taken, and `chunk` does not outlive us */
 		if (err != 0 || length < (ssize_t)sizeof chunk) {
 			return err;
 		}

@@ -11,7 +11,7 @@
  * the time stamp is fixed. Sizes stand in the local header, so that every reader is content. Memory: the compressed size. 0 or a negative error. */
 int zip_write_single(int from, int to, const char *name, uint64_t limit, uint64_t *ret_size);
 
-/* The only file of an archive in memory, handed over in pieces. ERR_FORMAT when it is no archive or holds not exactly one file, ERR_LIMIT beyond `limit` bytes. */
-int zip_read_single(struct span archive, uint64_t limit, int (*on_bytes)(void *context, struct span bytes), void *context);
+/* The only file of the archive `bytes`, handed over in pieces. ERR_FORMAT when it is no archive or holds not exactly one file, ERR_LIMIT beyond `limit` bytes. */
+int zip_read_single(struct span bytes, uint64_t limit, int (*on_bytes)(void *context, struct span bytes), void *context);
 
 #endif

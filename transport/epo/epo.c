@@ -1,3 +1,3 @@
 #include "epo.h"
 
-const struct partner epo_partner = { .name = "epo", .compose = epo_compose, .classify = epo_classify, .render = epo_render };
+const struct partner epo_partner = { .name = "epo", .compose = epo_compose, .classify = epo_classify, .receipt = epo_receipt_text };

@@ -9,8 +9,9 @@ extern const struct partner epo_partner;
 /* verzePis of the form and the period of its sentence VetaD (spec/epo 3.1). */
 void epo_recognise_element(struct form_facts *facts, const struct xml_element *element);
 
+/* The kinds compose, classify and render of job.h, for EPO. */
 int epo_compose(struct job *job);
 int epo_classify(struct job *job);
-int epo_render(struct job *job);
+int epo_receipt_text(struct job *job);
 
 #endif

@@ -157,10 +157,10 @@ static int toy_classify(struct job *job)
 }
 
 /* A channel receipt has no secrets to show. */
-static int toy_render(struct job *job)
+static int toy_receipt_text(struct job *job)
 {
 	lines_set(&job->result, "size", "0");
 	return 0;
 }
 
-const struct partner toy_partner = { .name = "toy", .compose = toy_compose, .classify = toy_classify, .render = toy_render };
+const struct partner toy_partner = { .name = "toy", .compose = toy_compose, .classify = toy_classify, .receipt = toy_receipt_text };

@@ -5,6 +5,7 @@
  *                           writing to /tmp, the working directory and EVIL_WRITE, reading EVIL_READ, connecting to EVIL_CONNECT, fork and exec
  *   EVIL_WRITE, EVIL_READ, EVIL_CONNECT=PATH[:PATH...]   directories or files; files; sockets
  *   EVIL_SIGN=hang|crash|flip|fail   what C_Sign does: never returns, dies, one bit of the signature is wrong, CKR_FUNCTION_FAILED
+ *   EVIL_SIGN_MS=N          each C_Sign takes N milliseconds in all, as a card does
  *   EVIL_NO_RAW_RSA=1       CKM_RSA_X_509 is refused, as many qualified devices do
  *   EVIL_FLAGS=final-try|count-low|locked   what the token says of its PIN
  *   EVIL_GONE=PATH          while that file exists the token is removed
@@ -28,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CRYPTOKI_COMPAT 1
@@ -220,9 +222,29 @@ static CK_RV evil_decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanis
 	return is_gone() ? CKR_DEVICE_REMOVED : real->C_DecryptInit(session, mechanism, key);
 }
 
+/* The end of a signature that begins now, when EVIL_SIGN_MS asks for one; a card's time is from command to answer, whatever the machine does meanwhile. */
+static bool slow_end(struct timespec *ret)
+{
+	const char *text = getenv("EVIL_SIGN_MS");
+	long ms = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	if (ms <= 0 || clock_gettime(CLOCK_MONOTONIC, ret) != 0) {
+		return false;
+	}
+	ret->tv_sec += ms / 1000;
+	ret->tv_nsec += ms % 1000 * 1000000;
+	if (ret->tv_nsec >= 1000000000) {
+		ret->tv_sec++;
+		ret->tv_nsec -= 1000000000;
+	}
+	return true;
+}
+
 static CK_RV evil_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG length, CK_BYTE *signature, CK_ULONG *signature_length)
 {
 	CK_RV rv = CKR_FUNCTION_FAILED;
+	struct timespec end;
+	bool slow = slow_end(&end);
 
 	while (switched("EVIL_SIGN", "hang")) {
 		(void)pause();
@@ -240,6 +262,8 @@ static CK_RV evil_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG length
 	rv = real->C_Sign(session, data, length, signature, signature_length);
 	if (rv == CKR_OK && signature != NULL && *signature_length > 9 && switched("EVIL_SIGN", "flip")) {
 		signature[9] ^= 0x10;
+	}
+	while (slow && signature != NULL && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) {
 	}
 	return rv;
 }

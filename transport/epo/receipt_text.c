@@ -51,7 +51,7 @@ static void render(struct rendering *rendering, struct span receipt, bool with_p
 	explicit_bzero(value, sizeof value);
 }
 
-int epo_render(struct job *job)
+int epo_receipt_text(struct job *job)
 {
 	char level[OPTION_SIZE], language[OPTION_SIZE], receipt[EPO_RECEIPT_MAX_BYTES];
 	struct rendering rendering = { .language = language };

@@ -1,0 +1,147 @@
+"""What stands in the table for each measurement."""
+
+import statistics
+
+import accounts
+from report import number, spread
+
+MS, MIB = 1000.0, 1024.0 * 1024.0
+TARGET_RATIO, TARGET_SLOW, TARGET_POST_S, TARGET_MEMORY = 4.0, 0.98, 0.050, 16 * 1024 * 1024
+SPREAD = ("min", "median", "max")
+
+
+def show_conditions(table, rows):
+    table.line("Podatelna, measured")
+    for name, words in rows:
+        table.line(f"  {name:<10}{words}")
+
+
+def per(parts, count):
+    """Seconds of CPU per filing."""
+    return accounts.whole(parts) / count
+
+
+def total(rounds, part):
+    """{program: (user, system)} over all rounds."""
+    names = {name for each in rounds for name in each[part]}
+    return {name: tuple(sum(each[part].get(name, (0, 0))[i] for each in rounds) for i in (0, 1)) for name in names}
+
+
+def costs(found):
+    """CPU seconds per filing over all rounds: the box as far as the loop goes, its rest, the loop."""
+    count = sum(each["count"] for each in found["box"])
+    loops = sum(each["count"] for each in found["loop"])
+    return (accounts.whole(total(found["box"], "filed_cpu")) / count, accounts.whole(total(found["box"], "closed_cpu")) / count,
+            sum(each["user"] + each["system"] for each in found["loop"]) / loops)
+
+
+def show_filings(table, found):
+    box, loop, raw = found["box"], found["loop"], found["raw"]
+    filed, closed, looped = costs(found)
+    table.heading("1. Filings", *SPREAD)
+    table.row("raw C_Sign, per second", *spread([r["count"] / r["s"] for r in raw]))
+    table.row("box, two POSTs, per second", *spread([r["count"] / r["filed_s"] for r in box]))
+    table.row("box, to the papers, per second", *spread([r["count"] / (r["filed_s"] + r["closed_s"]) for r in box]))
+    table.row("loop, two POSTs, per second", *spread([r["count"] / r["s"] for r in loop]))
+    table.row("CPU each: C_Sign alone", *spread([r["cpu"] / r["count"] * MS for r in raw], "ms"))
+    table.row("CPU each: box, two POSTs", *spread([per(r["filed_cpu"], r["count"]) * MS for r in box], "ms"))
+    table.row("CPU each: box, result and papers", *spread([per(r["closed_cpu"], r["count"]) * MS for r in box], "ms"))
+    table.row("CPU each: loop, two POSTs", *spread([(r["user"] + r["system"]) / r["count"] * MS for r in loop], "ms"))
+    table.row("CPU each: simulator, for the box", *spread([r["portal_cpu"] / r["count"] * MS for r in box], "ms"))
+    table.row("CPU each: simulator, for the loop", *spread([r["portal_cpu"] / r["count"] * MS for r in loop], "ms"))
+    table.note(f"{len(box)} rounds in turns: {box[0]['count']} filings through the box, {loop[0]['count']} through the loop, C_Sign for {raw[0]['s']:.1f} s; "
+               "the box also keeps, verifies and delivers, the loop does not")
+    show_ratios(table, found, filed, closed, looped)
+    show_programs(table, found)
+
+
+def show_ratios(table, found, filed, closed, looped):
+    median = statistics.median
+    rate = median([r["count"] / r["filed_s"] for r in found["box"]])
+    table.heading("   Ratios")
+    table.row("filings per CPU s, box : loop", "", number(looped / filed), "")
+    table.row("the same, to the papers", "", number(looped / (filed + closed)), "")
+    table.row("filings per s, box : loop", "", number(rate / median([r["count"] / r["s"] for r in found["loop"]])), "")
+    table.row("filings per s, box : raw C_Sign", "", number(rate / median([r["count"] / r["s"] for r in found["raw"]])), "")
+
+
+def show_programs(table, found):
+    count = sum(each["count"] for each in found["box"])
+    filed, closed = total(found["box"], "filed_cpu"), total(found["box"], "closed_cpu")
+    whole = accounts.whole(filed) + accounts.whole(closed)
+    table.heading("2. CPU per filing, ms", "user", "system", "two POSTs", "rest", "share")
+    for name in sorted(filed, key=lambda n: accounts.PROGRAMS.index(n) if n in accounts.PROGRAMS else 99):
+        user, system = (filed[name][i] + closed[name][i] for i in (0, 1))
+        table.row(name, *(number(x / count * MS) for x in (user, system, sum(filed[name]), sum(closed[name]))),
+                  f"{(user + system) / whole * 100:.0f} %" if whole else "-")
+    table.row("all", *(number(x / count * MS) for x in (sum(filed[n][0] + closed[n][0] for n in filed), sum(filed[n][1] + closed[n][1] for n in filed),
+                                                        accounts.whole(filed), accounts.whole(closed))), "100 %")
+    records = sum(each["records"] for each in found["box"])
+    table.row("records of the journal per filing", number(records / count), f"{sum(each['record_bytes'] for each in found['box']) / records:.0f} bytes")
+    table.note("rest: asking for the result once, closing, papers on the share")
+
+
+def show_calls(table, found):
+    table.heading("   Calls per filing", "forks", "threads", "syncs", "connects", "execs")
+    for name in accounts.PROGRAMS:
+        calls = found["calls"].get(name)
+        if calls:
+            table.row(name, *(number(calls.get(kind, 0) / found["count"]) for kind in ("fork", "thread", "sync", "connect", "execve")))
+    table.note(f"strace -f over {found['count']} filings dropped at once; syncs: fsync and fdatasync")
+
+
+def show_first_post(table, found):
+    table.heading("3. From the end of quiet, idle", *SPREAD)
+    table.row("connection accepted", *spread([x * MS for x in found["connected"]], "ms"))
+    table.row("head of the first POST read", *spread([x * MS for x in found["begun"]], "ms"))
+    table.note(f"{len(found['begun'])} files, one at a time; between both: the TLS handshake, the simulator's part of it included")
+
+
+def show_memory(table, found):
+    table.heading("4. Memory, MiB", "idle RSS", "idle PSS", "private", "highest RSS", "highest PSS", "processes", "above idle")
+    for name in accounts.PROGRAMS:
+        idle, work = found["idle"].get(name), found["work"].get(name)
+        if idle and work:
+            table.row(name, *(number(x / MIB) for x in (idle["rss"], idle["pss"], idle["private_sum"], work["peak"], work["pss"])), work["count"],
+                      number(found["above"][name] / MIB))
+    table.note(f"RSS: the largest process; PSS, private: all processes of the program together; {found['count']} filings, seen {found['samples']} times; "
+               "above idle: the greater of both differences")
+
+
+def show_slow_token(table, found):
+    table.heading("5. Token slowed to 300 ms a signature")
+    table.row("the token alone, per second", "", number(found["own"]), "")
+    table.row("filings, per second", "", number(found["box"]), "")
+    table.row("box : 1/0.3 s", "", f"{found['box'] / found['nominal']:.3f}", "")
+    table.note(f"{found['count']} filings dropped at once; from the first filing at the portal to the last")
+
+
+def show_journal(table, found):
+    rates = {name: [r["rate"] for r in rounds] for name, rounds in found.items()}
+    base = statistics.median(rates["append"])
+    table.heading("6. Journal, records per second", *SPREAD, "ratio", "CPU each")
+    for name, label in (("append", "append + fdatasync"), (1, "1 writer"), (64, "64 writers")):
+        table.row(label, *spread(rates[name]), number(statistics.median(rates[name]) / base),
+                  f"{statistics.median([r['cpu'] for r in found[name]]) * 1e6:.0f} us")
+    table.note(f"store/journal.h in a process of its own, records of {found[1][0]['bytes']} bytes, same disk; 64 writers: 64 records wait for each commit")
+
+
+def show_targets(table, values):
+    lines = []
+    if "filings" in values:
+        filed, closed, looped = costs(values["filings"])
+        lines.append(table.verdict("filings per CPU second, box : loop, the same two POSTs", looped / filed, TARGET_RATIO))
+        lines.append(table.verdict("the same with result and papers, which the loop does not do", looped / (filed + closed), TARGET_RATIO))
+    if "slow token" in values:
+        found = values["slow token"]
+        lines.append(table.verdict("share of the slowed token's rate", found["box"] / found["nominal"] * 100, TARGET_SLOW * 100, "%"))
+    if "first POST" in values:
+        lines.append(table.verdict("first POST after the end of quiet, median", statistics.median(values["first POST"]["begun"]) * MS,
+                                   TARGET_POST_S * MS, "ms", at_least=False))
+    if "memory" in values:
+        above = values["memory"]["above"]
+        worst = max(above, key=above.get)
+        lines.append(table.verdict(f"memory above idle, most by {worst}", above[worst] / MIB, TARGET_MEMORY / MIB, "MiB", at_least=False))
+    table.heading("Targets")
+    for line in lines:
+        table.line("  " + line)
