@@ -5,7 +5,7 @@ import subprocess
 from place import Unmeasured
 
 WRITERS = (1, 64)
-ROUNDS, MILLISECONDS = {False: 3, True: 7}, {False: 700, True: 4000}
+ROUNDS, MILLISECONDS = {False: 3, True: 7}, {False: 600, True: 4000}
 
 
 def run(place, name, kind, size):

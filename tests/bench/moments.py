@@ -43,20 +43,23 @@ def first_post(place, pipeline):
 
 
 def memory(place, pipeline):
-    """{program: idle and highest}; idle: nothing was going on for a while, after the filings of the other measurements."""
+    """{program: idle, and highest in each phase}; idle: nothing was going on for a while, after the filings of the other measurements.
+    Phases: filing, and asking for all results at once, which has as many sessions as the transport allows."""
     need_root("memory of processes that allow no dump")
     time.sleep(MEMORY_SETTLE_S)
     idle = accounts.memory(pipeline.session)
     accounts.reset_peaks(pipeline.session)
     before, forms = pipeline.journal.snapshot()[0], place.forms(MEMORY_FILINGS[place.long])
-    with accounts.Sampler(pipeline.session) as seen:
+    with accounts.Sampler(pipeline.session) as filing:
         pipeline.file(forms)
         pipeline.wait("sent", len(forms), before)
+    with accounts.Sampler(pipeline.session) as asking:
         pipeline.box.run_cli("poll", "--all")
         pipeline.wait("delivered", len(forms), before)
-    return {"idle": idle, "work": seen.highest, "samples": seen.samples, "count": len(forms),
-            "above": {name: max(high["pss"] - idle[name]["pss"], high["peak"] - idle[name]["rss"]) for name, high in seen.highest.items()
-                      if name in idle}}
+    above = {phase: {name: max(high["pss"] - idle[name]["pss"], high["peak"] - idle[name]["rss"]) for name, high in seen.highest.items() if name in idle}
+             for phase, seen in (("filing", filing), ("asking", asking))}
+    return {"idle": idle, "filing": filing.highest, "asking": asking.highest, "samples": filing.samples + asking.samples, "count": len(forms),
+            "above": above}
 
 
 # --- system calls -------------------------------------------------------------------------------------------------------

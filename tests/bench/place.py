@@ -23,6 +23,10 @@ class Unmeasured(Exception):
     """Something could not be measured; the words say why."""
 
 
+class NeedsRoot(Exception):
+    """Something that only root may look at; nobody's fault."""
+
+
 class Place:
     """portal, tokens (their original; every box has a copy of the same keys) and boxes; all is stopped and removed at the end."""
 
@@ -91,4 +95,4 @@ class Place:
 
 def need_root(what):
     if not is_root():
-        raise Unmeasured(f"{what} needs root")
+        raise NeedsRoot(f"{what} needs root")

@@ -37,7 +37,6 @@ def costs(found):
 
 def show_filings(table, found):
     box, loop, raw = found["box"], found["loop"], found["raw"]
-    filed, closed, looped = costs(found)
     table.heading("1. Filings", *SPREAD)
     table.row("raw C_Sign, per second", *spread([r["count"] / r["s"] for r in raw]))
     table.row("box, two POSTs, per second", *spread([r["count"] / r["filed_s"] for r in box]))
@@ -51,18 +50,22 @@ def show_filings(table, found):
     table.row("CPU each: simulator, for the loop", *spread([r["portal_cpu"] / r["count"] * MS for r in loop], "ms"))
     table.note(f"{len(box)} rounds in turns: {box[0]['count']} filings through the box, {loop[0]['count']} through the loop, C_Sign for {raw[0]['s']:.1f} s; "
                "the box also keeps, verifies and delivers, the loop does not")
-    show_ratios(table, found, filed, closed, looped)
+    show_ratios(table, found)
     show_programs(table, found)
 
 
-def show_ratios(table, found, filed, closed, looped):
-    median = statistics.median
-    rate = median([r["count"] / r["filed_s"] for r in found["box"]])
-    table.heading("   Ratios")
-    table.row("filings per CPU s, box : loop", "", number(looped / filed), "")
-    table.row("the same, to the papers", "", number(looped / (filed + closed)), "")
-    table.row("filings per s, box : loop", "", number(rate / median([r["count"] / r["s"] for r in found["loop"]])), "")
-    table.row("filings per s, box : raw C_Sign", "", number(rate / median([r["count"] / r["s"] for r in found["raw"]])), "")
+def show_ratios(table, found):
+    """Of each round with its neighbours in time."""
+    rounds = list(zip(found["box"], found["loop"], found["raw"]))
+    filed = [per(box["filed_cpu"], box["count"]) for box in found["box"]]
+    whole = [cost + per(box["closed_cpu"], box["count"]) for cost, box in zip(filed, found["box"])]
+    looped = [(loop["user"] + loop["system"]) / loop["count"] for loop in found["loop"]]
+    rates = [box["count"] / box["filed_s"] for box in found["box"]]
+    table.heading("   Ratios", *SPREAD)
+    table.row("filings per CPU s, box : loop", *spread([b / a for a, b in zip(filed, looped)]))
+    table.row("the same, to the papers", *spread([b / a for a, b in zip(whole, looped)]))
+    table.row("filings per s, box : loop", *spread([rate * loop["s"] / loop["count"] for rate, (_, loop, _) in zip(rates, rounds)]))
+    table.row("filings per s, box : raw C_Sign", *spread([rate * raw["s"] / raw["count"] for rate, (_, _, raw) in zip(rates, rounds)]))
 
 
 def show_programs(table, found):
@@ -98,14 +101,16 @@ def show_first_post(table, found):
 
 
 def show_memory(table, found):
-    table.heading("4. Memory, MiB", "idle RSS", "idle PSS", "private", "highest RSS", "highest PSS", "processes", "above idle")
-    for name in accounts.PROGRAMS:
-        idle, work = found["idle"].get(name), found["work"].get(name)
-        if idle and work:
-            table.row(name, *(number(x / MIB) for x in (idle["rss"], idle["pss"], idle["private_sum"], work["peak"], work["pss"])), work["count"],
-                      number(found["above"][name] / MIB))
+    idle, above = found["idle"], found["above"]
+    for phase, title in (("filing", "4. Memory, MiB: filing"), ("asking", "   asking for all results")):
+        table.heading(title, "idle RSS", "idle PSS", "private", "highest RSS", "highest PSS", "processes", "above idle")
+        for name in accounts.PROGRAMS:
+            work = found[phase].get(name)
+            if work and name in idle:
+                table.row(name, *(number(x / MIB) for x in (idle[name]["rss"], idle[name]["pss"], idle[name]["private_sum"], work["peak"], work["pss"])),
+                          work["count"], number(above[phase][name] / MIB))
     table.note(f"RSS: the largest process; PSS, private: all processes of the program together; {found['count']} filings, seen {found['samples']} times; "
-               "above idle: the greater of both differences")
+               "above idle: the greater of both differences; asking: `podatelna poll --all`")
 
 
 def show_slow_token(table, found):
@@ -139,9 +144,9 @@ def show_targets(table, values):
         lines.append(table.verdict("first POST after the end of quiet, median", statistics.median(values["first POST"]["begun"]) * MS,
                                    TARGET_POST_S * MS, "ms", at_least=False))
     if "memory" in values:
-        above = values["memory"]["above"]
-        worst = max(above, key=above.get)
-        lines.append(table.verdict(f"memory above idle, most by {worst}", above[worst] / MIB, TARGET_MEMORY / MIB, "MiB", at_least=False))
+        for phase, above in values["memory"]["above"].items():
+            worst = max(above, key=above.get)
+            lines.append(table.verdict(f"memory above idle while {phase}, most by {worst}", above[worst] / MIB, TARGET_MEMORY / MIB, "MiB", at_least=False))
     table.heading("Targets")
     for line in lines:
         table.line("  " + line)
