@@ -32,6 +32,7 @@ struct zygote {
 	struct child *child;
 	struct channel *hub;
 	const struct job_kind *kinds;
+	struct sandbox_filter *narrow; /* of the jobs */
 	struct slot slots[ZYGOTE_JOBS_MAX];
 	struct order *first, *last; /* waiting */
 	size_t waiting;
@@ -119,7 +120,7 @@ static int start(struct zygote *zygote, struct slot *slot, struct order *order)
 	}
 	pid = fork();
 	if (pid == 0) {
-		job_process(zygote->kinds, order, life_end, self);
+		job_process(zygote->kinds, zygote->narrow, order, life_end, self);
 	}
 	if (pid < 0) {
 		loop_unwatch(loop, slot->watch);
@@ -230,6 +231,11 @@ int zygote_main(const struct job_kind *kinds)
 	zygote.child = child_open("podatelna-partner", WIRE_PARTNER);
 	(void)signal(SIGCHLD, SIG_DFL);
 	if (load_libraries() != 0) {
+		return 1;
+	}
+	zygote.narrow = sandbox_filter_new(0);
+	if (zygote.narrow == NULL) {
+		log_error("the filter of the jobs cannot be made");
 		return 1;
 	}
 	child_handlers(zygote.child, on_peer, on_stop, NULL, &zygote);

@@ -11,7 +11,6 @@
 #include "../appliance/base/clock.h"
 #include "../appliance/base/err.h"
 #include "../appliance/base/log.h"
-#include "../appliance/base/sandbox.h"
 #include "../appliance/wire/channel.h"
 #include "zygote.h"
 
@@ -112,9 +111,8 @@ static int limit_to(int resource, uint64_t most)
 }
 
 /* The kernel's own bounds, beside the zygote's timer: whatever fails, the job ends. */
-static int confine(uint64_t deadline_ms)
+static int confine(const struct sandbox_filter *narrow, uint64_t deadline_ms)
 {
-	static const struct sandbox nothing = { 0 };
 	uint64_t seconds = deadline_ms / 1000 + 1;
 	int err = 0;
 
@@ -125,10 +123,7 @@ static int confine(uint64_t deadline_ms)
 	err = err != 0 ? err : limit_to(RLIMIT_AS, ZYGOTE_JOB_MEMORY_BYTES);
 #endif
 	err = err != 0 ? err : limit_to(RLIMIT_NOFILE, ZYGOTE_JOB_FILES_MAX);
-	if (err == 0 && sandbox_enter(&nothing) < 0) {
-		err = ERR_SYSTEM;
-	}
-	return err;
+	return err != 0 ? err : sandbox_narrow(narrow);
 }
 
 static int work(const struct job_kind *kinds, struct order *order)
@@ -148,7 +143,7 @@ static int work(const struct job_kind *kinds, struct order *order)
 	return send_result(order->fds[0], err, span_of(text, length < 0 ? 0 : (size_t)length), job.reason);
 }
 
-void job_process(const struct job_kind *kinds, struct order *order, int life, pid_t zygote)
+void job_process(const struct job_kind *kinds, const struct sandbox_filter *narrow, struct order *order, int life, pid_t zygote)
 {
 	int err = ERR_INTERNAL;
 
@@ -157,7 +152,7 @@ void job_process(const struct job_kind *kinds, struct order *order, int life, pi
 	}
 	err = keep_only(order, life);
 	if (err == 0) {
-		err = confine(order_deadline_ms(order));
+		err = confine(narrow, order_deadline_ms(order));
 	}
 	if (err != 0) {
 		log_error("a job could not be confined");

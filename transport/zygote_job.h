@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "../appliance/base/sandbox.h"
 #include "base/partner.h"
 
 #define JOB_KIND_SIZE 64
@@ -26,7 +27,7 @@ uint64_t order_deadline_ms(const struct order *order);
 /* Answers on the job socket in the job's place. */
 void order_refuse(const struct order *order, int err, const char *why);
 
-/* In the forked process: never returns. `life` is the descriptor whose closing tells the zygote that the process ended. */
-void job_process(const struct job_kind *kinds, struct order *order, int life, pid_t zygote) __attribute__((noreturn));
+/* In the forked process: never returns. `narrow` is the filter of a job, `life` the descriptor whose closing tells the zygote that the process ended. */
+void job_process(const struct job_kind *kinds, const struct sandbox_filter *narrow, struct order *order, int life, pid_t zygote) __attribute__((noreturn));
 
 #endif

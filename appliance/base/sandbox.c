@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,6 +19,7 @@
 
 #include "cleanup.h"
 #include "err.h"
+#include "fdio.h"
 #include "log.h"
 
 /* Rights of later kernels than the header knows (Debian 12 ships ABI 1 to 3 by kernel). */
@@ -176,30 +180,86 @@ static int allow_sanitizer(scmp_filter_ctx filter)
 }
 #endif
 
-static int enter_seccomp(uint32_t groups)
-{
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int err = ERR_SYSTEM;
+/* A compiled filter, as the kernel takes it. */
+struct sandbox_filter {
+	struct sock_fprog program;
+};
 
-	if (filter == NULL) {
-		return ERR_MEMORY;
-	}
-	err = allow_base(filter);
+static void cleanup_rules(scmp_filter_ctx *rules)
+{
+	seccomp_release(*rules);
+}
+
+static int add_rules(scmp_filter_ctx rules, uint32_t groups)
+{
+	/* A tree instead of a chain: the kernel walks it for every call number when a filter is loaded, and children load one each. */
+	int err = seccomp_attr_set(rules, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 ? 0 : ERR_SYSTEM;
+
 	if (err == 0) {
-		err = allow_ioctls(filter);
+		err = allow_base(rules);
 	}
 	if (err == 0) {
-		err = allow_groups(filter, groups);
+		err = allow_ioctls(rules);
+	}
+	if (err == 0) {
+		err = allow_groups(rules, groups);
 	}
 #ifdef PODATELNA_SANITIZED
 	if (err == 0) {
-		err = allow_sanitizer(filter);
+		err = allow_sanitizer(rules);
 	}
 #endif
-	if (err == 0 && seccomp_load(filter) != 0) {
-		err = ERR_SYSTEM;
+	return err;
+}
+
+/* libseccomp gives its work away only through a descriptor. */
+static int compile(scmp_filter_ctx rules, struct sandbox_filter *ret)
+{
+	_cleanup_close_ int fd = fd_memfd_open("filter");
+	_cleanup_free_ uint8_t *bytes = NULL;
+	size_t length = 0;
+
+	if (fd < 0 || seccomp_export_bpf(rules, fd) != 0 || lseek(fd, 0, SEEK_SET) != 0 ||
+	    fd_read_all(fd, BPF_MAXINSNS * sizeof(struct sock_filter), &bytes, &length) != 0 || length == 0 || length % sizeof(struct sock_filter) != 0) {
+		return ERR_SYSTEM;
 	}
-	seccomp_release(filter);
+	ret->program.len = (unsigned short)(length / sizeof(struct sock_filter));
+	ret->program.filter = (struct sock_filter *)(void *)bytes;
+	bytes = NULL;
+	return 0;
+}
+
+struct sandbox_filter *sandbox_filter_new(uint32_t groups)
+{
+	_cleanup_(cleanup_rules) scmp_filter_ctx rules = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	struct sandbox_filter *filter = calloc(1, sizeof *filter);
+
+	if (rules == NULL || filter == NULL || add_rules(rules, groups) != 0 || compile(rules, filter) != 0) {
+		sandbox_filter_free(filter);
+		return NULL;
+	}
+	return filter;
+}
+
+void sandbox_filter_free(struct sandbox_filter *filter)
+{
+	if (filter != NULL) {
+		free(filter->program.filter);
+		free(filter);
+	}
+}
+
+int sandbox_narrow(const struct sandbox_filter *filter)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter->program) == 0 ? 0 : ERR_SYSTEM;
+}
+
+static int enter_seccomp(uint32_t groups)
+{
+	struct sandbox_filter *filter = sandbox_filter_new(groups);
+	int err = filter == NULL ? ERR_SYSTEM : sandbox_narrow(filter);
+
+	sandbox_filter_free(filter);
 	return err;
 }
 

@@ -43,6 +43,14 @@ struct sandbox {
  * Landlock missing in the kernel is no failure; its bit is then absent. */
 int sandbox_enter(const struct sandbox *sandbox);
 
+/* For a parent that forks many short-lived children: the filter is compiled once, and loading it in the child is one system call. NULL without memory or for
+ * groups that the kernel cannot filter. The caller frees it; never needed where it lives as long as the program. */
+struct sandbox_filter *sandbox_filter_new(uint32_t groups);
+void sandbox_filter_free(struct sandbox_filter *filter);
+/* In a child of a process that went through sandbox_enter: what that took away (privileges, dumps, paths) is taken from its children too, so that only the
+ * system calls are narrowed further. 0 or ERR_SYSTEM (then: exit). */
+int sandbox_narrow(const struct sandbox_filter *filter);
+
 /* Under AddressSanitizer the filter lets through what the sanitizer needs (and only then). */
 
 #endif

@@ -161,11 +161,37 @@ static void test_fork_without_exec(void **state)
 	assert_int_equal(run_in(&sandbox, &bits), FORK);
 }
 
+/* A filter made before, loaded by the child of a process with more rights: what the parent lost by path stays lost, and its own groups go too. */
+static void test_narrowed_child(void **state)
+{
+	struct sandbox_path path = { directory, true };
+	struct sandbox sandbox = { .groups = SANDBOX_FORK | SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_NET, .paths = &path, .path_count = 1 };
+	struct sandbox_filter *filter = sandbox_filter_new(SANDBOX_OPEN);
+	int status = 0, bits = 0, expected = 0;
+	pid_t child = fork();
+
+	(void)state;
+	assert_non_null(filter);
+	if (child == 0) {
+		bits = sandbox_enter(&sandbox);
+		child = fork();
+		if (child == 0) {
+			expected =
+			    ((unsigned)bits & PROTECT_LANDLOCK) == 0 ? OPEN_INSIDE | WRITE_INSIDE | OPEN_OUTSIDE | WRITE_OUTSIDE : OPEN_INSIDE | WRITE_INSIDE;
+			_exit(sandbox_narrow(filter) == 0 && attempts() == expected ? 0 : 1);
+		}
+		_exit(bits < 0 || waitpid(child, &status, 0) != child ? 2 : WEXITSTATUS(status) == 0 && WIFEXITED(status) ? 0 : 1);
+	}
+	sandbox_filter_free(filter);
+	assert_true(waitpid(child, &status, 0) == child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_read_only_path),    cmocka_unit_test(test_writable_path),
-		cmocka_unit_test(test_network), cmocka_unit_test(test_fork_without_exec),
+		cmocka_unit_test(test_network), cmocka_unit_test(test_fork_without_exec), cmocka_unit_test(test_narrowed_child),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -47,7 +47,7 @@ static int become_session(const struct session_start *start)
 	if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) {
 		return ERR_SYSTEM;
 	}
-	return sandbox_enter(start->sandbox) < 0 ? ERR_SYSTEM : 0;
+	return sandbox_narrow(start->narrow);
 }
 
 void session_tell(struct session *session, const char *state, uint64_t done)

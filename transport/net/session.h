@@ -27,8 +27,8 @@ struct session_start {
 	uint64_t size;
 	int hub, store, body, zygote; /* body -1 when size is 0 */
 	pid_t parent;
-	const struct sandbox *sandbox; /* narrower than the zygote's */
 	const struct proxy *proxy;
+	const struct sandbox_filter *narrow; /* narrower than the zygote's; the paths are the same */
 };
 
 struct session {

@@ -30,6 +30,7 @@ struct zygote {
 	bool stopping;
 	struct paths paths;
 	struct proxy proxy;
+	struct sandbox_filter *narrow; /* of the sessions */
 };
 
 /* --- living sessions --- */
@@ -101,17 +102,14 @@ static void on_child_signal(void *context, uint32_t events)
 
 static void fork_session(struct zygote *zygote, struct wire_message *message, struct table_entry *entry, const int ends[2])
 {
-	const struct sandbox narrow = { .groups = SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS,
-		                        .paths = zygote->paths.list,
-		                        .path_count = zygote->paths.count };
 	struct session_start start = {
 		.id = entry->id,
 		.lines = wire_span(message, WIRE_F_LINES),
 		.size = wire_number(message, WIRE_F_SIZE, 0),
 		.zygote = ends[1],
 		.parent = getpid(),
-		.sandbox = &narrow,
 		.proxy = &zygote->proxy,
+		.narrow = zygote->narrow,
 	};
 	pid_t pid = fork();
 
@@ -329,6 +327,11 @@ int zygote_run(struct child *child)
 	paths_read(&zygote.paths, child_settings(child));
 	proxy_read(&zygote.proxy, child_settings(child), take_setup_fd, child);
 	zygote.limit = session_limit(child_settings(child));
+	zygote.narrow = sandbox_filter_new(SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS);
+	if (zygote.narrow == NULL) {
+		log_error("the filter of the sessions cannot be made");
+		return 1;
+	}
 	enter_sandbox(&zygote);
 	on_stale_check(&zygote, 0);
 	return loop_run(zygote.loop) == 0 ? 0 : 1;
