@@ -100,6 +100,8 @@ int setup_transport(const struct config *config, struct setup *setup)
 	for (size_t i = 0; i < config->partner_count; i++) {
 		if (config->partners[i].ca_file[0] != '\0') {
 			setup_set_numbered(&setup->lines, "ca-file", count++, "", config->partners[i].ca_file);
+		} else {
+			lines_set(&setup->lines, "system-anchors", "yes");
 		}
 	}
 	switch (config->proxy.mode) {

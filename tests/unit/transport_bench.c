@@ -120,8 +120,9 @@ static void start_program(unsigned limit)
 	(void)snprintf(address, sizeof address, "http://127.0.0.1:%d", bench_port("proxy"));
 	proxy = fd_memfd_sealed("proxy", address, strlen(address));
 	if (limit > 0) {
-		(void)snprintf(settings + length, sizeof settings - (size_t)length, "session-limit: %u\n", limit);
+		length += snprintf(settings + length, sizeof settings - (size_t)length, "session-limit: %u\n", limit);
 	}
+	(void)snprintf(settings + length, sizeof settings - (size_t)length, "system-anchors: yes\n");
 	wire_begin(&message, WIRE_SETUP, 0, CLOCK_NEVER_MS);
 	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(settings));
 	wire_put_fd(&message, proxy);

@@ -1,8 +1,10 @@
+#include <openssl/ssl.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../../appliance/base/clock.h"
 #include "../../appliance/base/fdio.h"
+#include "anchors.h"
 #include "exchange.h"
 
 static size_t on_body_wanted(char *buffer, size_t size, size_t count, void *context)
@@ -58,9 +60,13 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 static CURLcode on_ssl_context(CURL *easy, void *ssl_ctx, void *context)
 {
 	struct exchange *exchange = context;
+	X509_STORE *anchors = anchors_find(exchange->request->ca_file);
 
 	(void)easy;
 	exchange->reached = true;
+	if (anchors != NULL && SSL_CTX_set1_verify_cert_store(ssl_ctx, anchors) != 1) {
+		return CURLE_SSL_CONNECT_ERROR;
+	}
 	return peer_hook(ssl_ctx, exchange->peer) ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
 }
 
@@ -167,8 +173,10 @@ static bool set_tls(struct exchange *exchange)
 	bool good = SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
 	            SET(CURLOPT_SSL_SESSIONID_CACHE, 0L) && SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) && SET(CURLOPT_SSL_CTX_DATA, exchange);
 
-	/* A named file of anchors stands instead of the system's, never beside them. */
-	if (good && request->ca_file[0] != 0) {
+	/* A named file of anchors stands instead of the system's, never beside them. Anchors that are there already (on_ssl_context) need no file. */
+	if (good && anchors_find(request->ca_file) != NULL) {
+		good = SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL);
+	} else if (good && request->ca_file[0] != 0) {
 		good = SET(CURLOPT_CAINFO, request->ca_file) && SET(CURLOPT_CAPATH, NULL);
 	}
 	return good;

@@ -1,23 +1,16 @@
 /* podatelna-transport: carries bytes to partners and back; understands nothing of them (design 2). Started by podatelnad only. */
 #include <curl/curl.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../../appliance/base/log.h"
+#include "rehearse.h"
 #include "zygote.h"
 
 /* Sessions are forks: what is loaded here costs them nothing, and the filter need not let them load it. */
 static bool load_libraries(void)
 {
-	SSL_CTX *context = NULL;
-
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		return false;
-	}
-	context = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_free(context);
-	return context != NULL;
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && rehearse_handshake();
 }
 
 int main(void)

@@ -14,6 +14,7 @@
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/lines.h"
 #include "../../appliance/base/log.h"
+#include "anchors.h"
 #include "zygote_paths.h"
 #include "zygote_table.h"
 
@@ -326,6 +327,7 @@ int zygote_run(struct child *child)
 	child_handlers(child, on_peer, on_stop, NULL, &zygote);
 	paths_read(&zygote.paths, child_settings(child));
 	proxy_read(&zygote.proxy, child_settings(child), take_setup_fd, child);
+	anchors_load(&zygote.paths);
 	zygote.limit = session_limit(child_settings(child));
 	zygote.narrow = sandbox_filter_new(SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS);
 	if (zygote.narrow == NULL) {

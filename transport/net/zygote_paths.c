@@ -5,6 +5,7 @@
 
 static const char *const system_paths[] = {
 	"/etc/ssl",
+	"/etc/ssl/certs/ca-certificates.crt",
 	"/usr/share/ca-certificates",
 	"/usr/local/share/ca-certificates",
 	"/usr/lib/ssl",
@@ -40,6 +41,7 @@ void paths_read(struct paths *paths, struct span settings)
 		add_path(paths, system_paths[i]);
 	}
 	while (lines_next(&settings, &name, &value)) {
+		paths->system_anchors = paths->system_anchors || span_equals_string(name, "system-anchors");
 		if (!span_starts_with(name, "ca-file.")) {
 			continue;
 		}
@@ -49,6 +51,15 @@ void paths_read(struct paths *paths, struct span settings)
 			log_warning("a ca-file is left out: too many or too long");
 		}
 	}
+	paths->ca_file_count = count;
+}
+
+/* Directories change their times whenever somebody works in them; of them only the identity counts. */
+static bool is_same(const struct stat *now, const struct stat *seen)
+{
+	return now->st_ino == seen->st_ino && now->st_dev == seen->st_dev &&
+	       (!S_ISREG(now->st_mode) ||
+	        (now->st_size == seen->st_size && now->st_mtim.tv_sec == seen->st_mtim.tv_sec && now->st_mtim.tv_nsec == seen->st_mtim.tv_nsec));
 }
 
 const char *paths_changed(const struct paths *paths)
@@ -59,7 +70,7 @@ const char *paths_changed(const struct paths *paths)
 		if (stat(paths->list[i].path, &now) != 0) {
 			now = (struct stat){ 0 };
 		}
-		if (now.st_ino != paths->seen[i].st_ino || now.st_dev != paths->seen[i].st_dev) {
+		if (!is_same(&now, &paths->seen[i])) {
 			return paths->list[i].path;
 		}
 	}
