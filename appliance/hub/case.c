@@ -305,10 +305,21 @@ static void apply_reply(struct hub_case *each, const struct record *record, enum
 	each->file_reply_index = each->purpose == PURPOSE_FILE ? record->index : each->file_reply_index;
 }
 
-static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
+static void apply_objects(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
 	struct span ignored;
 
+	each->has_receipt = each->has_receipt || record_field(record, "object-receipt", &ignored);
+	each->has_confirmation = each->has_confirmation || record_field(record, "object-confirmation", &ignored);
+	if (record_field(record, "object-report", &ignored)) {
+		each->has_report = true;
+		each->report_index = record->index;
+		each->test_report_index = kind == RECORD_TESTED || each->purpose == PURPOSE_TEST ? record->index : each->test_report_index;
+	}
+}
+
+static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
+{
 	switch (kind) {
 	case RECORD_RECEIVED:
 		each->claim = number_field(record, "claim", 0);
@@ -360,13 +371,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	default:
 		break;
 	}
-	each->has_receipt = each->has_receipt || record_field(record, "object-receipt", &ignored);
-	each->has_confirmation = each->has_confirmation || record_field(record, "object-confirmation", &ignored);
-	if (record_field(record, "object-report", &ignored)) {
-		each->has_report = true;
-		each->report_index = record->index;
-		each->test_report_index = kind == RECORD_TESTED || each->purpose == PURPOSE_TEST ? record->index : each->test_report_index;
-	}
+	apply_objects(each, record, kind);
 }
 
 /* Which partner and form it is for is told by `recognised` alone; other records use these names for matters of their own. */

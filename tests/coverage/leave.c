@@ -1,7 +1,7 @@
 /* In a coverage build (CMakeLists.txt, PODATELNA_COVERAGE) the linker puts these in front of what the programs call.
  *
  * Processes of the box leave by _exit, which writes no counts: here they are written first. And they write them from within the sandbox: here
- * it has a door more, the folder of the counts (GCOV_PREFIX, whose files tests/coverage/run has made), whose name outlives a cleared environment.
+ * it has a door more, the folder of the counts (GCOV_PREFIX, whose files tests/lib/counts.py has made), whose name outlives a cleared environment.
  * None of this is part of any other build.
  */
 #include <stdlib.h>

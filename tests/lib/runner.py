@@ -16,9 +16,12 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import counts  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TESTS = os.path.join(TOP, "tests")
-GROUPS = ("unit", "e2e", "card", "portals", "crash", "fuzz", "bench", "image")
+GROUPS = ("lint", "unit", "e2e", "card", "portals", "crash", "fuzz", "coverage", "bench", "image")
 CPUS = os.cpu_count() or 2
 E2E_FIRST = ("test_filing.py", "test_people.py", "test_rights.py", "test_toy.py")
 TAIL_LINES = 60
@@ -28,6 +31,7 @@ FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 BUILDS = {
     "plain": ["-DCMAKE_BUILD_TYPE=RelWithDebInfo"],
+    "coverage": ["-DCMAKE_BUILD_TYPE=Debug", "-DPODATELNA_COVERAGE=ON"],
     "asan": ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DPODATELNA_SANITIZE=ON"],
     "fuzz": ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DPODATELNA_SANITIZE=ON", "-DPODATELNA_FUZZ=ON",
              "-DPODATELNA_TESTS=OFF", "-DCMAKE_C_COMPILER=clang"],
@@ -48,6 +52,7 @@ class Runner:
         self.log_dir = os.path.join(self.build, "log")
         os.makedirs(self.log_dir, exist_ok=True)
         self.children = set()
+        self.counts = counts.Counts(TOP, os.path.join(self.build, "coverage"))
 
     # --- programs ---
 
@@ -95,11 +100,11 @@ class Runner:
 
     # --- groups ---
 
-    def ctest(self, build):
+    def ctest(self, build, env):
         name = f"unit {build}"
         directory = os.path.join(self.build, build)
         code, log = self.command(f"unit-{build}", ["ctest", "--test-dir", directory, "--output-on-failure", "-j", str(CPUS),
-                                                   "--timeout", "300"], 1200, SANITIZER if build == "asan" else None)
+                                                   "--timeout", "300"], 1200, env)
         match = re.search(r"(\d+) tests failed out of (\d+)", read(log))
         if match is None:
             return Result(name, failed=1, note=f"ctest ended with {code}", log=log)
@@ -144,6 +149,15 @@ class Runner:
             return [Result("fuzz", failed=1, note="no targets were built")]
         with concurrent.futures.ThreadPoolExecutor(CPUS) as pool:
             return list(pool.map(lambda t: timed(self.fuzz_target, t), targets))
+
+    def coverage(self):
+        try:
+            percent, table = self.counts.report()
+        except (RuntimeError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+            return Result("coverage", failed=1, note=str(error))
+        say(f"{table}\n{self.counts.build}/html/index.html, uncovered.txt")
+        reached = percent >= counts.AIM_PERCENT
+        return Result("coverage", passed=int(reached), failed=int(not reached), note=f"{percent:.1f} % of the lines, the aim is {counts.AIM_PERCENT} %")
 
     def script(self, group, timeout):
         """A group whose tests are a program of their own; its last lines may say "N passed, N failed"."""
@@ -197,38 +211,49 @@ def e2e_halves():
 
 
 def run_groups(runner, groups):
-    results = []
+    results, wanted = [], set(groups)
 
     def add(function, *arguments, **named):
         results.append(timed(function, *arguments, **named))
         return not results[-1].failed
 
-    needs_programs = set(groups) & {"unit", "e2e", "card", "crash", "bench", "image"}
-    plain = add(runner.make, "plain") if needs_programs else False
-    asan = add(runner.make, "asan") if set(groups) & {"unit", "e2e"} else False
-    if "unit" in groups:
-        for build, there in (("plain", plain), ("asan", asan)):
-            if there:
-                add(runner.ctest, build)
+    # With `coverage` its build runs what the plain one would: each test runs with two builds of three, crash and bench with the plain one.
+    counting = "coverage" in wanted
+    first = "coverage" if counting else "plain"
+    plain = add(runner.make, "plain") if wanted & {"lint", "card", "crash", "bench", "image"} or (wanted & {"unit", "e2e"} and not counting) else False
+    counted = add(runner.make, "coverage") if counting else False
+    asan = add(runner.make, "asan") if wanted & {"unit", "e2e"} else False
+    there = counted if counting else plain
+    if counted:
+        runner.counts.prepare()
+    first_env = {**runner.counts.env(), "PODATELNA_SLOW": "3"} if counting else {}
+    if wanted & {"unit", "coverage"} and there:
+        add(runner.ctest, first, first_env)
+    if "unit" in wanted and asan:
+        add(runner.ctest, "asan", SANITIZER)
     # Simulators and the box wait much and compute little: several share the machine.
     with concurrent.futures.ThreadPoolExecutor(CPUS + 1) as pool:
         parts = []
         for half, files in enumerate(e2e_halves(), 1):
-            if "e2e" in groups and plain:
-                parts.append(pool.submit(timed, runner.pytest, f"e2e plain {half}", files, 1500,
-                                         env={"PODATELNA_BIN": os.path.join(runner.build, "plain", "bin")}))
-            if "e2e" in groups and asan:
+            if wanted & {"e2e", "coverage"} and there:
+                parts.append(pool.submit(timed, runner.pytest, f"e2e {first} {half}", files, 1500,
+                                         env={**first_env, "PODATELNA_BIN": os.path.join(runner.build, first, "bin")}))
+            if "e2e" in wanted and asan:
                 parts.append(pool.submit(timed, runner.pytest, f"e2e asan {half}", files, 1500, "-m", "sanitized",
                                          env={"PODATELNA_BIN": os.path.join(runner.build, "asan", "bin"), "PODATELNA_SLOW": "3", **SANITIZER}))
-        if "portals" in groups:
+        if "portals" in wanted:
             parts.append(pool.submit(timed, runner.pytest, "portals", ["portals"], 900))
+        if "lint" in wanted:
+            parts.append(pool.submit(timed, runner.script, "lint", 1200))
         results += [p.result() for p in parts]
-    if "crash" in groups and plain:
+    if counted:
+        add(runner.coverage)
+    if "crash" in wanted and plain:
         add(runner.script, "crash", 7200 if runner.long else 900)
-    if "fuzz" in groups and add(runner.make, "fuzz"):
+    if "fuzz" in wanted and add(runner.make, "fuzz"):
         results += runner.fuzz()
     for group in ("card", "bench", "image"):
-        if group in groups:
+        if group in wanted:
             add(runner.script, group, 7200)
     return results
 
@@ -246,6 +271,7 @@ def main():
         results = run_groups(runner, groups)
     finally:
         runner.stop()
+        runner.counts.end()
     passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
     say(f"in {time.monotonic() - begun:.0f} s")
     say(f"{passed} passed, {failed} failed")
