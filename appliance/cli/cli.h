@@ -115,6 +115,8 @@ bool cli_help(FILE *to, const char *name, const char *sub);
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory);
 
 /* link.c: the connection with the hub. */
+/* 0 and *ret_link, or an errno. Says nothing. */
+int cli_link_connect(const struct cli *cli, int *ret_link);
 /* An exit code when it failed, after saying why; otherwise CLI_YES and *ret_link. */
 int cli_link_open(struct cli *cli, int *ret_link);
 /* Says that the box does not answer: CLI_UNREACHABLE. */
@@ -137,6 +139,9 @@ int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file);
 bool cli_daemon_get(const char *config, const char *key, char *ret, size_t size);
 /* `podatelnad --config FILE --check`: its exit code. */
 int cli_daemon_check(struct cli *cli);
+
+/* watch.c: the live view. */
+int cli_watch(struct cli *cli, const struct cli_call *call);
 
 /* console.c: commands line by line from standard input until its end. */
 int cli_console(struct cli *cli, const struct cli_call *call);

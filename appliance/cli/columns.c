@@ -1,5 +1,6 @@
 #include "columns.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <wchar.h>
@@ -47,6 +48,42 @@ size_t columns_fit(const char *text, size_t columns)
 		count += wide;
 		bytes += length;
 	}
+	return bytes;
+}
+
+/* Does the text begin with a mark that belongs to the letter before it? */
+static bool begins_with_mark(const char *text)
+{
+	size_t columns = 1;
+
+	if (*text != '\0') {
+		(void)next(text, &columns);
+	}
+	return columns == 0;
+}
+
+size_t columns_common(const char *a, const char *b, size_t *ret_columns)
+{
+	size_t bytes = 0, columns = 0, letter = 0, letter_columns = 0, wide = 0;
+
+	while (a[bytes] != '\0') {
+		size_t length = next(a + bytes, &wide);
+
+		if (strncmp(a + bytes, b + bytes, length) != 0) {
+			break;
+		}
+		if (wide > 0) {
+			letter = bytes;
+			letter_columns = columns;
+		}
+		columns += wide;
+		bytes += length;
+	}
+	if (begins_with_mark(a + bytes) || begins_with_mark(b + bytes)) {
+		bytes = letter;
+		columns = letter_columns;
+	}
+	*ret_columns = columns;
 	return bytes;
 }
 

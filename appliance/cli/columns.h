@@ -9,6 +9,8 @@
 size_t columns_count(const char *text);
 /* Bytes of the longest beginning that takes at most `columns`; combining characters stay with their letter. */
 size_t columns_fit(const char *text, size_t columns);
+/* Bytes that both texts begin with, and their columns: whole characters, and no combining mark follows. */
+size_t columns_common(const char *a, const char *b, size_t *ret_columns);
 /* Cuts the text to `columns`, with "…" at its end when it was longer. The buffer must have room for the text and 4 bytes. */
 void columns_cut(char *text, size_t columns);
 /* The text, and blanks up to `width`. */

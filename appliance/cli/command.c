@@ -109,6 +109,7 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 const struct cli_command cli_commands[] = {
 	{ "status",   NULL,         "",                N_("how the box is: programs, protection, tokens, what waits"), 0, 0, 0, 0, run_plain },
 	{ "list",     NULL,         "",                N_("the cases, newest first"), 0, 0, ALL | FILTER, 0, cli_list },
+	{ "watch",    NULL,         "",                N_("a live view of the box and its cases, until q"), 0, 0, 0, 0, cli_watch },
 	{ "show",     NULL,         "ID",              N_("one case with all its records"), 1, 1, 0, 0, run_plain },
 	{ "send",     NULL,         "ID|--all",        N_("send now, do not wait for the next round"), 0, 1, ALL, 0, run_one_or_all },
 	{ "poll",     NULL,         "ID|--all",        N_("ask for the result now"), 0, 1, ALL, 0, run_one_or_all },

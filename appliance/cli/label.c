@@ -10,7 +10,25 @@ struct label {
 	const char *id, *text;
 };
 
+static const struct label led_signals[] = {
+	{ "off", N_("off: the box does not work yet") },
+	{ "steady", N_("steady: the box works") },
+	{ "slow", N_("slow blinking: works, waits for a person") },
+	{ "fast", N_("fast blinking: the box does not work") },
+	{ NULL, NULL },
+};
+
+static const struct label partner_states[] = {
+	{ "reached", N_("answers") },
+	{ "unreachable", N_("cannot be reached") },
+	{ "not-asked", N_("not asked yet") },
+	{ NULL, NULL },
+};
+
 static const struct label fields[] = {
+	{ "led", N_("LED") },
+	{ "disk-free", N_("Free for the journal") },
+	{ "share-free", N_("Free on the share") },
 	{ "box", N_("Box") },
 	{ "store", N_("Store") },
 	{ "rolled-back", N_("Rolled back") },
@@ -50,6 +68,37 @@ const char *label_state(const char *id)
 	enum case_state state = state_by_name(id);
 
 	return state == CASE_NONE ? id : state_label(state);
+}
+
+const char *label_led(const char *id)
+{
+	return find(led_signals, id);
+}
+
+const char *label_partner_state(const char *id)
+{
+	return find(partner_states, id);
+}
+
+void label_size(const char *bytes, char *ret, size_t size)
+{
+	static const char units[] = "kMGTPE";
+	uint64_t number = 0;
+	size_t unit = 0;
+
+	if (!span_parse_u64(span_of_string(bytes), &number)) {
+		(void)snprintf(ret, size, "%s", bytes);
+		return;
+	}
+	if (number < 1000) {
+		(void)snprintf(ret, size, "%llu B", (unsigned long long)number);
+		return;
+	}
+	for (; number >= 1000000; number /= 1000) {
+		unit++;
+	}
+	/* In tenths, with the comma or point of the language. */
+	(void)snprintf(ret, size, "%llu%s%llu %cB", (unsigned long long)(number / 1000), _("."), (unsigned long long)(number % 1000 / 100), units[unit]);
 }
 
 const char *label_field(const char *name)

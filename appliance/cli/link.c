@@ -20,25 +20,35 @@ int cli_link_lost(struct cli *cli, const char *why)
 	return CLI_UNREACHABLE;
 }
 
-int cli_link_open(struct cli *cli, int *ret_link)
+int cli_link_connect(const struct cli *cli, int *ret_link)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	if (fd < 0) {
-		return cli_link_lost(cli, strerror(errno));
+		return errno;
 	}
 	if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", cli->socket) >= sizeof address.sun_path) {
-		return cli_link_lost(cli, _("the path is too long"));
+		return ENAMETOOLONG;
 	}
 	if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
-		if (errno == EACCES || errno == EPERM) {
-			(void)fprintf(cli->err, _("podatelna: you may not connect to %s. Ask the administrator to add you to its group.\n"), cli->socket);
-			return CLI_DENIED;
-		}
-		return cli_link_lost(cli, strerror(errno));
+		return errno;
 	}
 	*ret_link = take_fd(&fd);
+	return 0;
+}
+
+int cli_link_open(struct cli *cli, int *ret_link)
+{
+	int error = cli_link_connect(cli, ret_link);
+
+	if (error == EACCES || error == EPERM) {
+		(void)fprintf(cli->err, _("podatelna: you may not connect to %s. Ask the administrator to add you to its group.\n"), cli->socket);
+		return CLI_DENIED;
+	}
+	if (error != 0) {
+		return cli_link_lost(cli, error == ENAMETOOLONG ? _("the path is too long") : strerror(error));
+	}
 	return CLI_YES;
 }
 

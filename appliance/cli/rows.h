@@ -1,11 +1,13 @@
 /* rows.h - what the hub sends as WIRE_OUTPUT, and how a person or another program gets to see it.
  *
  * KIND says which layout; LINES (lines.h) are the cells. Known kinds and their lines (all optional, further lines appear in --json only):
- *   case     case, state (id), partner, form, env, time (UTC as in clock.h), name, reason
- *   field    name, value, [label]       one "label: value"; the value of the names `state` and `*-state` is a state id, of `time` and `*-time` UTC
+ *   case     case, state (id), partner, form, env, time, changed (UTC as in clock.h), name, by, reason, why (the reason in words)
+ *   field    name, value, [label]       one "label: value"; the value of the names `state` and `*-state` is a state id, of `time` and `*-time` UTC,
+ *            of `*-free` a number of bytes, of `led` what the LED shows
  *   record   index, time, type, detail
  *   program  program, pid, protection, restarts, text
  *   token    token, state, label, serial, software, text
+ *   partner  partner, env, state, since, next, open, text
  *   key      key, token, use, state, not-after, subject, warning
  *   finding  file, line, level, text
  *   text     line
@@ -46,6 +48,11 @@ void rows_print_json(const struct rows *rows, FILE *to);
 
 /* label.c: words for a state id of a case (design 3); the id itself when unknown. Translated. */
 const char *label_state(const char *id);
+/* What the LED shows and what that means; how a partner was last found. Translated. */
+const char *label_led(const char *id);
+const char *label_partner_state(const char *id);
+/* A number of bytes for people: "12.3 GB". Other text stays. */
+void label_size(const char *bytes, char *ret, size_t size);
 /* What a person calls a `field`; the name itself when unknown. Translated. */
 const char *label_field(const char *name);
 /* "2026-11-21T18:39:00.123Z" -> Czech time "2026-11-21 19:39:00"; other text stays. */

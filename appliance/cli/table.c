@@ -11,7 +11,7 @@
 #define CELL_MAX_COLUMNS 48 /* the last column may be longer */
 #define COLUMNS_MAX 8
 
-enum format { PLAIN, CASE_STATE, TOKEN_STATE, TIME };
+enum format { PLAIN, CASE_STATE, TOKEN_STATE, PARTNER_STATE, LED, SIZE, TIME };
 
 struct column {
 	const char *line, *header; /* header NULL: none */
@@ -30,7 +30,7 @@ static const struct layout {
 	    { "form", N_("Form"), PLAIN },
 	    { "env", N_("Environment"), PLAIN },
 	    { "name", N_("File"), PLAIN },
-	    { "reason", N_("Reason"), PLAIN } } },
+	    { "why", N_("Reason"), PLAIN } } },
 	{ "record", { { "index", N_("Record"), PLAIN }, { "time", N_("Time"), TIME }, { "type", N_("Type"), PLAIN }, { "detail", N_("Detail"), PLAIN } } },
 	{ "program",
 	  { { "program", N_("Program"), PLAIN },
@@ -44,6 +44,14 @@ static const struct layout {
 	    { "label", N_("Label"), PLAIN },
 	    { "serial", N_("Serial number"), PLAIN },
 	    { "software", N_("Software"), PLAIN },
+	    { "text", N_("Note"), PLAIN } } },
+	{ "partner",
+	  { { "partner", N_("Partner"), PLAIN },
+	    { "env", N_("Environment"), PLAIN },
+	    { "state", N_("State"), PARTNER_STATE },
+	    { "since", N_("Since"), TIME },
+	    { "next", N_("Next try"), TIME },
+	    { "open", N_("Open cases"), PLAIN },
 	    { "text", N_("Note"), PLAIN } } },
 	{ "key",
 	  { { "key", N_("Key"), PLAIN },
@@ -66,6 +74,13 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 		shown = label_state(value);
 	} else if (column->format == TOKEN_STATE) {
 		shown = state_token_label(value);
+	} else if (column->format == PARTNER_STATE) {
+		shown = label_partner_state(value);
+	} else if (column->format == LED) {
+		shown = label_led(value);
+	} else if (column->format == SIZE && strlen(value) < sizeof time) {
+		label_size(value, time, sizeof time);
+		shown = time;
 	} else if (column->format == TIME && strlen(value) < sizeof time) {
 		label_time(value, time, sizeof time);
 		shown = time;
@@ -149,6 +164,10 @@ static void print_field(const struct row *row, FILE *to)
 		column.format = CASE_STATE;
 	} else if (strcmp(name, "time") == 0 || ends_with(name, "-time")) {
 		column.format = TIME;
+	} else if (strcmp(name, "led") == 0) {
+		column.format = LED;
+	} else if (ends_with(name, "-free")) {
+		column.format = SIZE;
 	}
 	cell(row, &column, shown);
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(label[0] != '\0' ? label : label_field(name)), title, sizeof title);

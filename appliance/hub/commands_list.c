@@ -11,6 +11,7 @@
 #include "../base/err.h"
 #include "../base/fdio.h"
 #include "../base/text.h"
+#include "card.h"
 #include "control_private.h"
 
 static uint64_t search; /* number of the present one; 0: none yet */
@@ -38,6 +39,8 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 	clock_format_utc(each->changed_ms, text);
 	lines_set(&row, "changed", text);
 	lines_set(&row, "reason", each->waiting[0] != '\0' ? _(each->waiting) : reason);
+	/* The same for people: a closed case needs no reason any more but that of a failure. */
+	lines_set(&row, "why", each->waiting[0] != '\0' ? _(each->waiting) : each->state == CASE_DONE ? "" : card_reason(caller->hub->catalogue, reason));
 	caller_row(caller, "case", &row);
 }
 

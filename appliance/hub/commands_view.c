@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -11,6 +12,7 @@
 #include "../base/text.h"
 #include "control_private.h"
 #include "inbox.h"
+#include "led.h"
 
 static void set_time(struct lines *row, const char *name, int64_t utc_ms)
 {
@@ -148,14 +150,51 @@ static void put_network(struct caller *caller)
 	}
 }
 
+static void put_partner_row(struct caller *caller, const struct hub_partner *partner)
+{
+	struct lines row = { 0 };
+	uint64_t now = clock_mono_ms();
+	size_t waiting = 0;
+
+	for (const struct hub_case *each = caller->hub->cases.open; each != NULL; each = each->next_open) {
+		waiting += each->is_open && strcmp(each->partner, partner->config->name) == 0 ? 1 : 0;
+	}
+	lines_set(&row, "partner", partner->config->name);
+	lines_set(&row, "env", config_env_name(partner->config->env));
+	lines_set(&row, "state", partner->failures > 0 ? "unreachable" : partner->reached_ms != 0 ? "reached" : "not-asked");
+	if (partner->failures > 0) {
+		set_time(&row, "since", partner->failing_ms);
+		lines_set(&row, "text", _(hub_partner_waiting(partner)));
+		set_time(&row, "next", clock_utc_ms() + (partner->not_before_ms > now ? (int64_t)(partner->not_before_ms - now) : 0));
+	} else if (partner->reached_ms != 0) {
+		set_time(&row, "since", partner->reached_ms);
+	}
+	lines_set_u64(&row, "open", waiting);
+	caller_row(caller, "partner", &row);
+}
+
+/* The room that is left where `path` is, in bytes. */
+static void put_free(struct caller *caller, const char *name, const char *path)
+{
+	struct statvfs space;
+	char number[32];
+
+	if (statvfs(path, &space) == 0) {
+		(void)snprintf(number, sizeof number, "%llu", (unsigned long long)space.f_bavail * space.f_frsize);
+		caller_field(caller, name, number);
+	}
+}
+
 void command_status(struct caller *caller)
 {
+	static const char *const signals[] = { [LED_OFF] = "off", [LED_STEADY] = "steady", [LED_SLOW] = "slow", [LED_FAST] = "fast" };
 	struct hub *hub = caller->hub;
 	const char *why = hub_waiting_reason(hub), *inbox_why = "";
 	char number[32];
 	size_t waiting = inbox_waiting(hub, &inbox_why);
 
 	caller_field(caller, "box", why[0] == '\0' ? _("works") : _(why));
+	caller_field(caller, "led", signals[led_signal(hub)]);
 	caller_field(caller, "store", hub->store == NULL ? "gone" : hub->store_state);
 	if (hub->rolled_back) {
 		caller_field(caller, "rolled-back", _("the journal was rolled back: a person must accept that first"));
@@ -166,8 +205,13 @@ void command_status(struct caller *caller)
 		caller_field(caller, "inbox-waits", _(inbox_why));
 	}
 	put_network(caller);
+	put_free(caller, "disk-free", hub->config->data_dir);
+	put_free(caller, "share-free", hub->config->share.path);
 	put_counts(caller);
 	put_token_summary(caller);
+	for (size_t i = 0; i < hub->config->partner_count; i++) {
+		put_partner_row(caller, &hub->partners[i]);
+	}
 	for (size_t i = 0; i < hub->program_count; i++) {
 		put_program_row(caller, &hub->programs[i]);
 	}

@@ -49,6 +49,7 @@ struct hub_partner {
 	uint64_t not_before_ms;                /* monotonic */
 	enum cause cause;                      /* why it was not reached the last time */
 	char error[CASE_REASON_MAX_BYTES + 1]; /* the same with its details; empty while it is reached */
+	int64_t reached_ms;                    /* UTC of the last answer, 0: none since the start */
 };
 
 struct inbox;

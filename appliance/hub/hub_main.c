@@ -84,6 +84,7 @@ void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached
 		partner->cause = CAUSE_NONE;
 		partner->error[0] = '\0';
 		partner->failing_ms = 0;
+		partner->reached_ms = clock_utc_ms();
 		partner->not_before_ms = partner->config->interval_ms == 0 ? 0 : clock_deadline(partner->config->interval_ms);
 		return;
 	}

@@ -11,6 +11,7 @@
 #include "appliance/base/state.h"
 #include "appliance/base/err.h"
 #include "appliance/base/text.h"
+#include "appliance/cli/columns.h"
 #include "appliance/cli/rows.h"
 
 static void add(struct rows *rows, const char *kind, const char *lines)
@@ -49,6 +50,40 @@ static void test_cases(void **state)
 	       "2026-000001  2026-11-21 19:39:00  closed, accepted                  epo      DPHDP3\n"
 	       "2026-000002  2026-07-01 02:00:00  closed with an error in the data  epo      DPHKH1\n"
 	       "2026-000003                       something-new                              \n");
+}
+
+static void test_columns(void **state)
+{
+	char text[64] = "Žluťoučký kůň 漢字";
+	size_t columns = 0;
+
+	(void)state;
+	assert_int_equal(columns_count(text), 18);
+	assert_int_equal(columns_fit("漢字", 3), 3);
+	assert_int_equal(columns_fit("r\xcc\x8c"
+	                             "a",
+	                             1),
+	                 3); /* the mark stays with its letter */
+	columns_cut(text, 16);
+	assert_string_equal(text, "Žluťoučký kůň …");
+	assert_int_equal(columns_common("kůň 1", "kůň 2", &columns), 6);
+	assert_int_equal(columns, 4);
+	assert_int_equal(columns_common("ř", "ž", &columns), 0); /* the bytes begin alike */
+	assert_int_equal(columns_common("ar", "ar\xcc\x8c", &columns), 1);
+	assert_int_equal(columns, 1);
+	assert_int_equal(columns_common("same", "same", &columns), 4);
+}
+
+static void test_sizes(void **state)
+{
+	static const char *const pairs[][2] = { { "0", "0 B" }, { "999", "999 B" }, { "1000", "1.0 kB" }, { "84234567890", "84.2 GB" }, { "x", "x" } };
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		label_size(pairs[i][0], text, sizeof text);
+		assert_string_equal(text, pairs[i][1]);
+	}
 }
 
 static void test_names(void **state)
@@ -145,7 +180,8 @@ static void test_labels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases), cmocka_unit_test(test_names),    cmocka_unit_test(test_groups), cmocka_unit_test(test_long_cells),
+		cmocka_unit_test(test_cases), cmocka_unit_test(test_columns),  cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_names), cmocka_unit_test(test_groups),   cmocka_unit_test(test_long_cells),
 		cmocka_unit_test(test_json),  cmocka_unit_test(test_bad_rows), cmocka_unit_test(test_labels),
 	};
 
