@@ -7,7 +7,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 sys.dont_write_bytecode = True
-sys.path[:0] = [os.path.join(TESTS, "lib")]
+sys.path[:0] = [os.path.join(TESTS, "lib"), os.path.join(TESTS, "e2e")]
 import forms  # noqa: E402
 import pki  # noqa: E402
 from box import Box, Tokens, die_with_parent, is_root, workdir  # noqa: E402

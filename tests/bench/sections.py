@@ -115,10 +115,13 @@ def show_memory(table, found):
 
 def show_slow_token(table, found):
     table.heading("5. Token slowed to 300 ms a signature")
-    table.row("the token alone, per second", "", number(found["own"]), "")
-    table.row("filings, per second", "", number(found["box"]), "")
-    table.row("box : 1/0.3 s", "", f"{found['box'] / found['nominal']:.3f}", "")
-    table.note(f"{found['count']} filings dropped at once; from the first filing at the portal to the last")
+    table.row("the token alone, per second", "", number(found["own"]))
+    table.row("box, signatures per second", "", number(found["box"]))
+    table.row("box, filings per second", "", number(found["portal"]))
+    table.row("signatures : 1/0.3 s", "", f"{found['box'] / found['nominal']:.3f}")
+    table.row("filings : 1/0.3 s", "", f"{found['portal'] / found['nominal']:.3f}")
+    table.row("longest wait of the token", "", number(found["longest_wait"] * MS, "ms"))
+    table.note(f"{found['count']} filings dropped at once, one signature each; from the first beginning of a signature to the last, and the same at the portal")
 
 
 def show_journal(table, found):

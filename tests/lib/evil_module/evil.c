@@ -5,7 +5,7 @@
  *                           writing to /tmp, the working directory and EVIL_WRITE, reading EVIL_READ, connecting to EVIL_CONNECT, fork and exec
  *   EVIL_WRITE, EVIL_READ, EVIL_CONNECT=PATH[:PATH...]   directories or files; files; sockets
  *   EVIL_SIGN=hang|crash|flip|fail   what C_Sign does: never returns, dies, one bit of the signature is wrong, CKR_FUNCTION_FAILED
- *   EVIL_SIGN_MS=N          each C_Sign takes N milliseconds in all, as a card does
+ *   EVIL_SIGN_MS=N          each C_Sign takes N milliseconds in all, as a card does, and says when it began
  *   EVIL_NO_RAW_RSA=1       CKM_RSA_X_509 is refused, as many qualified devices do
  *   EVIL_FLAGS=final-try|count-low|locked   what the token says of its PIN
  *   EVIL_GONE=PATH          while that file exists the token is removed
@@ -13,6 +13,7 @@
  *
  * Results are lines on standard error, each in one write:
  *   evil: C_Login                       for each call with CKU_USER
+ *   evil: C_Sign <milliseconds>         with EVIL_SIGN_MS: beginning of each signature, on the monotonic clock
  *   evil: probe <what> <path>: refused <errno>    or    evil: probe <what> <path>: ALLOWED
  *   evil: probe done
  */
@@ -231,6 +232,7 @@ static bool slow_end(struct timespec *ret)
 	if (ms <= 0 || clock_gettime(CLOCK_MONOTONIC, ret) != 0) {
 		return false;
 	}
+	say("evil: C_Sign %lld\n", (long long)ret->tv_sec * 1000 + ret->tv_nsec / 1000000);
 	ret->tv_sec += ms / 1000;
 	ret->tv_nsec += ms % 1000 * 1000000;
 	if (ret->tv_nsec >= 1000000000) {
@@ -244,7 +246,7 @@ static CK_RV evil_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG length
 {
 	CK_RV rv = CKR_FUNCTION_FAILED;
 	struct timespec end;
-	bool slow = slow_end(&end);
+	bool slow = signature != NULL && slow_end(&end);
 
 	while (switched("EVIL_SIGN", "hang")) {
 		(void)pause();
@@ -263,7 +265,7 @@ static CK_RV evil_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG length
 	if (rv == CKR_OK && signature != NULL && *signature_length > 9 && switched("EVIL_SIGN", "flip")) {
 		signature[9] ^= 0x10;
 	}
-	while (slow && signature != NULL && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) {
+	while (slow && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) {
 	}
 	return rv;
 }
