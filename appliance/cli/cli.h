@@ -6,6 +6,7 @@
  *   token login [NAME]   a pipe that holds the PIN without line end
  *   attach ID FILE       the file, open for reading; FILE itself is not sent
  *   export ID DIR        the folder; DIR itself is not sent. Files may also come as WIRE_CONTENT, NAME = name of the file: they are created there by the CLI
+ *   show ID --form|--xml [FILE]   FILE is not sent; the content comes as WIRE_CONTENT and goes into FILE or the pipe behind standard output as it is
  * What it answers: WIRE_OUTPUT rows (rows.h), WIRE_CONTENT (NAME "names": lines "case TAB name" that are joined into the `case` rows; any other is printed
  * below the rows), WIRE_PROGRESS, and at the end WIRE_FINISHED {CODE exit code, TEXT} or WIRE_ERROR {CODE -enum err, TEXT}.
  */
@@ -53,6 +54,9 @@ enum cli_option_id {
 	CLI_O_REASON,
 	CLI_O_ALL,
 	CLI_O_PIN_FILE,
+	CLI_O_FORM,
+	CLI_O_XML,
+	CLI_O_SHA256,
 	CLI_O_STATE,
 	CLI_O_PARTNER,
 	CLI_O_SINCE,
@@ -87,6 +91,8 @@ struct cli_call {
 	size_t word_count;
 	const struct cli_filter *filter; /* NULL: none */
 	const char *given[CLI_O_COUNT];  /* values of options; "" for a flag, NULL: not given */
+	bool raw;                        /* content goes to raw_to byte by byte, and nothing else does */
+	int raw_to;
 };
 
 struct cli_command {
@@ -131,6 +137,9 @@ int cli_list(struct cli *cli, const struct cli_call *call);
 bool cli_period_day(const char *text, int days, int64_t *ret_utc_ms);
 /* "2026-11", "11. 2026", "11/2026" -> first moment of the month and of the next one. */
 bool cli_period_month(const char *text, int64_t *ret_since_ms, int64_t *ret_until_ms);
+
+/* show.c: the command `show`. */
+int cli_show(struct cli *cli, const struct cli_call *call);
 
 /* pin.c: a pipe that holds the PIN, or -1 after saying why. `name` may be NULL. */
 int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file);

@@ -81,6 +81,9 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define REASON (1u << CLI_O_REASON)
 #define ALL (1u << CLI_O_ALL)
 #define PIN_FILE (1u << CLI_O_PIN_FILE)
+#define FORM (1u << CLI_O_FORM)
+#define XML (1u << CLI_O_XML)
+#define SHA256 (1u << CLI_O_SHA256)
 #define FILTER                                                                                                                                                 \
 	(1u << CLI_O_STATE | 1u << CLI_O_PARTNER | 1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH | 1u << CLI_O_BY | 1u << CLI_O_TEXT |             \
 	 1u << CLI_O_LIMIT)
@@ -96,6 +99,9 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_REASON]   = { "reason",   "TEXT",  N_("why; the journal keeps it"), false, true },
 	[CLI_O_ALL]      = { "all",      NULL,    N_("all cases; in a list: deleted ones too"), false, true },
 	[CLI_O_PIN_FILE] = { "pin-file", "FILE",  N_("take the PIN from the first line of this file (\"-\": standard input)"), false, false },
+	[CLI_O_FORM]     = { "form",     NULL,    N_("the form as a page (HTML), into FILE or a pipe; the journal notes who saw it"), false, true },
+	[CLI_O_XML]      = { "xml",      NULL,    N_("the untouched bytes that are signed, into FILE or a pipe; the journal notes it too"), false, true },
+	[CLI_O_SHA256]   = { "sha256",   "HEX",   N_("approve only the file with this fingerprint, as the page of the form shows it"), false, true },
 	[CLI_O_STATE]    = { "state",    "STATE[,STATE]", N_("only cases in one of these states; also: open, closed"), false, false },
 	[CLI_O_PARTNER]  = { "partner",  "NAME",  N_("only cases of this partner"), false, false },
 	[CLI_O_SINCE]    = { "since",    "DATE",  N_("taken in on this day or later (2026-11-21 or 21.11.2026)"), false, false },
@@ -110,11 +116,11 @@ const struct cli_command cli_commands[] = {
 	{ "status",   NULL,         "",                N_("how the box is: programs, protection, tokens, what waits"), 0, 0, 0, 0, run_plain },
 	{ "list",     NULL,         "",                N_("the cases, newest first"), 0, 0, ALL | FILTER, 0, cli_list },
 	{ "watch",    NULL,         "",                N_("a live view of the box and its cases, until q"), 0, 0, 0, 0, cli_watch },
-	{ "show",     NULL,         "ID",              N_("one case with all its records"), 1, 1, 0, 0, run_plain },
+	{ "show",     NULL,         "ID [FILE]",       N_("one case with all its records, or its form"), 1, 2, FORM | XML, 0, cli_show },
 	{ "send",     NULL,         "ID|--all",        N_("send now, do not wait for the next round"), 0, 1, ALL, 0, run_one_or_all },
 	{ "poll",     NULL,         "ID|--all",        N_("ask for the result now"), 0, 1, ALL, 0, run_one_or_all },
 	{ "classify", NULL,         "ID TYPE",         N_("say of what type a file is that the box does not know"), 2, 2, REASON, 0, run_plain },
-	{ "approve",  NULL,         "ID",              N_("let a case go that waits for approval"), 1, 1, REASON, 0, run_plain },
+	{ "approve",  NULL,         "ID",              N_("let a case go that waits for approval"), 1, 1, REASON | SHA256, 0, run_plain },
 	{ "reject",   NULL,         "ID --reason TEXT", N_("refuse a case that waits for approval"), 1, 1, REASON, REASON, run_plain },
 	{ "retry",    NULL,         "ID --reason TEXT", N_("send again what failed, or what surely was not taken"), 1, 1, REASON, REASON, run_plain },
 	{ "attach",   NULL,         "ID FILE",         N_("add a confirmation that was found by hand"), 2, 2, REASON, 0, run_attach },

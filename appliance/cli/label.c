@@ -46,6 +46,7 @@ static const struct label fields[] = {
 	{ "received-time", N_("Taken in") },
 	{ "changed-time", N_("Last change") },
 	{ "by", N_("Handed in by") },
+	{ "sha256", N_("Fingerprint (SHA-256)") },
 	{ "waiting", N_("Waits because") },
 	{ "reason", N_("Reason") },
 	{ NULL, NULL },

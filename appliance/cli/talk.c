@@ -118,13 +118,29 @@ static int keep_content(struct talk *talk, int fd)
 	return 0;
 }
 
+static int copy_bytes(int from, int to)
+{
+	uint8_t buffer[65536];
+	ssize_t count = 0;
+
+	do {
+		int r = ERR_INTERNAL;
+
+		count = fd_read_full(from, buffer, sizeof buffer);
+		r = count < 0 ? (int)count : fd_write_all(to, buffer, (size_t)count);
+		if (r < 0) {
+			return r;
+		}
+	} while ((size_t)count == sizeof buffer);
+	return 0;
+}
+
 /* A new file in the folder of `export`; never over an old one. */
 static int copy_to_folder(struct talk *talk, struct span name, int fd)
 {
 	char file[256];
 	_cleanup_close_ int to = -1;
-	uint8_t buffer[65536];
-	ssize_t count = 0;
+	int r = ERR_INTERNAL;
 
 	(void)escape_text(ESCAPE_FILE, name, file, sizeof file);
 	to = openat(talk->directory, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -132,16 +148,8 @@ static int copy_to_folder(struct talk *talk, struct span name, int fd)
 		(void)fprintf(talk->cli->err, _("podatelna: the file \"%s\" cannot be created: %s\n"), file, strerror(errno));
 		return ERR_EXISTS;
 	}
-	do {
-		int r = ERR_INTERNAL;
-
-		count = fd_read_full(fd, buffer, sizeof buffer);
-		r = count < 0 ? (int)count : fd_write_all(to, buffer, (size_t)count);
-		if (r < 0) {
-			return r;
-		}
-	} while ((size_t)count == sizeof buffer);
-	return fsync(to) == 0 ? 0 : ERR_SYSTEM;
+	r = copy_bytes(fd, to);
+	return r < 0 ? r : fsync(to) == 0 ? 0 : ERR_SYSTEM;
 }
 
 static int take_content(struct talk *talk, struct wire_message *message)
@@ -156,6 +164,9 @@ static int take_content(struct talk *talk, struct wire_message *message)
 			return ERR_PROTOCOL;
 		}
 		return fd_read_all(fd, ROWS_CONTENT_MAX_BYTES, &talk->names, &talk->names_length);
+	}
+	if (talk->call->raw) {
+		return copy_bytes(fd, talk->call->raw_to);
 	}
 	return talk->directory >= 0 ? copy_to_folder(talk, name, fd) : keep_content(talk, fd);
 }
@@ -252,14 +263,14 @@ static int ask(struct talk *talk)
 static int finish(struct talk *talk, const struct wire_message *message)
 {
 	uint64_t code = wire_number(message, WIRE_F_CODE, CLI_NO);
-	bool printable = talk->rows.count > 0 || talk->content_length > 0 || (talk->cli->json && code == CLI_YES && talk->directory < 0);
+	bool printable = talk->rows.count > 0 || talk->content_length > 0 || (talk->cli->json && code == CLI_YES && talk->directory < 0 && !talk->call->raw);
 
 	clear_progress(talk);
 	if (printable && print_rows(talk) < 0) {
 		(void)fputs(_("podatelna: the output cannot be written\n"), talk->cli->err);
 		return CLI_NO;
 	}
-	say(talk, code == CLI_YES && !talk->cli->json ? talk->cli->out : talk->cli->err, wire_span(message, WIRE_F_TEXT));
+	say(talk, code == CLI_YES && !talk->cli->json && !talk->call->raw ? talk->cli->out : talk->cli->err, wire_span(message, WIRE_F_TEXT));
 	if (talk->cut && !talk->cli->json) {
 		(void)fputs(_("There are more; --limit says how many are listed.\n"), talk->cli->err);
 	}

@@ -21,6 +21,12 @@ static const struct explanation known[] = {
 	{ "too-large", N_("The file is larger than the box accepts."), N_("Check the file. The administrator can change the limit (share.max_file).") },
 	{ "incomplete", N_("The end of the file never came: it was probably copied only in part."), N_("Copy the whole file again.") },
 	{ "still-open", N_("Some program kept the file open for writing all the time."), N_("Close it in the program that made it and copy it again.") },
+	{ "approval of a second person", N_("A filing of this kind goes out only when a second person approves it."),
+	  N_("Look at the form (the file .html beside this card). Approve it with podatelna approve, or refuse it with podatelna reject; not the person who "
+	     "handed "
+	     "it in.") },
+	{ "approval needed", N_("A filing of this kind goes out only when a person approves it."),
+	  N_("Look at the form (the file .html beside this card). Approve it with podatelna approve, or refuse it with podatelna reject.") },
 	{ "duplicate", N_("The same file was handed in before."), N_("If it should go out again, somebody must approve it (podatelna approve).") },
 	{ "the sending was cut off", N_("The connection broke while the filing was being sent. It may have been taken."),
 	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again "

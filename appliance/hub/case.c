@@ -327,6 +327,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		break;
 	case RECORD_RECOGNISED:
 		each->approval_needed = !record_field_is(record, "approval", "none");
+		each->two_person = record_field_is(record, "approval", "two-person");
 		break;
 	case RECORD_CLOSED:
 		each->closed_ms = record->utc_ms;
@@ -414,6 +415,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	*ret_case = each;
 	if (kind == RECORD_OTHER) {
 		each->delivered = each->delivered || strcmp(record->type, "delivered") == 0;
+		each->papers_held = each->papers_held || (each->delivered && each->state == CASE_HELD);
 		each->is_open = !state_is_closed(each->state) || !each->delivered;
 		return 0;
 	}

@@ -78,6 +78,8 @@ struct hub_case {
 	int64_t tested_ms; /* when a test run last passed since the last signature; 0: not */
 	uint16_t http_status;
 	bool approval_needed;   /* from `recognised` */
+	bool two_person;        /* likewise: not by him who handed it in */
+	bool papers_held;       /* papers were put into KeSchvaleni; who decides, takes them away */
 	bool duplicate_cleared; /* a person approved */
 	bool delivered;         /* the present state's papers are on the share */
 	bool verified;          /* a confirmation was verified by its signature and bound to what was sent */

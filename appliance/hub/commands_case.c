@@ -21,6 +21,11 @@ static void on_appended(void *context, int err, struct wire_message *message)
 		err = -(int)wire_number(message, WIRE_F_CODE, -ERR_INTERNAL);
 		(void)wire_string(message, WIRE_F_TEXT, text, sizeof text);
 		(void)caller_fail(caller, err, err == ERR_MISMATCH ? _("the case changed in this very moment; look at it again") : text);
+	} else if (caller->then != NULL) {
+		void (*then)(struct caller *) = caller->then;
+
+		caller->then = NULL;
+		then(caller);
 	} else if (caller->of != NULL) {
 		caller->of->due_ms = 0;
 		flow_next(caller->hub, caller->of);
@@ -61,6 +66,12 @@ void caller_append(struct caller *caller, const char *type, struct lines *lines)
 	}
 }
 
+void caller_append_then(struct caller *caller, const char *type, struct lines *lines, void (*then)(struct caller *caller))
+{
+	caller->then = then;
+	caller_append(caller, type, lines);
+}
+
 /* Refuses with exit 4 when the case is in none of these states. */
 static bool in_state(struct caller *caller, uint32_t states, const char *otherwise)
 {
@@ -72,19 +83,6 @@ static bool in_state(struct caller *caller, uint32_t states, const char *otherwi
 }
 
 #define STATE(name) (1U << CASE_##name)
-
-void command_approve(struct caller *caller)
-{
-	struct lines lines = { 0 };
-
-	if (!in_state(caller, STATE(HELD), _("this case does not wait for approval"))) {
-		return;
-	}
-	if (caller->reason[0] == '\0') {
-		(void)snprintf(caller->reason, sizeof caller->reason, "approved");
-	}
-	caller_append(caller, "approved", &lines);
-}
 
 void command_reject(struct caller *caller)
 {
@@ -105,6 +103,10 @@ void command_retry(struct caller *caller)
 	}
 	if (caller->reason[0] == '\0') {
 		caller_finish(caller, COMMAND_USAGE, _("sending again needs --reason TEXT"));
+		return;
+	}
+	/* A case that was rolled back while it was held has no approval yet: sending it is one. */
+	if (caller->of->approval_needed && !caller->of->duplicate_cleared && !caller_may_approve(caller)) {
 		return;
 	}
 	if (caller->of->partner[0] == '\0') {
@@ -141,7 +143,7 @@ void command_classify(struct caller *caller)
 	lines_set(&lines, "env", config_env_name(partner->config->env));
 	lines_set(&lines, "form", id);
 	lines_set(&lines, "label-id", form->id);
-	lines_set(&lines, "approval", form->approval == CONFIG_APPROVAL_NEEDED ? "needed" : "none");
+	lines_set(&lines, "approval", config_approval_name(flow_approval(partner, form)));
 	caller_append(caller, "recognised", &lines);
 }
 

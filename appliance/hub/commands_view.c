@@ -222,8 +222,8 @@ void command_status(struct caller *caller)
 
 static void put_record_row(struct caller *caller, const struct record *record)
 {
-	static const char *const told[] = { "purpose",     "verdict", "result", "evidence", "reason",      "detail", "far",
-		                            "http-status", "error",   "by",     "key",      "signer-name", "place" };
+	static const char *const told[] = { "purpose",     "verdict", "result", "evidence", "reason", "detail",      "far",
+		                            "http-status", "error",   "by",     "what",     "key",    "signer-name", "place" };
 	struct lines row = { 0 };
 	char detail[1024] = "";
 
@@ -335,6 +335,10 @@ void command_show(struct caller *caller)
 {
 	struct wire_message message;
 
+	if (caller->form || caller->xml) {
+		command_show_content(caller);
+		return;
+	}
 	caller_pend(caller);
 	put_case_fields(caller, caller->of);
 	wire_begin(&message, WIRE_STORE_CASE, 0, CLOCK_NEVER_MS);

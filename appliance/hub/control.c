@@ -50,6 +50,7 @@ static void free_caller(struct caller *caller)
 	}
 	channel_free(caller->channel);
 	cleanup_close(&caller->fd);
+	cleanup_close(&caller->page);
 	explicit_bzero(caller->words, sizeof caller->words);
 	free(caller);
 }
@@ -108,6 +109,7 @@ void caller_finish(struct caller *caller, int exit_code, const char *text)
 	caller->request = 0;
 	caller->of = NULL;
 	cleanup_close(&caller->fd);
+	cleanup_close(&caller->page);
 	if (caller->gone) {
 		leave(caller);
 		return;
@@ -160,11 +162,24 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 	struct span word;
 
 	caller->word_count = 0;
-	caller->all = false;
+	caller->all = caller->form = caller->xml = false;
+	caller->sha256[0] = '\0';
+	caller->then = NULL;
 	caller->reason[0] = '\0';
 	for (size_t i = 0; wire_nth(message, WIRE_F_ARGUMENT, i, &word); i++) {
 		if (span_equals_string(word, "--all")) {
 			caller->all = true;
+		} else if (span_equals_string(word, "--form")) {
+			caller->form = true;
+		} else if (span_equals_string(word, "--xml")) {
+			caller->xml = true;
+		} else if (span_starts_with(word, "--sha256=")) {
+			struct span key;
+
+			(void)span_read_until(&word, '=', &key);
+			if (!span_copy_string(word, caller->sha256, sizeof caller->sha256)) {
+				return false;
+			}
 		} else if (span_starts_with(word, "--reason=")) {
 			struct span key;
 
@@ -271,7 +286,7 @@ static void on_connection(void *context, uint32_t events)
 	caller->hub = control->hub;
 	caller->uid = peer.uid;
 	caller->rights = config_rights_of(control->hub->config, peer.uid);
-	caller->fd = -1;
+	caller->fd = caller->page = -1;
 	(void)snprintf(caller->by, sizeof caller->by, "uid:%u", peer.uid);
 	caller->channel = channel_new(control->hub->loop, fd, WIRE_HUB, WIRE_CLI, on_message, on_end, caller);
 	if (caller->channel == NULL) {

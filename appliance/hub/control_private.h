@@ -37,12 +37,15 @@ struct caller {
 	char words[COMMAND_WORDS_MAX][WIRE_STRING_MAX_BYTES + 1];
 	size_t word_count; /* without options */
 	char reason[CASE_REASON_MAX_BYTES];
-	bool all, json;
+	char sha256[65]; /* `approve`: of what the person looked at; "": not given */
+	bool all, json, form, xml;
 	struct list_filter filter;
-	int fd;              /* that came with the command, -1: none */
-	struct hub_case *of; /* that the command is about */
-	unsigned pending;    /* answers still to come */
-	int exit_code;       /* the worst so far */
+	int fd;                              /* that came with the command, -1: none */
+	int page;                            /* memfd of a page under way, -1: none */
+	void (*then)(struct caller *caller); /* what follows the record that is being appended; NULL: the flow goes on */
+	struct hub_case *of;                 /* that the command is about */
+	unsigned pending;                    /* answers still to come */
+	int exit_code;                       /* the worst so far */
 	char text[CASE_REASON_MAX_BYTES];
 	char more[CASE_NUMBER_SIZE]; /* `list` has more cases, beginning after this one */
 	bool gone;                   /* the peer left; freed when nothing is pending */
@@ -80,6 +83,10 @@ int caller_fail(struct caller *caller, int err, const char *why);
 /* Appends a record about caller->of (or about the box, where that is NULL) in the caller's name: `by` and, where given, `reason` are added; the lines are freed.
  * The command ends with the answer, when nothing else is pending. */
 void caller_append(struct caller *caller, const char *type, struct lines *lines);
+/* The same; `then` follows when the record is durable. */
+void caller_append_then(struct caller *caller, const char *type, struct lines *lines, void (*then)(struct caller *caller));
+/* False after the caller was refused: the case needs an approval that this person cannot give. */
+bool caller_may_approve(struct caller *caller);
 struct span caller_word(const struct caller *caller, size_t n);
 
 /* list_filter.c */
@@ -95,6 +102,7 @@ void caller_copy_to(struct caller *caller, const char *name, const char *object,
 void command_status(struct caller *caller);
 void command_list(struct caller *caller);
 void command_show(struct caller *caller);
+void command_show_content(struct caller *caller);
 void command_export(struct caller *caller);
 void command_send(struct caller *caller);
 void command_poll(struct caller *caller);

@@ -15,6 +15,7 @@
 #include "../base/text.h"
 #include "card.h"
 #include "flow.h"
+#include "form_page.h"
 #include "share.h"
 
 #define NAME_OBJECT_MAX_BYTES 8192
@@ -78,6 +79,9 @@ static void on_written(struct work *work)
 	flow_record_begin(work);
 	lines_set(&work->record, "by", "box");
 	lines_set(&work->record, "place", place);
+	if (work_result_is(work, "whole", "no")) {
+		lines_setf(&work->record, "detail", "the page is not whole: %s", work_result(work, "why"));
+	}
 	work_append(work, "delivered", on_delivered);
 }
 
@@ -182,6 +186,30 @@ static void write_result(struct delivery *delivery)
 	}
 }
 
+static void on_page(struct work *work)
+{
+	if (work->err != 0) {
+		flow_note_death(work);
+	}
+	on_written(work);
+}
+
+/* What a person should look at before approving. A form that no page can be made of is still held, with its card and its XML. */
+static void add_page(struct delivery *delivery, const char *name)
+{
+	struct work *work = delivery->work;
+	struct share_file *page = NULL;
+
+	if (flow_dies_always(work->hub, work->of)) {
+		log_error("%s: no page can be made of the form; its card goes without", work->of->number);
+		return;
+	}
+	page = add_file(delivery, name, ".html");
+	if (page != NULL) {
+		form_page_render(work, work->of, page->fd, on_page);
+	}
+}
+
 static void write_card(struct delivery *delivery)
 {
 	struct work *work = delivery->work;
@@ -207,20 +235,22 @@ static void write_card(struct delivery *delivery)
 			work_copy(work, of->number, "report", 0, card->fd);
 		}
 	}
+	if (of->state == CASE_HELD) {
+		add_page(delivery, name);
+	}
 }
 
-/* Once the case has gone on, the card that asked a person about it, and the copy beside it, have done their work. */
+/* Once the case has gone on, the card that asked a person about it, and what stands beside it, have done their work. */
 static void remove_papers(const struct delivery *delivery, const char *folder)
 {
+	static const char *const suffixes[] = { "", ".txt", ".html", ".protokol.txt" };
 	const struct work *work = delivery->work;
 	_cleanup_close_ int directory = share_directory(work->hub, folder);
 	char base[SHARE_NAME_MAX_BYTES + 1], name[320];
 
 	(void)escape_text(ESCAPE_FILE, span_of_string(delivery->file), base, sizeof base);
-	(void)snprintf(name, sizeof name, "%s %s", work->of->number, base);
-	if (directory >= 0) {
-		(void)unlinkat(directory, name, 0);
-		(void)snprintf(name, sizeof name, "%s %s.txt", work->of->number, base);
+	for (size_t i = 0; directory >= 0 && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+		(void)snprintf(name, sizeof name, "%s %s%s", work->of->number, base, suffixes[i]);
 		(void)unlinkat(directory, name, 0);
 	}
 }
@@ -275,12 +305,23 @@ static void open_place(struct delivery *delivery)
 
 		(void)snprintf(path, sizeof path, "%s", state == CASE_UNKNOWN ? share->unknown : state == CASE_HELD ? share->approval : share->errors);
 		delivery->place = state == CASE_UNKNOWN ? "nezname" : state == CASE_HELD ? "ke-schvaleni" : "chyby";
-		if (state == CASE_REFUSED) {
+		if (state == CASE_REFUSED || state == CASE_UNCERTAIN) {
 			remove_papers(delivery, share->approval);
 			remove_papers(delivery, share->unknown);
 		}
 	}
 	delivery->directory = share_directory(work->hub, path);
+}
+
+/* Approved: what asked for it is taken away. Where that fails now, the papers of the result do it. */
+static void withdraw(struct delivery *delivery)
+{
+	struct work *work = delivery->work;
+
+	remove_papers(delivery, work->hub->config->share.approval);
+	work->of->papers_held = false;
+	free_delivery(delivery);
+	work_end(work);
 }
 
 static void on_name(struct work *work)
@@ -294,6 +335,10 @@ static void on_name(struct work *work)
 		return;
 	}
 	(void)lines_find_string(span_of(text, (size_t)length), "file", delivery->file, sizeof delivery->file);
+	if (work->of->state == CASE_READY) {
+		withdraw(delivery);
+		return;
+	}
 	if (work->of->state == CASE_DELETED) {
 		remove_all(delivery);
 		delivery->place = "smazano";

@@ -286,6 +286,8 @@ void flow_next(struct hub *hub, struct hub_case *of)
 		flow_roll_back(hub, of);
 	} else if (has_papers && !of->delivered) {
 		flow_deliver(hub, of);
+	} else if (of->state == CASE_READY && of->papers_held) {
+		flow_deliver(hub, of); /* takes away what asked for approval */
 	} else if (!state_is_closed(of->state)) {
 		next_by_record(hub, of);
 	}

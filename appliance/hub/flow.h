@@ -88,8 +88,10 @@ bool work_result_is(const struct work *work, const char *name, const char *value
 void flow_next(struct hub *hub, struct hub_case *of);
 /* Looks at all open cases. */
 void flow_all(struct hub *hub);
-void flow_recognise(struct hub *hub, struct hub_case *of);                          /* flow_intake.c: received -> recognised, unknown, refused */
-void flow_decide(struct hub *hub, struct hub_case *of);                             /* recognised -> approved or held */
+void flow_recognise(struct hub *hub, struct hub_case *of); /* flow_intake.c: received -> recognised, unknown, refused */
+void flow_decide(struct hub *hub, struct hub_case *of);    /* recognised -> approved or held */
+/* What the catalogue and the configuration ask for: the stricter of the two. */
+enum config_approval flow_approval(const struct hub_partner *partner, const struct catalogue_form *form);
 void flow_sign(struct hub *hub, struct hub_case *of);                               /* flow_sign.c: ready -> signed */
 void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose); /* flow_send.c: -> request [-> sending] -> session */
 void flow_lost(struct hub *hub, struct hub_case *of);      /* a request or sending without a living session and without a durable word */

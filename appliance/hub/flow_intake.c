@@ -50,10 +50,14 @@ static void append_unknown(struct work *work, const char *reason)
 	work_append(work, "unknown", on_appended);
 }
 
+enum config_approval flow_approval(const struct hub_partner *partner, const struct catalogue_form *form)
+{
+	return partner->config->approval > form->approval ? partner->config->approval : form->approval;
+}
+
 static void append_recognised(struct work *work, const struct catalogue_match *match)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, match->partner->name);
-	enum config_approval approval = match->form->approval;
 
 	if (partner == NULL) {
 		append_unknown(work, "partner-not-configured");
@@ -65,7 +69,7 @@ static void append_recognised(struct work *work, const struct catalogue_match *m
 	lines_set(&work->record, "env", config_env_name(partner->config->env));
 	lines_set(&work->record, "form", match->id);
 	lines_set(&work->record, "label-id", match->form->id);
-	lines_set(&work->record, "approval", approval == CONFIG_APPROVAL_NEEDED ? "needed" : "none");
+	lines_set(&work->record, "approval", config_approval_name(flow_approval(partner, match->form)));
 	flow_record_result(work, "version", "version");
 	flow_record_result(work, "period", "period");
 	flow_record_result(work, "encoding", "encoding");
@@ -188,7 +192,7 @@ void flow_decide(struct hub *hub, struct hub_case *of)
 		lines_setf(&work->record, "reason", "duplicate of %s", of->seen);
 		work_append(work, "held", on_appended);
 	} else if (of->approval_needed) {
-		lines_set(&work->record, "reason", "approval needed");
+		lines_set(&work->record, "reason", of->two_person ? "approval of a second person needed" : "approval needed");
 		work_append(work, "held", on_appended);
 	} else {
 		lines_set(&work->record, "reason", "no approval needed");
