@@ -13,6 +13,7 @@ from place import Unmeasured, need_root  # it also tells where tests/lib and tes
 import evil
 
 QUIET_S = 0.1  # share.quiet of the tests' boxes (tests/lib/box.py)
+STEPS = ("received", "recognised", "intent", "signed", "request")  # records on the way to the first POST
 IDLE_TIMES, IDLE_GAP_S = {False: 9, True: 30}, {False: 1.0, True: 7.0}
 MEMORY_FILINGS, MEMORY_SETTLE_S = {False: 40, True: 200}, 1.5
 COUNTED_FILINGS = 10
@@ -23,22 +24,25 @@ CALLS = ("fork", "vfork", "clone", "clone3", "execve", "fsync", "fdatasync", "sy
 
 def first_post(place, pipeline):
     """Seconds from the end of quiet (the file's last change and share.quiet) until the portal had accepted the connection, and until it had read the
-    head of the POST; each time with nothing else going on."""
-    connected, begun = [], []
+    head of the POST; each time with nothing else going on. steps: until each record on the way was written, by its own time."""
+    connected, begun, steps = [], [], {name: [] for name in STEPS}
     for _ in range(IDLE_TIMES[place.long]):
         time.sleep(IDLE_GAP_S[place.long])
         (name, content), = place.forms(1)
         wanted = hashlib.sha256(content).hexdigest()
-        before = pipeline.journal.snapshot()[0]
+        before, row = pipeline.journal.snapshot()[0], len(pipeline.journal.rows)
         path = pipeline.box.drop(name, content)
         ready = os.stat(path).st_ctime + QUIET_S
         line = pipeline.ledger.wait(lambda each, sha256=wanted: each["kind"] == "test" and each.get("xml_sha256") == sha256, 20)
         connected.append(line["connected"] - ready)
         begun.append(line["begun"] - ready)
         pipeline.wait("sent", 1, before)
+        times = dict(reversed(pipeline.journal.rows[row:]))  # the first of each type
+        for step in STEPS:
+            steps[step].append(times[step] - ready)
     if min(begun) <= 0:
         raise Unmeasured(f"a POST before the end of quiet: {begun}")
-    return {"connected": connected, "begun": begun}
+    return {"connected": connected, "begun": begun, "steps": steps}
 
 
 def memory(place, pipeline):

@@ -6,7 +6,8 @@ import time
 
 import accounts
 import tails
-from place import HERE, TOKEN, Unmeasured
+from place import HERE, TOKEN, Unmeasured  # it also tells where tests/lib is
+import journal
 
 SETTLE_S = 0.3
 LIMIT_S = 300
@@ -108,4 +109,7 @@ def measure(place, pipeline):
     accepted = len(pipeline.ledger.kind("accepted")) - accepted
     if accepted != expected:
         raise Unmeasured(f"the portal took {accepted} filings of {expected}")
+    # The journal by a reader that checks every hash: what was counted on the way is what is there.
+    if len(journal.read(pipeline.box.data)) != len(pipeline.journal.read().rows):
+        raise Unmeasured("the records were not counted rightly")
     return found

@@ -1,7 +1,9 @@
 """The table: rows in sections, the targets and their verdicts."""
 
 import statistics
+import textwrap
 
+LINE = 120
 WIDTH = 34
 CELL = 12
 
@@ -10,7 +12,7 @@ def number(value, unit=""):
     """Three digits that count."""
     if value is None:
         return "-"
-    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    text = f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"
     return text + (" " + unit if unit else "")
 
 
@@ -37,7 +39,8 @@ class Table:
         self.line(f"  {label:<{WIDTH - 2}}" + "".join(f"{c:>{CELL}}" for c in cells))
 
     def note(self, text):
-        self.line(f"  ({text})")
+        for line in textwrap.wrap(f"({text})", LINE):
+            self.line("  " + line)
 
     def verdict(self, what, value, bound, unit="", at_least=True):
         """A target, met or missed by how much."""

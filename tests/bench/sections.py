@@ -1,9 +1,10 @@
 """What stands in the table for each measurement."""
 
 import statistics
+import textwrap
 
 import accounts
-from report import number, spread
+from report import LINE, number, spread
 
 MS, MIB = 1000.0, 1024.0 * 1024.0
 TARGET_RATIO, TARGET_SLOW, TARGET_POST_S, TARGET_MEMORY = 4.0, 0.98, 0.050, 16 * 1024 * 1024
@@ -13,7 +14,8 @@ SPREAD = ("min", "median", "max")
 def show_conditions(table, rows):
     table.line("Podatelna, measured")
     for name, words in rows:
-        table.line(f"  {name:<10}{words}")
+        for label, line in zip([name, *[""] * len(words)], textwrap.wrap(words, LINE - 10)):
+            table.line(f"  {label:<10}{line}")
 
 
 def per(parts, count):
@@ -95,6 +97,8 @@ def show_calls(table, found):
 
 def show_first_post(table, found):
     table.heading("3. From the end of quiet, idle", *SPREAD)
+    for step, values in found["steps"].items():
+        table.row(f"record `{step}`", *spread([x * MS for x in values], "ms"))
     table.row("connection accepted", *spread([x * MS for x in found["connected"]], "ms"))
     table.row("head of the first POST read", *spread([x * MS for x in found["begun"]], "ms"))
     table.note(f"{len(found['begun'])} files, one at a time; between both: the TLS handshake, the simulator's part of it included")

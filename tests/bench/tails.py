@@ -1,13 +1,14 @@
 """Follows the journal of a box and the ledger of a simulator from their files: nobody has to be asked, so that watching costs nearly nothing."""
 
 import collections
+import datetime
 import json
 import os
 import re
 import time
 
 # store/FORMAT.txt, "record": header line of fixed width.
-HEADER = re.compile(rb"\x1eJ1 \d{12} \S{24} ([a-z-]+) +\d{12} (\d{5}) [0-9a-f]{8}\n")
+HEADER = re.compile(rb"\x1eJ1 \d{12} (\S{24}) ([a-z-]+) +\d{12} (\d{5}) [0-9a-f]{8}\n")
 AROUND_BYTES = 87 + 79
 STEP_S = 0.02
 
@@ -28,11 +29,11 @@ class LineFile:
 
 
 class Journal:
-    """count: {type: records so far}; bytes: of all records."""
+    """count: {type: records so far}; bytes: of all records; rows: [(type, seconds since 1970)]."""
 
     def __init__(self, data):
         self.folder = os.path.join(data, "journal", "segment")
-        self.files, self.count, self.bytes = {}, collections.Counter(), 0
+        self.files, self.count, self.bytes, self.rows = {}, collections.Counter(), 0, []
         self.read()
 
     def read(self):
@@ -46,8 +47,10 @@ class Journal:
             except FileNotFoundError:
                 continue  # closed under another name this moment: next time
             for match in HEADER.finditer(text):
-                self.count[match[1].decode()] += 1
-                self.bytes += int(match[2]) + AROUND_BYTES
+                moment = datetime.datetime.fromisoformat(match[1].decode())
+                self.rows.append((match[2].decode(), moment.timestamp()))
+                self.count[self.rows[-1][0]] += 1
+                self.bytes += int(match[3]) + AROUND_BYTES
         return self
 
     def snapshot(self):
