@@ -17,6 +17,8 @@ static const struct schema_field file_fields[] = {
 	{ "control_group",  SCHEMA_LOGIN,     false, AT(config, control_group),  "", NULL, 0, 0 },
 	{ "catalogue_dir",  SCHEMA_PATH,      true,  AT(config, catalogue_dirs), "", NULL, 0, 0 },
 	{ "led",            SCHEMA_PATH,      false, AT(config, led),            "", NULL, 0, 0 },
+	{ "metrics_file",   SCHEMA_PATH,      false, AT(config, metrics_file),   "", NULL, 0, 0 },
+	{ "metrics_every",  SCHEMA_DURATION,  false, AT(config, metrics_every_ms), "30 s", NULL, 1000, DAY_MS },
 	{ "log_level",      SCHEMA_WORD_TEXT, false, AT(config, log_level),      "info", "error|warning|info|debug", 0, 0 },
 };
 

@@ -50,6 +50,14 @@ enum case_purpose { PURPOSE_NONE, PURPOSE_TEST, PURPOSE_FILE, PURPOSE_POLL };
 
 struct work;
 
+/* What metrics.c remembers of a case; from records. */
+struct case_times {
+	int64_t intent_ms, sending_ms; /* UTC of the last `intent` and `sending` */
+	const char *key;               /* of that intent, interned */
+	enum case_state counted;       /* the state it was last counted in */
+	bool posted;                   /* the time to its first POST was taken */
+};
+
 struct hub_case {
 	struct hub_case *next_in_bucket, *next_open, *next_all;
 	char number[CASE_NUMBER_SIZE];
@@ -88,6 +96,8 @@ struct hub_case {
 	bool result_valid;   /* of the last `verified` */
 	bool tested_passed;  /* verdict of the last `tested` */
 	bool reply_complete; /* of the last `reply`: far is reply-done */
+
+	struct case_times times;
 
 	/* Not from records: */
 	bool is_open, in_open_list;

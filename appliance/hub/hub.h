@@ -54,6 +54,7 @@ struct hub_partner {
 
 struct inbox;
 struct control;
+struct metrics;
 
 struct hub {
 	struct child *child;
@@ -80,6 +81,7 @@ struct hub {
 	int share; /* O_PATH of the share, -1 while it is not there */
 	struct inbox *inbox;
 	struct control *control;
+	struct metrics *metrics; /* NULL: none */
 };
 
 /* podatelnad --hub; returns the exit code. */

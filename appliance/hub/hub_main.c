@@ -18,6 +18,7 @@
 #include "flow.h"
 #include "inbox.h"
 #include "led.h"
+#include "metrics.h"
 #include "overview.h"
 #include "share.h"
 
@@ -142,6 +143,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	}
 	overview_touch();
 	count_stamp(hub, &record);
+	metrics_record(hub, &record, of);
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
@@ -460,6 +462,7 @@ static void on_sweep(void *context, uint32_t events)
 	}
 	flow_all(hub);
 	led_update(hub);
+	metrics_update(hub);
 	overview_update(hub);
 	hub->sweep_timer = loop_timer(hub->loop, clock_deadline(HUB_SWEEP_MS), on_sweep, hub);
 	if (hub->sweep_timer < 0) {
@@ -513,7 +516,7 @@ int hub_run(void)
 {
 	static struct hub hub;
 	struct sandbox_path paths[4] = { 0 };
-	struct sandbox sandbox = { .groups = SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_UNIX | SANDBOX_LOCKS, .paths = paths, .path_count = 3 };
+	struct sandbox sandbox = { .groups = SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_UNIX | SANDBOX_LOCKS, .paths = paths, .path_count = 4 };
 
 	hub.child = child_open("podatelna-hub", WIRE_HUB);
 	hub.loop = child_loop(hub.child);
@@ -525,12 +528,14 @@ int hub_run(void)
 	load_partners(&hub);
 	hub.control = control_new(&hub, child_take_fd(hub.child, 1));
 	hub.inbox = inbox_new(&hub);
+	hub.metrics = metrics_new(hub.config);
 	if (hub.control == NULL || hub.inbox == NULL) {
 		die("the hub cannot begin", 1);
 	}
 	paths[0] = (struct sandbox_path){ hub.config->share.path, true };
 	paths[1] = (struct sandbox_path){ hub.config->share.claim_dir, true };
 	paths[2] = (struct sandbox_path){ hub.config->led[0] != '\0' ? hub.config->led : "/nonexistent", true };
+	paths[3] = (struct sandbox_path){ hub.metrics != NULL ? metrics_folder(hub.metrics) : "/nonexistent", true };
 	share_bind(&hub);
 	child_handlers(hub.child, on_peer, on_stop, on_child, &hub);
 	child_on_ping(hub.child, condition_put);
