@@ -27,6 +27,10 @@ static const struct {
 	  N_("Export the filing again from your program; do not edit it by hand.") },
 	{ "no-form", N_("The box knows no filing of this form."),
 	  N_("Check that it is the file that your program exports for the authority. Otherwise ask the administrator to add the form to the catalogue.") },
+	{ "no-form-zip", N_("The box knows no filing of this form: it is a ZIP archive, or a document of an office program."),
+	  N_("Hand in the file itself that your program exports for the authority (mostly .xml), not in an archive.") },
+	{ "no-form-pdf", N_("The box knows no filing of this form: it is a PDF."),
+	  N_("Hand in the data file that your program exports for the authority (mostly .xml), not what it prints.") },
 	{ "no-form-here", N_("The partner that the folder is named after takes no filing of this form."),
 	  N_("Put the file into the right folder, or straight into the inbox.") },
 	{ "ambiguous", N_("Several partners take filings of this form."), N_("Put the file into the sub-folder that is named after the right partner.") },
@@ -55,6 +59,12 @@ bool catalogue_explain(const struct catalogue *catalogue, const char *reason, co
 		}
 	}
 	return false;
+}
+
+/* A person who hands in a printout or an archive is best told so. */
+static const char *unknown_reason(const struct facts *facts)
+{
+	return strcmp(facts->format, "zip") == 0 ? "no-form-zip" : strcmp(facts->format, "pdf") == 0 ? "no-form-pdf" : "no-form";
 }
 
 static void answer(enum catalogue_verdict verdict, const char *reason, struct catalogue_match *ret)
@@ -310,7 +320,7 @@ void catalogue_match(const struct catalogue *catalogue, struct span text, const 
 	}
 	form = best_form(catalogue, &facts, only, file_name, &tied);
 	if (form == NULL) {
-		answer(CATALOGUE_UNKNOWN, only != NULL ? "no-form-here" : "no-form", ret);
+		answer(CATALOGUE_UNKNOWN, only != NULL ? "no-form-here" : unknown_reason(&facts), ret);
 	} else if (tied) {
 		answer(CATALOGUE_UNKNOWN, "ambiguous", ret);
 	} else {

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../base/clock.h"
 #include "../base/escape.h"
 #include "../base/text.h"
+#include "paper.h"
 
 struct explanation {
 	const char *reason; /* a prefix of what the record or the inbox says */
@@ -61,15 +61,28 @@ const char *card_reason(const struct catalogue *catalogue, const char *reason)
 
 void card_write(const struct catalogue *catalogue, const char *file, const char *number, const char *reason, long long utc_ms, char ret[CARD_MAX_BYTES])
 {
-	struct clock_date date;
-	char name[1024], words[1024];
+	static const char duplicate[] = "duplicate of ";
+	char name[1024], words[1024], when[PAPER_TIME_SIZE];
 	const char *why = words, *advice = _("Ask the operator of the box.");
+	struct paper card;
 
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(file), name, sizeof name);
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(reason), words, sizeof words);
 	(void)card_explain(catalogue, reason, &why, &advice);
-	clock_czech_date(utc_ms, &date);
-	(void)snprintf(ret, CARD_MAX_BYTES, "%s: %s\r\n%s: %d. %d. %d %02d:%02d\r\n%s%s%s\r\n%s: %s\r\n%s: %s\r\n\r\n%s: %s\r\n", _("File"), name, _("When"),
-	               date.day, date.month, date.year, date.hour, date.minute, number == NULL ? "" : _("Case"), number == NULL ? "" : ": ",
-	               number == NULL ? "" : number, _("Why it was put aside"), why, _("What to do"), advice, _("For the operator"), words);
+	paper_time(utc_ms, when);
+	paper_begin(&card, ret, CARD_MAX_BYTES);
+	paper_line(&card, _("File"), name);
+	paper_line(&card, _("When"), when);
+	if (number != NULL) {
+		paper_line(&card, _("Case"), number);
+	}
+	if (strncmp(words, duplicate, sizeof duplicate - 1) == 0) {
+		paper_line(&card, _("Earlier case"), words + sizeof duplicate - 1);
+	}
+	paper_blank(&card);
+	paper_words(&card, _("Why it was put aside"), why);
+	paper_blank(&card);
+	paper_words(&card, _("What to do"), advice);
+	paper_blank(&card);
+	paper_line(&card, _("For the operator"), words);
 }

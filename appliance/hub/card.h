@@ -10,7 +10,7 @@
 #define CARD_MAX_BYTES 8192
 
 /* `file`: as on the share; `reason`: the short word or words of the record or of the inbox; `number`: of the case, NULL for none; `utc_ms`: when.
- * Writes a whole text file with CRLF line ends (Windows' editor). */
+ * Writes a whole text file (paper.h). */
 void card_write(const struct catalogue *catalogue, const char *file, const char *number, const char *reason, long long utc_ms, char ret[CARD_MAX_BYTES]);
 /* Why and what to do, translated; false, and untouched, when the reason is not known. */
 bool card_explain(const struct catalogue *catalogue, const char *reason, const char **ret_why, const char **ret_advice);

@@ -17,10 +17,10 @@
 #include "flow.h"
 #include "form_page.h"
 #include "share.h"
+#include "status_text.h"
 
 #define NAME_OBJECT_MAX_BYTES 8192
 #define FILES_MAX 8
-#define STATUS_TEXT_MAX_BYTES 4096
 
 struct delivery {
 	struct work *work;
@@ -60,12 +60,31 @@ static void on_delivered(struct work *work)
 	}
 }
 
+static bool is_result(const struct hub_case *of)
+{
+	return of->state == CASE_DONE || of->state == CASE_DATA_ERROR;
+}
+
+/* Below what the partner's program wrote into stav.txt, which is the first of the files. */
+static void add_paper_list(struct delivery *delivery)
+{
+	char text[STATUS_TEXT_MAX_BYTES];
+
+	status_text_papers(delivery->names[0], sizeof delivery->names[0], delivery->count, text);
+	if (lseek(delivery->files[0].fd, 0, SEEK_END) < 0 || fd_write_all(delivery->files[0].fd, text, strlen(text)) != 0) {
+		work_fail(delivery->work, ERR_SYSTEM, "stav.txt cannot be written");
+	}
+}
+
 /* Everything is written: the files get their names, and the journal says so. */
 static void on_written(struct work *work)
 {
 	struct delivery *delivery = work->context;
 	const char *place = delivery->place;
 
+	if (work->err == 0 && is_result(work->of) && delivery->count > 1) {
+		add_paper_list(delivery);
+	}
 	for (size_t i = 0; i < delivery->count && work->err == 0; i++) {
 		if (share_file_finish(&delivery->files[i], delivery->names[i]) != 0) {
 			work_fail(work, ERR_SYSTEM, "a file of the share cannot be finished");
@@ -106,34 +125,6 @@ static void add_object(struct delivery *delivery, const char *name, const char *
 	}
 }
 
-static void format_time(int64_t utc_ms, char ret[64])
-{
-	struct clock_date date;
-
-	clock_czech_date(utc_ms, &date);
-	(void)snprintf(ret, 64, "%d. %d. %d %02d:%02d:%02d", date.day, date.month, date.year, date.hour, date.minute, date.second);
-}
-
-/* stav.txt: what a person wants to know first. The lines with the filing number are added by the partner's program. */
-static void write_status(const struct delivery *delivery, char ret[STATUS_TEXT_MAX_BYTES])
-{
-	const struct hub_case *of = delivery->work->of;
-	const struct catalogue_form *form = catalogue_form_find(delivery->work->hub->catalogue, of->partner, of->form);
-	char received[64], changed[64], file[1024];
-
-	format_time(of->received_ms, received);
-	format_time(of->changed_ms, changed);
-	(void)escape_text(ESCAPE_TERMINAL, span_of_string(delivery->file), file, sizeof file);
-	(void)snprintf(ret, STATUS_TEXT_MAX_BYTES, "%s: %s\r\n%s: %s\r\n%s: %s%s%s\r\n%s: %s (%s)\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s%s%s", _("Case"),
-	               of->number, _("File"), file, _("Form"), of->form, form == NULL ? "" : " - ",
-	               form == NULL ? "" : catalogue_say(delivery->work->hub->catalogue, &form->label), _("Partner"), of->partner, of->env, _("Received"),
-	               received, _("State"), state_label(of->state), _("Since"), changed, of->reason == NULL ? "" : _("Reason"), of->reason == NULL ? "" : ": ",
-	               of->reason == NULL ? "" : card_reason(delivery->work->hub->catalogue, of->reason));
-	if (of->reason != NULL) {
-		(void)snprintf(ret + strlen(ret), STATUS_TEXT_MAX_BYTES - strlen(ret), "\r\n");
-	}
-}
-
 static void start_receipt(struct delivery *delivery, struct share_file *status)
 {
 	const struct config_share *share = &delivery->work->hub->config->share;
@@ -142,12 +133,8 @@ static void start_receipt(struct delivery *delivery, struct share_file *status)
 
 	lines_set(&parameters, "level", config_receipt_name(share->receipt_on_share));
 	lines_set(&parameters, "language", delivery->work->hub->config->language);
+	lines_set(&parameters, "line-end", "crlf");
 	work_job(delivery->work, "receipt", delivery->work->of->partner, &parameters, inputs, 2, on_written);
-}
-
-static bool is_result(const struct hub_case *of)
-{
-	return of->state == CASE_DONE || of->state == CASE_DATA_ERROR;
 }
 
 static void write_result(struct delivery *delivery)
@@ -158,7 +145,7 @@ static void write_result(struct delivery *delivery)
 	char text[STATUS_TEXT_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
 	struct share_file *status = add_file(delivery, "stav.txt", "");
 
-	write_status(delivery, text);
+	status_text_write(work->hub, of, delivery->file, text);
 	if (status == NULL || fd_write_all(status->fd, text, strlen(text)) != 0) {
 		work_fail(work, ERR_SYSTEM, "stav.txt cannot be written");
 		return;

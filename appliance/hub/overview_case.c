@@ -139,8 +139,8 @@ static const char *advice_for(const struct overview *overview, const struct hub_
 	const char *why = "", *advice = "";
 	bool explained = is_explained(overview, each, &why, &advice);
 
-	if (who == ATTENTION_APPROVER || (who != ATTENTION_NOBODY && !explained)) {
-		return _(todo); /* whatever made it wait for approval, this is what one does */
+	if (who != ATTENTION_NOBODY && !explained) {
+		return _(todo);
 	}
 	if (explained && (who != ATTENTION_NOBODY || state_is_closed(each->state))) {
 		return advice;

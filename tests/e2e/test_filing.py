@@ -55,6 +55,11 @@ def test_accepted(shared, portal, make):
     assert hashlib.sha256(portal_files.read(folder, "podano.p7s")).hexdigest() == accepted[0]["cms_sha256"]
     status = portal_files.read(folder, "stav.txt").decode()
     assert accepted[0]["cislo"] in status and accepted[0]["heslo"] in status and case["case"] in status
+    # Staff open it in the editor of Windows; what the other papers are stands below what they look for first.
+    assert status.count("\n") == status.count("\r\n") and status.endswith("\r\n")
+    listed = status.partition("Vedle tohoto souboru:")[2]
+    assert sorted(os.listdir(folder)) == sorted(["stav.txt", *(line.partition(": ")[0] for line in listed.split("\r\n") if line)])
+    assert status.index("Převzato krabicí") < status.index(accepted[0]["cislo"]) < status.index("Vedle tohoto souboru")
     # Nothing is left in the inbox.
     assert name not in shared.listing("Podat")
 
@@ -137,6 +142,7 @@ def test_refused_by_test_run(shared, portal, fault):
     folder = shared.result(case["case"])
     assert "protokol.txt" in os.listdir(folder)
     protocol = portal_files.read(folder, "protokol.txt").decode()
+    assert protocol.count("\n") == protocol.count("\r\n") > 0
     assert portal_files.FIRST_WORDS[fault] in protocol
 
 

@@ -180,8 +180,8 @@ static void test_report_and_receipt(void **state)
 	begin(&try, &refused);
 	assert_int_equal(try_run(&try), 0);
 	text = try_output(&try, 4, NULL);
-	assert_string_equal(text, "Propustná chyba [X], věta VetaP, řádek 1, položka dic: Chyba.\nKritická chyba [Y]: A <b> & c.\n"
-	                          "Chyba neznámého druhu:  (d)\n");
+	assert_string_equal(text, "Propustná chyba [X], věta VetaP, řádek 1, položka dic: Chyba.\r\nKritická chyba [Y]: A <b> & c.\r\n"
+	                          "Chyba neznámého druhu:  (d)\r\n");
 	free(text);
 	try_end(&try);
 	begin(&try, &offline);
@@ -209,7 +209,7 @@ static void test_charset_of_reply(void **state)
 	begin(&try, &row);
 	assert_int_equal(try_run(&try), 0);
 	text = try_output(&try, 4, NULL);
-	assert_string_equal(text, "Kritická chyba: Příliš\n");
+	assert_string_equal(text, "Kritická chyba: Příliš\r\n");
 	free(text);
 	try_end(&try);
 }
@@ -236,7 +236,7 @@ static void test_many_errors(void **state)
 	assert_result(&try, "verdict", "refused");
 	assert_result(&try, "errors", "100000");
 	text = try_output(&try, 4, NULL);
-	assert_non_null(strstr(text, "… a další, celkem navíc: 99800\n"));
+	assert_non_null(strstr(text, "… a další, celkem navíc: 99800\r\n"));
 	free(text);
 	free(reply);
 	try_end(&try);

@@ -23,7 +23,7 @@
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms
  *
- * kind `classify`    [1] reply bytes, [2] original, [3] out: receipt object (secret lines, lines.h form), [4] out: human report (Czech text lines for cards and stav.txt: errors with their places; may hold personal data)
+ * kind `classify`    [1] reply bytes, [2] original, [3] out: receipt object (secret lines, lines.h form), [4] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data)
  *   parameters: purpose = test | file | poll | confirmation ; http-status ; content-type ; form ; env ; stage ; option.<name>
  *     (`confirmation`: [1] is the verified content of a CMS reply)
  *   result: verdict =
@@ -44,7 +44,7 @@
  *   The content is written as it is read; it counts only when result = valid.
  *
  * kind `receipt`     [1] receipt object (secret), [2] out
- *   parameters: level = full | no-password | none ; language cs|en
+ *   parameters: level = full | no-password | none ; language cs|en ; line-end = lf | crlf
  *   writes the lines of stav.txt that tell a person the filing number (and, `full`, the password). result: size
  *
  * kind `render`      [1] a form as it will be signed, [2] labels: lines KEY=WORDS (labels.h), may be empty, [3] out: a file (it is written at places, not only at its end)

@@ -14,15 +14,15 @@
 #define OPTION_SIZE 16
 
 struct rendering {
-	const char *language;
+	const char *language, *end; /* of a line */
 	char text[TEXT_SIZE];
 	size_t length;
 };
 
 static void add(struct rendering *rendering, enum epo_word word, const char *value)
 {
-	int written =
-	    snprintf(rendering->text + rendering->length, sizeof rendering->text - rendering->length, "%s: %s\n", epo_word(rendering->language, word), value);
+	int written = snprintf(rendering->text + rendering->length, sizeof rendering->text - rendering->length, "%s: %s%s", epo_word(rendering->language, word),
+	                       value, rendering->end);
 
 	if (written > 0 && (size_t)written < sizeof rendering->text - rendering->length) {
 		rendering->length += (size_t)written;
@@ -53,13 +53,15 @@ static void render(struct rendering *rendering, struct span receipt, bool with_p
 
 int epo_receipt_text(struct job *job)
 {
-	char level[OPTION_SIZE], language[OPTION_SIZE], receipt[EPO_RECEIPT_MAX_BYTES];
+	char level[OPTION_SIZE], language[OPTION_SIZE], end[OPTION_SIZE], receipt[EPO_RECEIPT_MAX_BYTES];
 	struct rendering rendering = { .language = language };
 	ssize_t length = fd_read_full(job_input(job, 1), receipt, sizeof receipt);
 	int err = ERR_FORMAT;
 
 	(void)job_parameter(job, "level", "none", level, sizeof level);
 	(void)job_parameter(job, "language", "cs", language, sizeof language);
+	(void)job_parameter(job, "line-end", "lf", end, sizeof end);
+	rendering.end = strcmp(end, "crlf") == 0 ? "\r\n" : "\n";
 	if (length >= 0 && (size_t)length < sizeof receipt && lines_valid(span_of(receipt, (size_t)length))) {
 		bool full = strcmp(level, "full") == 0;
 

@@ -1,0 +1,89 @@
+#include "status_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/escape.h"
+#include "../base/text.h"
+#include "card.h"
+#include "paper.h"
+
+#define NAME_MAX_BYTES 1024
+
+static void write_outcome(struct paper *paper, const struct hub *hub, const struct hub_case *of)
+{
+	char words[CASE_REASON_MAX_BYTES + 1];
+	const char *why = words, *advice = "";
+
+	(void)escape_text(ESCAPE_TERMINAL, span_of_string(of->reason == NULL ? "" : of->reason), words, sizeof words);
+	if (of->reason != NULL) {
+		(void)card_explain(hub->catalogue, of->reason, &why, &advice);
+	}
+	if (of->state == CASE_DATA_ERROR && advice[0] == '\0') {
+		advice =
+		    _("The authority found errors in the data; protokol.txt beside this file says which. Put them right in your program, export the filing and "
+		      "hand it in again.");
+	}
+	if (why[0] != '\0') {
+		paper_words(paper, _("Reason"), why);
+	}
+	if (of->state != CASE_DONE && advice[0] != '\0') {
+		paper_words(paper, _("What to do"), advice);
+	}
+}
+
+void status_text_write(const struct hub *hub, const struct hub_case *of, const char *file, char ret[STATUS_TEXT_MAX_BYTES])
+{
+	const struct catalogue_form *form = catalogue_form_find(hub->catalogue, of->partner, of->form);
+	const struct catalogue_partner *partner = catalogue_partner_find(hub->catalogue, of->partner);
+	char text[NAME_MAX_BYTES], when[PAPER_TIME_SIZE];
+	struct paper paper;
+
+	paper_begin(&paper, ret, STATUS_TEXT_MAX_BYTES);
+	if (strcmp(of->env, config_env_name(CONFIG_ENV_PRODUCTION)) != 0) {
+		paper_words(&paper, _("TEST"), _("test environment: nothing is really filed"));
+		paper_blank(&paper);
+	}
+	paper_line(&paper, _("Case"), of->number);
+	(void)escape_text(ESCAPE_TERMINAL, span_of_string(file), text, sizeof text);
+	paper_line(&paper, _("File"), text);
+	(void)snprintf(text, sizeof text, "%s%s%s", of->form, form == NULL ? "" : " - ", form == NULL ? "" : catalogue_say(hub->catalogue, &form->label));
+	paper_line(&paper, _("Form"), text);
+	paper_line(&paper, _("Partner"), partner == NULL ? of->partner : catalogue_say(hub->catalogue, &partner->label));
+	paper_time(of->received_ms, when);
+	paper_line(&paper, _("Taken in by the box"), when);
+	paper_time(of->changed_ms, when);
+	(void)snprintf(text, sizeof text, "%s (%s)", state_label(of->state), when);
+	paper_line(&paper, _("State"), text);
+	write_outcome(&paper, hub, of);
+	paper_blank(&paper);
+}
+
+void status_text_papers(const char *names, size_t stride, size_t count, char ret[STATUS_TEXT_MAX_BYTES])
+{
+	static const struct {
+		const char *name, *what;
+	} known[] = {
+		{ "stav.txt", NULL },
+		{ "podano.p7s", N_("the filing as it was signed and sent") },
+		{ "potvrzeni.p7s", N_("the authority's confirmation with its signature; keep it") },
+		{ "odpoved", N_("the authority's reply as it came") },
+		{ "protokol.txt", N_("what the authority said of the filing") },
+		{ "protokol-zkousky.txt", N_("what the authority said of the test run before it") },
+	};
+	struct paper paper;
+
+	paper_begin(&paper, ret, STATUS_TEXT_MAX_BYTES);
+	paper_blank(&paper);
+	paper_words(&paper, _("Beside this file"), "");
+	for (size_t i = 0; i < count; i++) {
+		const char *name = names + i * stride, *what = N_("the file as it was handed in");
+
+		for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
+			what = strcmp(known[k].name, name) == 0 ? known[k].what : what;
+		}
+		if (what != NULL) {
+			paper_line(&paper, name, _(what));
+		}
+	}
+}
