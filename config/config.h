@@ -136,6 +136,7 @@ struct config_user {
 	uid_t uid;
 	uint32_t rights;
 	char *sign_key;
+	char *mail; /* address for what concerns their own files, "": none */
 };
 
 /* Users that the programs run as when the box is started by root. */
@@ -151,6 +152,26 @@ struct config_proxy {
 	char *url;                   /* http://host:port, only in mode own */
 	char *user, *password_file;  /* both or none, only in mode own */
 	struct config_list no_proxy; /* hosts, domains, addresses, networks; only in mode own */
+};
+
+/* Events of `mail`, as bits: the states that a case may come to, in the order of CONFIG_MAIL_EVENTS. */
+#define CONFIG_MAIL_EVENTS "none|unknown|held|sent|uncertain|done|data-error|failed|refused"
+
+/* `mail { }`; url "": no mail at all */
+struct config_mail {
+	char *url;  /* smtps://host:port, or smtp://host:port with STARTTLS */
+	char *from; /* user@domain */
+	struct config_list to;
+	char *user, *password_file; /* both or none */
+	char *ca_file;              /* PEM, "": the roots of the system */
+	uint32_t events;            /* never 0 after config_parse when url is set */
+	bool details;
+	char *digest_at; /* "07:00", "": none */
+	bool digest_empty;
+	uint64_t interval_ms; /* least time between two messages */
+	uint64_t retry_ms;    /* first pause after a failure, doubled each time */
+	uint64_t give_up_ms;
+	char *state_dir; /* absolute: the queue, and how far the journal was told about */
 };
 
 struct config {
@@ -180,6 +201,7 @@ struct config {
 	struct config_user *user_list;
 	size_t user_count;
 	struct config_proxy proxy;
+	struct config_mail mail;
 	uint64_t clock_forward_max_ms; /* design 3, clock: default 30 days */
 	uint64_t journal_segment_bytes;
 	uint64_t journal_quiet_ms; /* design 4, checkpoint: default 5 s and 60 s */
@@ -235,6 +257,13 @@ const char *config_proxy_name(enum config_proxy_mode mode);   /* "direct", "syst
 const char *config_receipt_name(enum config_receipt receipt); /* "full", "no-password", "none" */
 /* The value of "name=value" in a list, or NULL. Borrowed. */
 const char *config_option(const struct config_list *options, const char *name);
+
+/* user@domain, in letters that can stand in a header and a command as they are. */
+bool config_address_valid(const char *text);
+/* Does `mail` tell of cases in this state (state_name)? */
+bool config_mail_tells(const struct config_mail *mail, const char *state);
+/* The address of a person, "" for none. */
+const char *config_mail_of(const struct config *config, uid_t uid);
 
 /* A PIN or password file: regular, one link, owned by root (or the present user), no rights for group and others. 0, ERR_NOTFOUND, ERR_DENIED (readable by others). */
 int config_secret_check(const char *path);

@@ -118,6 +118,11 @@ static void check_network(const struct config *config, struct config_report *rep
 	if (config->proxy.password_file[0] != '\0') {
 		check_secret(config, report, "proxy", config->proxy.url, config->proxy.password_file);
 	}
+	if (config->mail.url[0] != '\0') {
+		check_secret(config, report, "mail", config->mail.url, config->mail.password_file);
+		check_kind(config, report, "ca_file", config->mail.ca_file, S_IFREG);
+		check_parent(config, report, "state_dir", config->mail.state_dir);
+	}
 }
 
 static void check_partners(const struct config *config, struct config_report *report)

@@ -24,6 +24,9 @@ static int fill_singles(struct reading *reading, struct config *config)
 			return r;
 		}
 	}
+	if (config_fill(reading, &config_schema.sections[SECTION_MAIL], 0, &config->mail) < 0) {
+		return ERR_MEMORY;
+	}
 	return config_fill(reading, &config_schema.sections[SECTION_SHARE], 0, &config->share);
 }
 
@@ -176,6 +179,7 @@ void config_free(struct config *config)
 	config_fill_free(&config_schema.sections[SECTION_USERS], config);
 	config_fill_free(&config_schema.sections[SECTION_PROXY], config);
 	config_fill_free(&config_schema.sections[SECTION_JOURNAL], config);
+	config_fill_free(&config_schema.sections[SECTION_MAIL], &config->mail);
 	config_fill_free(&config_schema.sections[SECTION_SHARE], &config->share);
 	free_array(SECTION_TOKEN, sizeof *config->tokens, config->tokens, config->token_count);
 	free_array(SECTION_KEY, sizeof *config->keys, config->keys, config->key_count);

@@ -25,6 +25,9 @@ enum schema_type {
 	SCHEMA_FILENAME,    /* char *: one component */
 	SCHEMA_URL,         /* char *: https */
 	SCHEMA_PROXY,       /* char *: http://host:port and nothing else */
+	SCHEMA_MAIL_URL,    /* char *: smtps://host:port or smtp://host:port */
+	SCHEMA_ADDRESS,     /* char *: user@domain in ASCII */
+	SCHEMA_TIME,        /* char *: "07:00" */
 	SCHEMA_PKCS11,      /* char *: RFC 7512; `words`: "token" or "key" */
 	SCHEMA_PIN,         /* char *: "prompt" or an absolute path */
 	SCHEMA_HEX256,      /* char *: 64 hex digits, stored in lower case */

@@ -60,6 +60,23 @@ static const struct schema_field proxy_fields[] = {
 	{ "no_proxy",      SCHEMA_TEXT,  true,  AT(config, proxy.no_proxy),      "", NULL, 0, 0 },
 };
 
+static const struct schema_field mail_fields[] = {
+	{ "url",           SCHEMA_MAIL_URL, false, AT(config_mail, url),           "", NULL, 0, 0 },
+	{ "from",          SCHEMA_ADDRESS,  false, AT(config_mail, from),          "", NULL, 0, 0 },
+	{ "to",            SCHEMA_ADDRESS,  true,  AT(config_mail, to),            "", NULL, 0, 0 },
+	{ "user",          SCHEMA_TEXT,     false, AT(config_mail, user),          "", NULL, 0, 0 },
+	{ "password_file", SCHEMA_PATH,     false, AT(config_mail, password_file), "", NULL, 0, 0 },
+	{ "ca_file",       SCHEMA_PATH,     false, AT(config_mail, ca_file),       "", NULL, 0, 0 },
+	{ "events",        SCHEMA_FLAGS,    true,  AT(config_mail, events),        "", CONFIG_MAIL_EVENTS, 0, 0 },
+	{ "details",       SCHEMA_BOOL,     false, AT(config_mail, details),       "false", NULL, 0, 0 },
+	{ "digest_at",     SCHEMA_TIME,     false, AT(config_mail, digest_at),     "", NULL, 0, 0 },
+	{ "digest_empty",  SCHEMA_BOOL,     false, AT(config_mail, digest_empty),  "true", NULL, 0, 0 },
+	{ "interval",      SCHEMA_DURATION, false, AT(config_mail, interval_ms),   "2 s", NULL, 10, 60 * MINUTE_MS },
+	{ "retry",         SCHEMA_DURATION, false, AT(config_mail, retry_ms),      "60 s", NULL, 100, 60 * MINUTE_MS },
+	{ "give_up",       SCHEMA_DURATION, false, AT(config_mail, give_up_ms),    "5 d", NULL, MINUTE_MS, 30 * DAY_MS },
+	{ "state_dir",     SCHEMA_PATH,     false, AT(config_mail, state_dir),     "/var/lib/podatelna-mail", NULL, 0, 0 },
+};
+
 static const struct schema_field clock_fields[] = {
 	{ "forward_max", SCHEMA_DURATION, false, AT(config, clock_forward_max_ms), "30 d", NULL, MINUTE_MS, 3660 * DAY_MS },
 };
@@ -126,6 +143,7 @@ static const struct schema_field tsa_fields[] = {
 static const struct schema_field user_fields[] = {
 	{ "rights",   SCHEMA_FLAGS, true,  AT(config_user, rights),   NULL, "file|read|send|approve|token|admin", 0, 0 },
 	{ "sign_key", SCHEMA_NAME,  false, AT(config_user, sign_key), "", NULL, 0, 0 },
+	{ "mail",     SCHEMA_ADDRESS, false, AT(config_user, mail),   "", NULL, 0, 0 },
 };
 
 static const struct schema_section sections[SECTION_COUNT] = {
@@ -133,6 +151,7 @@ static const struct schema_section sections[SECTION_COUNT] = {
 	[SECTION_USERS]   = { "run_as",  false, 1, users_fields, COUNT_OF(users_fields) },
 	[SECTION_SHARE]   = { "share",   false, 1, share_fields, COUNT_OF(share_fields) },
 	[SECTION_PROXY]   = { "proxy",   false, 1, proxy_fields, COUNT_OF(proxy_fields) },
+	[SECTION_MAIL]    = { "mail",    false, 1, mail_fields, COUNT_OF(mail_fields) },
 	[SECTION_CLOCK]   = { "clock",   false, 1, clock_fields, COUNT_OF(clock_fields) },
 	[SECTION_JOURNAL] = { "journal", false, 1, journal_fields, COUNT_OF(journal_fields) },
 	[SECTION_TOKEN]   = { "token",   true, CONFIG_TOKENS_MAX, token_fields, COUNT_OF(token_fields) },

@@ -9,6 +9,7 @@ enum config_section {
 	SECTION_USERS,
 	SECTION_SHARE,
 	SECTION_PROXY,
+	SECTION_MAIL,
 	SECTION_CLOCK,
 	SECTION_JOURNAL,
 	SECTION_TOKEN,
@@ -23,7 +24,7 @@ extern const struct schema config_schema;
 
 /* What one key says about another: names exist, uses fit, folders do not lie in each other. Fills the indexes. */
 void config_cross_check(struct reading *reading, struct config *config);
-/* config_network.c: the part of it about `proxy`. */
-void config_network_check(struct reading *reading, const struct config *config);
+/* config_network.c: the part of it about `proxy` and `mail`. Sets the events that are told of when none are named. */
+void config_network_check(struct reading *reading, struct config *config);
 
 #endif

@@ -101,14 +101,24 @@ bool config_value_url(const char *text)
 	return is_authority(authority) && left.length > 0 && left.data[left.length - 1] != '/' && is_encoded(left, "-._~!$&'()*+,;=:@/");
 }
 
-bool config_value_proxy(const char *text)
+/* host:port after one scheme. With a port: what is meant without one is not agreed on (80, 1080, 3128; 25, 465, 587). */
+static bool is_endpoint(const char *text, const char *scheme)
 {
-	struct span left = span_of_string(text), scheme = { 0 };
+	struct span left = span_of_string(text), begin = { 0 };
 	const char *colon = strrchr(text, ':');
 
-	/* With a port: what a proxy without one means is not agreed on (80, 1080, 3128). */
-	return left.length <= URI_MAX_BYTES && span_starts_with(left, "http://") && span_read_bytes(&left, strlen("http://"), &scheme) && is_authority(left) &&
-	       colon != NULL && colon[1] >= '0' && colon[1] <= '9' && colon > text + strlen("http:");
+	return left.length <= URI_MAX_BYTES && span_starts_with(left, scheme) && span_read_bytes(&left, strlen(scheme), &begin) && is_authority(left) &&
+	       colon[1] >= '0' && colon[1] <= '9' && colon > text + strlen(scheme);
+}
+
+bool config_value_proxy(const char *text)
+{
+	return is_endpoint(text, "http://");
+}
+
+bool config_value_mail_url(const char *text)
+{
+	return is_endpoint(text, "smtps://") || is_endpoint(text, "smtp://");
 }
 
 static const char *const path_names[] = { "token",  "manufacturer", "serial", "model",   "library-manufacturer", "library-description", "library-version",

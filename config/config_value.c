@@ -125,6 +125,21 @@ static bool is_filename(const char *text)
 	return text[0] != '\0' && text[0] != '.' && strlen(text) <= 100 && strpbrk(text, "/\\:*?\"<>|") == NULL && is_printable(text);
 }
 
+/* The part of RFC 5321 section 4.1.2 that people have: no quotes, no comments, no letters beyond ASCII, nothing that could end a header or a command. */
+bool config_address_valid(const char *text)
+{
+	const char *at = strrchr(text, '@');
+	size_t name = strspn(text, UPPER LOWER DIGITS "!#$%&'*+-/=?^_`{|}~.");
+
+	return at != NULL && at == text + name && name > 0 && name <= 64 && text[0] != '.' && at[-1] != '.' && strstr(text, "..") == NULL &&
+	       is_made_of(at + 1, UPPER LOWER DIGITS, UPPER LOWER DIGITS "-.", 189) && text[strlen(text) - 1] != '.';
+}
+
+static bool is_time(const char *text)
+{
+	return strlen(text) == 5 && text[2] == ':' && strspn(text, DIGITS) == 2 && strspn(text + 3, DIGITS) == 2 && strncmp(text, "24", 2) < 0 && text[3] < '6';
+}
+
 static bool is_text_of(const struct schema_field *field, const char *text)
 {
 	unsigned index = 0;
@@ -144,6 +159,12 @@ static bool is_text_of(const struct schema_field *field, const char *text)
 		return config_value_url(text);
 	case SCHEMA_PROXY:
 		return config_value_proxy(text);
+	case SCHEMA_MAIL_URL:
+		return config_value_mail_url(text);
+	case SCHEMA_ADDRESS:
+		return config_address_valid(text);
+	case SCHEMA_TIME:
+		return is_time(text);
 	case SCHEMA_PKCS11:
 		return config_value_pkcs11(text, field->words != NULL && strcmp(field->words, "key") == 0);
 	case SCHEMA_PIN:
@@ -265,6 +286,12 @@ static const char *expected_text(const struct schema_field *field)
 		return _("an address that begins with https:// and has no slash at its end");
 	case SCHEMA_PROXY:
 		return _("an address such as \"http://proxy.firm.example:3128\", with a port and without a login");
+	case SCHEMA_MAIL_URL:
+		return _("an address such as \"smtps://smtp.firm.example:465\" or \"smtp://smtp.firm.example:587\"");
+	case SCHEMA_ADDRESS:
+		return _("an e-mail address such as \"office@firm.example\"");
+	case SCHEMA_TIME:
+		return _("a time of day such as \"07:00\"");
 	case SCHEMA_PKCS11:
 		return field->words != NULL && strcmp(field->words, "key") == 0
 		           ? _("a key as RFC 7512 has it, such as \"pkcs11:id=%01\"")

@@ -23,6 +23,8 @@ bool config_value_word(const char *words, const char *text, unsigned *ret);
 bool config_value_url(const char *text);
 /* http://host:port: no user (a login would stand in the configuration), no path. */
 bool config_value_proxy(const char *text);
+/* smtps:// or smtp:// with host and port. */
+bool config_value_mail_url(const char *text);
 /* RFC 7512 section 2.3. A PIN in it is refused. `need_object`: it must name a key by id or object. */
 bool config_value_pkcs11(const char *text, bool need_object);
 

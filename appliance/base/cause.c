@@ -26,6 +26,10 @@ static const struct {
 	                                 PAUSE_PERSON_MS },
 	[CAUSE_CERTIFICATE_TIME] = { N_("the server's certificate is not valid at this time: check the clock of the box"), PAUSE_PERSON_MS },
 	[CAUSE_CERTIFICATE_NAME] = { N_("the server's certificate is for another name"), PAUSE_PERSON_MS },
+	[CAUSE_MAIL_SETTINGS] = { N_("the login for the mail server cannot be used: look at \"mail\" in the configuration"), PAUSE_PERSON_MS },
+	[CAUSE_MAIL_LOGIN_REFUSED] = { N_("the mail server refuses the login: check user and password_file in \"mail\""), PAUSE_LOGIN_MS },
+	[CAUSE_MAIL_NO_TLS] = { N_("the mail server offers no encryption (STARTTLS): without it nothing is sent"), PAUSE_PERSON_MS },
+	[CAUSE_MAIL_REFUSED] = { N_("the mail server does not take the message"), 0 },
 };
 
 const char *cause_text(enum cause cause)

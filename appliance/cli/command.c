@@ -135,6 +135,7 @@ const struct cli_command cli_commands[] = {
 	{ "journal",  "checkpoint", "",                N_("make a checkpoint now"), 0, 0, 0, 0, run_plain },
 	{ "journal",  "accept",     "--reason TEXT",   N_("accept that the data directory was put back (rolled-back)"), 0, 0, REASON, REASON, run_plain },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
+	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "console",  NULL,         "",                N_("commands line by line, for the serial console"), 0, 0, 0, 0, cli_console },
 	{ "help",     NULL,         "[COMMAND]",       N_("all commands, or how one of them is used"), 0, 2, 0, 0, run_help },
 	{ "version",  NULL,         "",                N_("the version"), 0, 0, 0, 0, run_version },

@@ -426,6 +426,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	if (state != each->state) {
 		each->delivered = false;
 		each->changed_ms = record->utc_ms;
+		each->changed_index = record->index;
 		each->failures = each->deaths = 0;
 		each->due_ms = 0;
 	}

@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	{ "token", "test", CONFIG_RIGHT_READ, 2, false, command_token_test },
 	{ "journal", "accept", CONFIG_RIGHT_ADMIN, 2, false, command_journal_accept },
 	{ "clock", "accept", CONFIG_RIGHT_ADMIN, 2, false, command_clock_accept },
+	{ "mail", "test", CONFIG_RIGHT_ADMIN, 2, false, command_mail_test },
 };
 
 static void free_caller(struct caller *caller)

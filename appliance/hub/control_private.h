@@ -120,5 +120,8 @@ void command_journal_checkpoint(struct caller *caller);
 void command_token_test(struct caller *caller);
 void command_journal_accept(struct caller *caller);
 void command_clock_accept(struct caller *caller);
+void command_mail_test(struct caller *caller);
+/* A part of `status`. */
+void command_status_mail(struct caller *caller);
 
 #endif

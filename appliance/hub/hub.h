@@ -55,6 +55,7 @@ struct hub_partner {
 struct inbox;
 struct control;
 struct metrics;
+struct mail;
 
 struct hub {
 	struct child *child;
@@ -82,6 +83,7 @@ struct hub {
 	struct inbox *inbox;
 	struct control *control;
 	struct metrics *metrics; /* NULL: none */
+	struct mail *mail;       /* NULL: none configured */
 };
 
 /* podatelnad --hub; returns the exit code. */

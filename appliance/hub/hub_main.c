@@ -18,6 +18,7 @@
 #include "flow.h"
 #include "inbox.h"
 #include "led.h"
+#include "mail.h"
 #include "metrics.h"
 #include "overview.h"
 #include "share.h"
@@ -144,6 +145,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	overview_touch();
 	count_stamp(hub, &record);
 	metrics_record(hub, &record, of);
+	mail_note(hub->mail, of, &record);
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
@@ -179,6 +181,7 @@ static void on_replayed(struct hub *hub)
 	cases_sweep(&hub->cases);
 	log_info("%zu cases, %zu open", hub->cases.count, hub->cases.open_count);
 	sessions_adopt(hub);
+	mail_begin(hub->mail);
 	inbox_start(hub);
 	flow_all(hub);
 }
@@ -515,8 +518,8 @@ static void load_config(struct hub *hub)
 int hub_run(void)
 {
 	static struct hub hub;
-	struct sandbox_path paths[4] = { 0 };
-	struct sandbox sandbox = { .groups = SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_UNIX | SANDBOX_LOCKS, .paths = paths, .path_count = 4 };
+	struct sandbox_path paths[5] = { 0 };
+	struct sandbox sandbox = { .groups = SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_UNIX | SANDBOX_LOCKS, .paths = paths, .path_count = 5 };
 
 	hub.child = child_open("podatelna-hub", WIRE_HUB);
 	hub.loop = child_loop(hub.child);
@@ -529,6 +532,7 @@ int hub_run(void)
 	hub.control = control_new(&hub, child_take_fd(hub.child, 1));
 	hub.inbox = inbox_new(&hub);
 	hub.metrics = metrics_new(hub.config);
+	hub.mail = mail_new(&hub);
 	if (hub.control == NULL || hub.inbox == NULL) {
 		die("the hub cannot begin", 1);
 	}
@@ -537,6 +541,7 @@ int hub_run(void)
 	paths[2] = (struct sandbox_path){ hub.config->led[0] != '\0' ? hub.config->led : "/nonexistent", true };
 	paths[3] = (struct sandbox_path){ hub.metrics != NULL ? metrics_folder(hub.metrics) : "/nonexistent", true };
 	share_bind(&hub);
+	paths[4] = (struct sandbox_path){ hub.mail != NULL ? hub.config->mail.state_dir : "/nonexistent", true };
 	child_handlers(hub.child, on_peer, on_stop, on_child, &hub);
 	child_on_ping(hub.child, condition_put);
 	child_ready(hub.child, &sandbox);

@@ -308,6 +308,9 @@ int parent_prepare(struct parent *parent)
 	    prepare_parent_of(config->mark_file, config->users.store, 0700) != 0) {
 		return ERR_SYSTEM;
 	}
+	if (config->mail.url[0] != '\0' && prepare_directory(config->mail.state_dir, config->users.hub, 0700) != 0) {
+		return ERR_SYSTEM;
+	}
 	parent->control_socket = open_control_socket(config);
 	return parent->control_socket < 0 ? parent->control_socket : 0;
 }

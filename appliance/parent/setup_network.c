@@ -93,10 +93,34 @@ static int add_own_proxy(const struct config_proxy *proxy, struct setup *setup)
 	return add_password(setup, proxy->password_file, "proxy-password-fd", "proxy-fault");
 }
 
+/* Address, login and anchors come from here and not from the hub: whoever takes over that one cannot have the password sent elsewhere. */
+static int add_mail(const struct config_mail *mail, struct setup *setup)
+{
+	if (mail->url[0] == '\0') {
+		return 0;
+	}
+	lines_set(&setup->lines, "mail-url", mail->url);
+	if (mail->ca_file[0] != '\0') {
+		lines_set(&setup->lines, "mail-ca-file", mail->ca_file);
+	}
+	if (mail->user[0] == '\0') {
+		return 0;
+	}
+	lines_set(&setup->lines, "mail-user", mail->user);
+	return add_password(setup, mail->password_file, "mail-password-fd", "mail-fault");
+}
+
 int setup_transport(const struct config *config, struct setup *setup)
 {
 	size_t count = 0;
+	int err = add_mail(&config->mail, setup);
 
+	if (err < 0) {
+		return err;
+	}
+	if (config->mail.ca_file[0] != '\0') {
+		setup_set_numbered(&setup->lines, "ca-file", count++, "", config->mail.ca_file);
+	}
 	for (size_t i = 0; i < config->partner_count; i++) {
 		if (config->partners[i].ca_file[0] != '\0') {
 			setup_set_numbered(&setup->lines, "ca-file", count++, "", config->partners[i].ca_file);

@@ -141,6 +141,8 @@ enum wire_type {
 	WIRE_SESSION_OFFER, /* session -> store: SESSION, CASE, LINES report, SIZE, descriptors: reply (sealed memfd), peer chain PEM (sealed memfd): -> SESSION_DURABLE */
 	WIRE_SESSION_DURABLE, /* store -> session: INDEX of the record made of it */
 	WIRE_SESSION_REPORT,  /* session -> hub notice: STATE "connecting" "sending" "receiving" "offering" "durable", DONE bytes */
+	WIRE_MAIL_START,      /* hub -> transport notice: LINES envelope (transport/net/mail.h), descriptors: hub's socket, message (sealed memfd) */
+	WIRE_MAIL_REPORT,     /* mail's process -> hub notice on that socket: LINES what became of it */
 
 	/* --- command line --- */
 	WIRE_COMMAND, /* CLI -> hub: ARGUMENT..., KIND output "text" or "json", descriptors as the command needs (0 to 2). For `list`, all optional: only cases with

@@ -1,5 +1,4 @@
 /* What became of an exchange, from what libcurl and our own handlers saw. */
-#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,19 +42,6 @@ static enum far how_far(struct exchange *exchange, CURLcode code, long status)
 
 /* --- causes that have a name (cause.h): what a person can do something about --- */
 
-static enum cause certificate_cause(const struct exchange *exchange)
-{
-	switch (exchange->peer->verify_error) {
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return CAUSE_CERTIFICATE_TIME;
-	case X509_V_OK:
-		return CAUSE_CERTIFICATE_NAME; /* the chain was good: it is the name that libcurl refused */
-	default:
-		return CAUSE_CERTIFICATE_REPLACED;
-	}
-}
-
 /* What the proxy answered to CONNECT, or that it did not. */
 static enum cause proxy_cause(const struct exchange *exchange, CURLcode code, long status)
 {
@@ -79,7 +65,7 @@ static enum cause find_cause(const struct exchange *exchange, CURLcode code)
 
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &status);
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {
-		return certificate_cause(exchange);
+		return peer_cause(exchange->peer);
 	}
 	if (exchange->reached) {
 		return CAUSE_NONE;

@@ -119,6 +119,19 @@ void peer_note_tls(struct peer *peer, const void *ssl)
 	}
 }
 
+enum cause peer_cause(const struct peer *peer)
+{
+	switch (peer->verify_error) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return CAUSE_CERTIFICATE_TIME;
+	case X509_V_OK:
+		return CAUSE_CERTIFICATE_NAME; /* the chain was good: it is the name that libcurl refused */
+	default:
+		return CAUSE_CERTIFICATE_REPLACED;
+	}
+}
+
 void peer_free(struct peer *peer)
 {
 	free(peer->pem);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../appliance/base/cause.h"
 #include "../../appliance/base/span.h"
 
 #define PEER_CERTIFICATES_MAX 16
@@ -25,6 +26,8 @@ struct peer {
 bool peer_hook(void *ssl_ctx, struct peer *peer);
 /* Notes protocol and cipher of an SSL that finished its handshake; NULL is fine. */
 void peer_note_tls(struct peer *peer, const void *ssl);
+/* Why a certificate was refused, once the TLS library or libcurl said that it was. */
+enum cause peer_cause(const struct peer *peer);
 void peer_free(struct peer *peer);
 
 #endif

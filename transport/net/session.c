@@ -36,7 +36,7 @@ static int close_others(const struct session_start *start)
 }
 
 /* From here on the process is nobody's but its own: it dies with the zygote, hears no signal of it, and can do less. */
-static int become_session(const struct session_start *start)
+int session_become(const struct session_start *start)
 {
 	sigset_t none;
 
@@ -218,7 +218,7 @@ static void begin(struct session *session, const struct session_start *start, in
 _Noreturn void session_run(const struct session_start *start)
 {
 	static struct session session = { .peer_fd = -1, .reply = { .fd = -1 }, .body = { .fd = -1 } };
-	int err = become_session(start);
+	int err = session_become(start);
 
 	session.id = start->id;
 	memcpy(session.case_number, start->case_number, sizeof session.case_number);

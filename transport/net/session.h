@@ -51,6 +51,9 @@ struct session {
 /* Never returns: exits with enum session_exit. */
 _Noreturn void session_run(const struct session_start *start);
 
+/* In the forked child: closes all but the descriptors of `start` (-1: none), dies with the zygote, enters the sandbox. 0 or ERR_SYSTEM. */
+int session_become(const struct session_start *start);
+
 /* Tells the hub, if it is there. `state` as in wire.h. */
 void session_tell(struct session *session, const char *state, uint64_t done);
 

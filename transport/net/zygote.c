@@ -15,6 +15,7 @@
 #include "../../appliance/base/lines.h"
 #include "../../appliance/base/log.h"
 #include "anchors.h"
+#include "mail.h"
 #include "zygote_paths.h"
 #include "zygote_table.h"
 
@@ -32,6 +33,7 @@ struct zygote {
 	struct paths paths;
 	struct proxy proxy;
 	struct sandbox_filter *narrow; /* of the sessions */
+	struct mail mail;
 };
 
 /* --- living sessions --- */
@@ -86,6 +88,7 @@ static void on_child_signal(void *context, uint32_t events)
 		struct table_entry *entry = table_find_pid(&zygote->table, pid);
 
 		if (entry == NULL) {
+			mail_ended(&zygote->mail, pid);
 			continue;
 		}
 		if (WIFSIGNALED(status)) {
@@ -206,6 +209,13 @@ static void attach_session(struct zygote *zygote, const struct wire_message *mes
 	}
 }
 
+static void start_mail(struct zygote *zygote, struct wire_message *message)
+{
+	if (!zygote->stopping) {
+		mail_start(&zygote->mail, message, zygote->narrow);
+	}
+}
+
 static int on_hub_message(void *context, struct channel *channel, struct wire_message *message)
 {
 	struct zygote *zygote = context;
@@ -220,6 +230,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 		return 0;
 	case WIRE_SESSION_ATTACH:
 		attach_session(zygote, message);
+		return 0;
+	case WIRE_MAIL_START:
+		start_mail(zygote, message);
 		return 0;
 	default:
 		return ERR_PROTOCOL;
@@ -328,6 +341,7 @@ int zygote_run(struct child *child)
 	paths_read(&zygote.paths, child_settings(child));
 	proxy_read(&zygote.proxy, child_settings(child), take_setup_fd, child);
 	anchors_load(&zygote.paths);
+	mail_read(&zygote.mail, child_settings(child), take_setup_fd, child);
 	zygote.limit = session_limit(child_settings(child));
 	zygote.narrow = sandbox_filter_new(SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS);
 	if (zygote.narrow == NULL) {
