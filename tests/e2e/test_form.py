@@ -210,6 +210,26 @@ def test_hostile_form_in_a_browser(shared, running_epo, tmp_path):
         assert page.evaluate("document.querySelector('.note').textContent").endswith("<script>x</script> ")
 
 
+def test_what_is_not_shown_is_said_and_recorded(toy, make_box, tmp_path):
+    """A text that begins like an attachment and is none: the page says so, so does the journal, and so does the command."""
+    box = make_box(toy)
+    box.wait_token()
+    box.drop("schvalit.xml", forms.toy(id="toy-43", note="QUFB" * 2000 + " a přece ne"))
+    number = box.wait_state("schvalit.xml", "held")["case"]
+    until(lambda: len(box.listing("KeSchvaleni")) == 3, 10, "papers")
+    with browser.page(box.place("KeSchvaleni", f"{number} schvalit.xml.html")) as page:
+        assert "neukazuje vše" in page.evaluate("document.querySelector('#not-whole').textContent")
+        assert page.evaluate("document.querySelectorAll('main .bad').length") == 1
+    until(lambda: "delivered" in box.types(number), 10, "delivered")
+    delivered = next(r for r in box.rows("show", number, kind="record") if r["type"] == "delivered")
+    assert "not whole" in delivered["detail"]
+    path = os.path.join(tmp_path, "form.html")
+    done = box.run_cli("show", number, "--form", path)
+    assert done.returncode == 0 and "neukazuje vše" in done.stderr.decode() and os.path.getsize(path) > 0
+    assert ["not whole" in r["detail"] for r in shown(box, number)] == [False, True]
+    assert box.cli("reject", number, "--reason", "nečitelné")[0] == 0
+
+
 # --- approval -------------------------------------------------------------------------------------------------------------
 
 
@@ -302,3 +322,54 @@ def test_two_persons(toy, make_box, where):
     box.wait_state(number, "done")
     row = next(r for r in box.rows("show", number, kind="record") if r["type"] == "approved")
     assert f"by=uid:{APPROVER}" in row["detail"] and len(toy.ledger("accepted")) == 1
+
+
+def test_nothing_is_approved_unread(toy, make_box):
+    """While the vault is locked nobody can say what is approved."""
+    box = make_box(toy)
+    box.wait_token()
+    document = forms.toy(id="toy-44")
+    box.drop("schvalit.xml", document)
+    number = box.wait_state("schvalit.xml", "held")["case"]
+    box.stop()
+    box.set('token "office"', pin="prompt")
+    box.start()
+    box.wait_token("pin-needed")
+    for words in (["approve", number], ["show", number, "--xml"], ["show", number, "--form"]):
+        done = box.run_cli(*words)
+        assert done.returncode == 4 and "trezor" in done.stderr.decode() and not done.stdout, (words, done)
+    assert box.case(number)["state"] == "held"
+    box.login()
+    assert box.run_cli("show", number, "--xml").stdout == document
+    assert box.cli("approve", number)[0] == 0
+    box.wait_state(number, "done")
+
+
+@root_only
+def test_no_way_round_by_a_rollback(toy, make_box):
+    """What was held when the journal was rolled back still needs its approval: `retry` is none."""
+    box = make_box(toy, start=False)
+    for uid, rights in ((FILER, ["file", "read", "send", "approve"]), (READER, ["read", "send"]), (APPROVER, ["read", "send", "approve"])):
+        box.set(f'user "{uid}"', rights=rights)
+    box.set('partner "toy"', approval="two-person")
+    box.start()
+    box.wait_token()
+    staged = os.path.join(box.stage, "mine")
+    box.write(staged, forms.toy(id="toy-45"))
+    os.chown(staged, FILER, -1)
+    os.rename(staged, box.place("Podat", "a.xml"))
+    number = box.wait_state("a.xml", "held")["case"]
+    until(lambda: len(box.listing("KeSchvaleni")) == 3, 10, "papers")
+    box.stop()
+    os.unlink(box.mark)
+    box.start(wait=False)
+    until(lambda: box.cli("journal", "accept", "--reason", "zkouška")[0] == 0, 30, "the box answers")
+    box.wait_token()
+    box.wait_state(number, "uncertain")
+    until(lambda: not box.listing("KeSchvaleni"), 10, lambda: f"papers stay: {box.listing('KeSchvaleni')}")
+    for uid in (FILER, READER):
+        assert box.run_cli("retry", number, "--reason", "x", user=caller(uid)).returncode == 4, uid
+    assert not toy.ledger("accepted")
+    assert box.run_cli("retry", number, "--reason", "x", user=caller(APPROVER)).returncode == 0
+    box.wait_state(number, "done")
+    assert len(toy.ledger("accepted")) == 1

@@ -108,6 +108,24 @@ static void test_recognise_and_compose(void **state)
 	try_end(&try);
 }
 
+/* The page is larger than the form, and so are some of its texts; none of it is held. */
+static void test_render(void **state)
+{
+	static const char *const parts[] = { "<VetaA4 c_radku='1' dic_odb='12345678' zakl_dane1='1000.00'/>\n", "slovo za slovem ",
+		                             "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\n", "<!-- nic -->" };
+	struct try try;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		try_begin(&try, "render", "");
+		add(&try, make("<Pisemnost><A>", parts[i], XML_BYTES - 200000, "</A></Pisemnost>"));
+		try_in_text(&try, "VetaA4=Věta\n");
+		try_out(&try);
+		grows_less_than(&try, STREAM_KIB, "whole", i % 3 == 0 ? "no" : "yes"); /* many small things make a page too long */
+		try_end(&try);
+	}
+}
+
 static void test_classify(void **state)
 {
 	static const char *const parts[] = { "<Chyba Typ='K'><Text>Chyba.</Text></Chyba>", "<!-- nic -->", " \n", "<![CDATA[x]]>" };
@@ -164,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recognise_and_compose),
+		cmocka_unit_test(test_render),
 		cmocka_unit_test(test_classify),
 		cmocka_unit_test(test_verify),
 	};
