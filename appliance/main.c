@@ -25,26 +25,47 @@ struct options {
 	bool check, hub;
 };
 
+/* The hub is started with --hub by the parent alone: it has no help. Help and manual are made of this table. */
+static const struct {
+	const char *name, *argument, *help;
+	int letter;
+} known_options[] = {
+	{ "config", "FILE", N_("the configuration (usually /etc/podatelna/podatelna.conf)"), 'c' },
+	{ "check", NULL, N_("look at configuration and machine, say what is wrong, end"), 'k' },
+	{ "get", "KEY", N_("print one setting of the configuration and end"), 'g' },
+	{ "hub", NULL, NULL, 'H' },
+	{ "help", NULL, N_("this help"), 'h' },
+	{ "version", NULL, N_("the version"), 'V' },
+};
+
+#define OPTION_COUNT (sizeof known_options / sizeof known_options[0])
+
 static int usage(FILE *to, int code)
 {
-	(void)fputs(_("Usage: podatelnad [--config FILE] [--check | --get KEY]\n"), to);
+	(void)fputs(_("Usage: podatelnad [OPTION]...\nThe box itself; systemd starts it: systemctl start podatelna\n"), to);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		char left[32];
+
+		if (known_options[i].help == NULL) {
+			continue;
+		}
+		(void)snprintf(left, sizeof left, "%s%s%s", known_options[i].name, known_options[i].argument == NULL ? "" : " ",
+		               known_options[i].argument == NULL ? "" : known_options[i].argument);
+		(void)fprintf(to, "  --%-16s %s\n", left, _(known_options[i].help));
+	}
 	return code;
 }
 
 /* -1: go on; otherwise an exit code. */
 static int read_options(int count, char **words, struct options *ret)
 {
-	static const struct option known[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "get", required_argument, NULL, 'g' },
-		{ "hub", no_argument, NULL, 'H' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
+	struct option known[OPTION_COUNT + 1] = { { 0 } };
 	int option = 0;
 
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		known[i] = (struct option){ known_options[i].name, known_options[i].argument != NULL ? required_argument : no_argument, NULL,
+			                    known_options[i].letter };
+	}
 	while ((option = getopt_long(count, words, "c:h", known, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -126,16 +147,20 @@ static int run(const struct options *options)
 		return get(config, options->get);
 	}
 	config_report_print(&report, stderr);
+	/* The environment is what all programs of the box have; what stands there already wins. */
+	(void)setenv("PODATELNA_LOG", config->log_level, 0);
+	log_open("podatelnad");
 	return parent_run(config, span_of(text, length));
 }
 
 int main(int count, char **words)
 {
 	struct options options = { .config = DEFAULT_CONFIG };
+	const char *language = getenv("PODATELNA_LANGUAGE");
 	int code = -1;
 
 	log_open("podatelnad");
-	text_open("cs");
+	text_open(language != NULL && strcmp(language, "en") == 0 ? "en" : "cs"); /* until the configuration says it */
 	code = read_options(count, words, &options);
 	if (code >= 0) {
 		return code;

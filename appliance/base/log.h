@@ -10,7 +10,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 #define LOG_LINE_MAX_BYTES 1024
 
-/* `program` must live as long as the process. PODATELNA_LOG=debug|info|warning|error in the environment sets the level (info). */
+/* `program` must live as long as the process. PODATELNA_LOG=debug|info|warning|error in the environment sets the level (info). Where
+ * systemd's journal reads standard error, each line begins with its severity: `journalctl -p warning`. */
 void log_open(const char *program);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -116,6 +116,8 @@ extern const struct cli_option cli_options[CLI_O_COUNT];
 
 /* help.c: all commands, or with `name` those of this name (and `sub` where not NULL). False when there is none. */
 bool cli_help(FILE *to, const char *name, const char *sub);
+/* The same tables, and the states of a case, as JSON rows: manual and completion are made of them. 0 or a negative error. */
+int cli_help_rows(FILE *to);
 
 /* talk.c: one command to the hub, its rows to cli->out. `fd` < 0: none. `directory` < 0: content goes to standard output. An exit code. */
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory);

@@ -16,6 +16,9 @@ static int run_help(struct cli *cli, const struct cli_call *call)
 {
 	const char *name = call->word_count > 1 ? call->words[1] : NULL;
 
+	if (cli->json) {
+		return cli_help_rows(cli->out) == 0 ? CLI_YES : CLI_NO;
+	}
 	if (cli_help(cli->out, name, call->word_count > 2 ? call->words[2] : NULL)) {
 		return CLI_YES;
 	}

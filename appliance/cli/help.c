@@ -1,9 +1,11 @@
 /* What "podatelna help" prints: made of the tables in command.c, 80 columns wide. */
 #include <string.h>
 
+#include "../base/state.h"
 #include "../base/text.h"
 #include "cli.h"
 #include "columns.h"
+#include "rows.h"
 
 #define HELP_COLUMNS 80
 #define LEFT_COLUMNS 28
@@ -64,6 +66,68 @@ static void print_all(FILE *to)
 	(void)fputc('\n', to);
 	columns_wrap(_("Exit codes: 0 yes or done, 1 no or failed, 2 wrong usage, 3 the box does not answer, 4 not permitted now or for you, 5 damage found."),
 	             0, HELP_COLUMNS, to);
+}
+
+/* Names of the options in a set, divided by blanks. */
+static void put_set(struct lines *lines, const char *name, unsigned set)
+{
+	char names[512] = "";
+
+	for (size_t i = 0; i < CLI_O_COUNT; i++) {
+		size_t have = strlen(names);
+
+		if ((set & (1u << i)) != 0) {
+			(void)snprintf(names + have, sizeof names - have, "%s%s", have == 0 ? "" : " ", cli_options[i].name);
+		}
+	}
+	lines_set(lines, name, names);
+}
+
+static int put_row(struct rows *rows, const char *kind, struct lines *lines)
+{
+	static char text[LINES_BODY_MAX + 1];
+	int length = lines_finish(lines, text, sizeof text);
+
+	lines_free(lines);
+	return length < 0 ? length : rows_add(rows, span_of_string(kind), span_of(text, (size_t)length));
+}
+
+int cli_help_rows(FILE *to)
+{
+	struct rows rows = { 0 };
+	int err = 0;
+
+	for (const struct cli_command *command = cli_commands; err == 0 && command->name != NULL; command++) {
+		struct lines row = { 0 };
+
+		lines_set(&row, "name", command->name);
+		lines_set(&row, "sub", command->sub);
+		lines_set(&row, "arguments", command->arguments);
+		lines_set(&row, "help", _(command->help));
+		put_set(&row, "options", command->options);
+		err = put_row(&rows, "command", &row);
+	}
+	for (size_t i = 0; err == 0 && i < CLI_O_COUNT; i++) {
+		struct lines row = { 0 };
+
+		lines_set(&row, "name", cli_options[i].name);
+		lines_set(&row, "argument", cli_options[i].argument);
+		lines_set(&row, "help", _(cli_options[i].help));
+		lines_set(&row, "global", cli_options[i].global ? "yes" : NULL);
+		err = put_row(&rows, "option", &row);
+	}
+	for (size_t i = CASE_RECEIVED; err == 0 && i < CASE_STATE_COUNT; i++) {
+		struct lines row = { 0 };
+
+		lines_set(&row, "state", state_name((enum case_state)i));
+		lines_set(&row, "label", state_label((enum case_state)i));
+		err = put_row(&rows, "state", &row);
+	}
+	if (err == 0) {
+		rows_print_json(&rows, to);
+	}
+	rows_free(&rows);
+	return err;
 }
 
 bool cli_help(FILE *to, const char *name, const char *sub)

@@ -14,7 +14,8 @@ HELPERS = ("store", "token", "partner", "transport")
 FILES = (["bin/podatelna", "sbin/podatelnad", *[f"libexec/podatelna/podatelna-{name}" for name in HELPERS],
           "share/locale/cs/LC_MESSAGES/podatelna.mo", "share/podatelna/podatelna.conf.example",
           "share/doc/podatelna/FORMAT.txt", "share/doc/podatelna/README.md", "share/doc/podatelna/LICENSE", "share/doc/podatelna/examples/smb.conf.example",
-          "lib/systemd/system/podatelna.service", "lib/sysusers.d/podatelna.conf", "lib/tmpfiles.d/podatelna.conf", "lib/udev/rules.d/70-podatelna.rules"])
+          "share/man/man1/podatelna.1", "share/man/man8/podatelnad.8", "share/man/man5/podatelna.conf.5", "share/man/cs/man1/podatelna.1",
+          "share/bash-completion/completions/podatelna", "lib/systemd/system/podatelna.service", "lib/sysusers.d/podatelna.conf", "lib/tmpfiles.d/podatelna.conf", "lib/udev/rules.d/70-podatelna.rules"])
 FILES += [f"share/podatelna/catalogue/{name}" for name in os.listdir(os.path.join(TOP, "config", "catalogue"))]
 
 pytestmark = pytest.mark.skipif(SANITIZED or not os.path.exists(os.path.join(BUILD, "cmake_install.cmake")),

@@ -140,3 +140,23 @@ def test_no_watchdog_wanted(told):
     manager.hear("READY=1")
     box.wait_token()
     assert "WATCHDOG=1" not in manager.listen(3)
+
+
+def test_severity_in_the_journal(make_box):
+    """Where standard error is the journal's, each line begins with its severity, and log_level of the configuration says how much is written."""
+    box = make_box(start=False, settings={"": {"log_level": "error"}})
+    with open(box.log_file, "wb") as f:
+        status = os.fstat(f.fileno())
+    box.environment = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+    box.start()
+    box.stop()
+    assert box.log() == ""
+    box.set("", log_level="info")
+    box.start()
+    box.kill("store")
+    until(lambda: "it is started again" in box.log(), 20, box.log_tail)
+    box.stop()
+    lines = box.log().splitlines()
+    marks = {"error": "<3>", "warning": "<4>", "info": "<6>"}
+    assert lines and all(line[:3] == marks[line.split(": ")[1]] for line in lines), lines
+    assert {line[:3] for line in lines} >= {"<4>", "<6>"}
