@@ -19,8 +19,8 @@ struct verify_options {
 	const struct fileops *ops;
 	int data_fd;    /* the data directory; borrowed */
 	uint64_t until; /* check records below this index only (journal_size of a living journal); UINT64_MAX: all there is */
-	/* Called for every `object-<role>` field. 0, or an error with words in `why`: ERR_NOTFOUND is forgiven when an `erased` record stands in the case, every
-	 * other one is damage of this record. NULL: objects are not looked at. */
+	/* Called for every `object-<role>` field. 0, or an error with words in `why`: ERR_NOTFOUND is forgiven when an `erased` record stands in the case; ERR_SYSTEM
+	 * and ERR_MEMORY end the check; every other one is damage of this record. NULL: objects are not looked at. */
 	int (*on_object)(void *context, const struct record *record, struct span role, const struct journal_ref *ref, char why[JOURNAL_TEXT_SIZE]);
 	void *context;
 };

@@ -110,6 +110,8 @@ static int check_objects(struct journal_verify *verify, const struct record *rec
 			if (err != 0) {
 				return err;
 			}
+		} else if (err == ERR_SYSTEM || err == ERR_MEMORY) {
+			return err; /* it could not be looked at: that says nothing about it */
 		} else if (err != 0) {
 			verify_damage(verify, record->index, why);
 		}

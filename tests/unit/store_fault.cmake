@@ -1,6 +1,13 @@
 # Every file operation of podatelna-store fails once while a filing goes all the way through it: the real main.c with another table of operations.
-add_executable(store_faulty ${CMAKE_SOURCE_DIR}/store/main.c store_fault_ops.c)
+add_executable(store_faulty ${CMAKE_SOURCE_DIR}/store/main.c store_fault_ops.c store_fault_calls.c)
 target_link_libraries(store_faulty PRIVATE podatelna_store_core podatelna_options)
+# What the store asks of libc and libcrypto goes through store_fault_calls.c; a failing call is told by the place that it comes from.
+foreach(call malloc calloc realloc reallocarray strdup strndup mmap memfd_create getrandom pipe2 socketpair dup epoll_create1
+    RAND_priv_bytes i2d_CMS_ContentInfo BIO_read BIO_new_mem_buf PEM_read_bio_X509 X509_digest CRYPTO_strdup CRYPTO_memdup HMAC EVP_MD_fetch EVP_MD_CTX_new
+    EVP_MAC_fetch EVP_MAC_CTX_new EVP_MAC_init EVP_MAC_update EVP_MAC_final EVP_DigestInit_ex2 EVP_DigestUpdate EVP_DigestFinal_ex
+    CMS_AuthEnvelopedData_create CMS_set_detached CMS_final CMS_decrypt_set1_key CMS_dataInit CMS_add1_recipient_cert CMS_add0_recipient_key)
+  target_link_options(store_faulty PRIVATE -Wl,--wrap=${call})
+endforeach()
 set_source_files_properties(${CMAKE_SOURCE_DIR}/store/main.c PROPERTIES COMPILE_DEFINITIONS fileops_posix=store_fault_ops)
 set_target_properties(store_faulty PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
 podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_life.c vault_bench.c LIBS podatelna_store_core)

@@ -13,6 +13,7 @@
 #define ANY 0
 #define ROOM 1  /* needs room on the disk */
 #define WRITE 2 /* writes, and so can be short */
+#define SITES_MAX 1000
 
 extern const struct fileops store_fault_ops;
 
@@ -38,7 +39,7 @@ static bool fails(const char *what, int needs)
 {
 	int wanted = fault->kind == STORE_FAULT_SHORT ? WRITE : fault->kind == STORE_FAULT_ENOSPC ? ROOM : ANY;
 
-	if (fault->kind == STORE_FAULT_NONE || needs < wanted) {
+	if (fault->kind == STORE_FAULT_NONE || fault->kind >= STORE_FAULT_MEMORY || needs < wanted) {
 		return false;
 	}
 	fault->calls++;
@@ -48,6 +49,29 @@ static bool fails(const char *what, int needs)
 	fault->fired = 1;
 	(void)snprintf(fault->what, sizeof fault->what, "%s", what);
 	errno = fault->kind == STORE_FAULT_EIO ? EIO : ENOSPC;
+	return true;
+}
+
+bool store_fault_at(const char *what, enum store_fault_kind kind, const void *site)
+{
+	static const void *sites[SITES_MAX];
+	static size_t count;
+
+	if (fault == NULL || fault->kind != kind || count == SITES_MAX) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (sites[i] == site) {
+			return false;
+		}
+	}
+	sites[count++] = site;
+	fault->calls++;
+	if (fault->countdown == 0 || --fault->countdown > 0) {
+		return false;
+	}
+	fault->fired = 1;
+	(void)snprintf(fault->what, sizeof fault->what, "%s", what);
 	return true;
 }
 

@@ -1,4 +1,4 @@
-/* Each call of the store's table of file operations fails once while a filing goes from its content to `closed`, with checkpoint and full segments: no record that
+/* Each call of the store's table of file operations, each place that asks for memory, each place that calls libcrypto fails once while a filing goes from its content to `closed`, with checkpoint and full segments: no record that
  * was acknowledged is lost, none is invented, the store recovers by a restart (the parent's part) and everything verifies (design 4, commit and recovery). */
 #include "store_fault_life.h"
 
@@ -11,6 +11,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/err.h"
+#include "appliance/base/fdio.h"
 
 #define CALLS_MAX 5000
 #define TRIES_MAX 12
@@ -160,6 +161,27 @@ static int checkpoint(struct life *life)
 	return life_ask(life, &message, &answer);
 }
 
+/* What a person and an auditor ask for. A fault while looking is no damage. */
+static int look(struct life *life)
+{
+	struct wire_message message, answer;
+	int names = fd_memfd_open("names"), err = life_compare(life, "reply", LIFE_REPLY);
+
+	wire_begin(&message, WIRE_STORE_NAMES, 0, 0);
+	wire_put_fd(&message, names);
+	err = err != 0 ? err : life_ask(life, &message, &answer);
+	(void)close(names);
+	if (err == 0) {
+		wire_begin(&message, WIRE_STORE_VERIFY, 0, 0);
+		err = life_ask(life, &message, &answer);
+	}
+	if (err == 0 && wire_number(&answer, WIRE_F_CODE, 1) != 0) {
+		life_fail(life, "a fault counts as damage at %llu: %.*s", (unsigned long long)wire_number(&answer, WIRE_F_INDEX, 0),
+		          (int)wire_span(&answer, WIRE_F_TEXT).length, (const char *)wire_span(&answer, WIRE_F_TEXT).data);
+	}
+	return err;
+}
+
 /* As the parent does it: the store ended, or says that it writes no more. The fault happens once. */
 static void restart(struct life *life)
 {
@@ -203,7 +225,7 @@ static void go_through(struct life *life, long n)
 			recover(life, n, &tries);
 		}
 	}
-	while (checkpoint(life) != 0) {
+	while (checkpoint(life) != 0 || look(life) != 0) {
 		recover(life, n, &tries);
 	}
 }
@@ -296,9 +318,36 @@ static void short_write(void **state)
 	every_call(STORE_FAULT_SHORT, 20);
 }
 
+/* Not every call but every place that calls: its failure branch runs once. */
+static void every_place(enum store_fault_kind kind, long least)
+{
+	long n = 1;
+
+	while (one_life(n, kind)) {
+		n++;
+		assert_true(n < CALLS_MAX);
+	}
+	print_message("each of %ld places failed\n", n - 1);
+	assert_true(n > least);
+}
+
+static void no_memory(void **state)
+{
+	(void)state;
+	every_place(STORE_FAULT_MEMORY, 40);
+}
+
+static void no_crypto(void **state)
+{
+	(void)state;
+	every_place(STORE_FAULT_CRYPTO, 20);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(eio), cmocka_unit_test(enospc), cmocka_unit_test(short_write) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(eio), cmocka_unit_test(enospc), cmocka_unit_test(short_write), cmocka_unit_test(no_memory), cmocka_unit_test(no_crypto),
+	};
 	int fd = mkstemp(fault_file), failed = 1;
 
 	if (fd < 0 || ftruncate(fd, (off_t)sizeof *fault) != 0) {
