@@ -16,6 +16,8 @@ _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
 int __real_clearenv(void);
 int __wrap_clearenv(void);
+struct sandbox_filter *__real_sandbox_filter_new(uint32_t groups);
+struct sandbox_filter *__wrap_sandbox_filter_new(uint32_t groups);
 int __real_sandbox_enter(const struct sandbox *sandbox);
 int __wrap_sandbox_enter(const struct sandbox *sandbox);
 
@@ -44,6 +46,11 @@ _Noreturn void __wrap__exit(int status)
 {
 	__gcov_dump();
 	__real__exit(status);
+}
+
+struct sandbox_filter *__wrap_sandbox_filter_new(uint32_t groups)
+{
+	return __real_sandbox_filter_new(getenv("GCOV_PREFIX") == NULL ? groups : groups | SANDBOX_OPEN);
 }
 
 int __wrap_sandbox_enter(const struct sandbox *sandbox)

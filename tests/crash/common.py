@@ -54,8 +54,8 @@ class Checks:
         return 0 if self.failed == 0 else 1
 
 
-def say(*words):
-    print(*words, flush=True)
+def say(*words, sep=" "):
+    print(*words, sep=sep, flush=True)
 
 
 def md5(data):
