@@ -62,11 +62,6 @@ bool state_is_closed(enum case_state state)
 	return state == CASE_DONE || state == CASE_DATA_ERROR || state == CASE_FAILED || state == CASE_REFUSED || state == CASE_DELETED;
 }
 
-bool state_needs_person(enum case_state state)
-{
-	return state == CASE_HELD || state == CASE_UNKNOWN || state == CASE_UNCERTAIN;
-}
-
 static const struct {
 	const char *id, *label;
 } token_states[] = {

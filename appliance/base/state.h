@@ -33,8 +33,6 @@ const char *state_label(enum case_state state);
 bool state_may_follow(enum case_state from, enum case_state to);
 /* True when the box has nothing more to do by itself and the outcome is final. */
 bool state_is_closed(enum case_state state);
-/* True when only a person can bring it on. */
-bool state_needs_person(enum case_state state);
 
 /* The state of a token as TOKEN_STATUS has it ("pin-needed") for people; the id itself when it is not known. */
 const char *state_token_label(const char *id);

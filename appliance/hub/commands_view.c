@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -11,6 +10,7 @@
 #include "../base/fdio.h"
 #include "../base/text.h"
 #include "control_private.h"
+#include "facts.h"
 #include "inbox.h"
 #include "led.h"
 
@@ -176,11 +176,11 @@ static void put_partner_row(struct caller *caller, const struct hub_partner *par
 /* The room that is left where `path` is, in bytes. */
 static void put_free(struct caller *caller, const char *name, const char *path)
 {
-	struct statvfs space;
+	uint64_t left = 0, all = 0;
 	char number[32];
 
-	if (statvfs(path, &space) == 0) {
-		(void)snprintf(number, sizeof number, "%llu", (unsigned long long)space.f_bavail * space.f_frsize);
+	if (fact_disk(path, &left, &all)) {
+		(void)snprintf(number, sizeof number, "%llu", (unsigned long long)left);
 		caller_field(caller, name, number);
 	}
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/text.h"
+#include "attention.h"
 #include "inbox.h"
 
 #define CONDITION_MAX_BYTES 480
@@ -27,10 +28,11 @@ static void __attribute__((format(printf, 2, 3))) add(char text[CONDITION_MAX_BY
 
 static void add_cases(const struct hub *hub, char text[CONDITION_MAX_BYTES])
 {
+	const char *todo = "";
 	size_t person = 0;
 
 	for (const struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
-		person += state_needs_person(each->state) ? 1 : 0;
+		person += attention_case(hub, each, &todo) != ATTENTION_NOBODY ? 1 : 0;
 	}
 	if (hub->cases.open_count > person) {
 		add(text, _("cases under way: %zu"), hub->cases.open_count - person);

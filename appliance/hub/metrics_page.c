@@ -1,10 +1,10 @@
 /* metrics_page.c - the text of the metrics file: for each metric HELP, TYPE and its samples, together and once. */
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "../base/clock.h"
 #include "attention.h"
 #include "inbox.h"
+#include "facts.h"
 #include "metrics_private.h"
 
 #define DAY_MS 86400000.0
@@ -105,21 +105,14 @@ static void put_counts(FILE *to, const struct config *config, const char *name, 
 
 static void put_certificates(FILE *to, const struct hub *hub, size_t token)
 {
-	struct span lines = span_of_string(hub->tokens[token].lines == NULL ? "" : hub->tokens[token].lines);
+	struct fact_key key;
 
-	for (size_t n = 0; n < CONFIG_KEYS_MAX; n++) {
-		char name[LINES_NAME_MAX + 1], key[CONFIG_NAME_MAX + 1], first[LABEL_MAX_BYTES], second[LABEL_MAX_BYTES];
-		struct span until;
-		int64_t until_ms = 0;
+	for (size_t n = 0; fact_key(&hub->tokens[token], n, &key); n++) {
+		char first[LABEL_MAX_BYTES], second[LABEL_MAX_BYTES];
 
-		(void)snprintf(name, sizeof name, "key.%zu.name", n);
-		if (!lines_find_string(lines, name, key, sizeof key)) {
-			break;
-		}
-		(void)snprintf(name, sizeof name, "key.%zu.not-after", n);
-		if (lines_find(lines, name, &until) && clock_parse_utc(until, &until_ms)) {
+		if (key.not_after_ms != 0) {
 			(void)fprintf(to, "podatelna_certificate_days{token=\"%s\",key=\"%s\"} %.3f\n", label(hub->config->tokens[token].name, first),
-			              label(key, second), (double)(until_ms - clock_utc_ms()) / DAY_MS);
+			              label(key.name, second), (double)(key.not_after_ms - clock_utc_ms()) / DAY_MS);
 		}
 	}
 }
@@ -143,10 +136,10 @@ static void put_tokens(FILE *to, const struct hub *hub, const struct metrics *me
 
 static void put_free(FILE *to, const char *place, const char *path)
 {
-	struct statvfs space;
+	uint64_t left = 0, all = 0;
 
-	if (statvfs(path, &space) == 0) {
-		sample(to, "disk_free_bytes", "place", place, (double)space.f_bavail * (double)space.f_frsize);
+	if (fact_disk(path, &left, &all)) {
+		sample(to, "disk_free_bytes", "place", place, (double)left);
 	}
 }
 

@@ -39,25 +39,25 @@ static void write_tokens(FILE *page, const struct overview *overview)
 
 static void write_certificate(FILE *page, const struct overview_certificate *certificate)
 {
-	bool over = certificate->not_after_ms != 0 && certificate->days < 0;
-	bool soon = certificate->not_after_ms != 0 && certificate->days <= OVERVIEW_CERTIFICATE_DAYS;
+	bool over = certificate->key.not_after_ms != 0 && certificate->days < 0;
+	bool soon = certificate->key.not_after_ms != 0 && certificate->days <= OVERVIEW_CERTIFICATE_DAYS;
 	char what[96], until[64];
 
-	(void)snprintf(what, sizeof what, _("Certificate of key %s"), certificate->key);
-	begin_row(page, over || certificate->unusable ? TONE_BAD : certificate->not_after_ms == 0 ? TONE_PLAIN : soon ? TONE_SOON : TONE_GOOD, what);
-	if (certificate->not_after_ms == 0) {
+	(void)snprintf(what, sizeof what, _("Certificate of key %s"), certificate->key.name);
+	begin_row(page, over || certificate->key.unusable ? TONE_BAD : certificate->key.not_after_ms == 0 ? TONE_PLAIN : soon ? TONE_SOON : TONE_GOOD, what);
+	if (certificate->key.not_after_ms == 0) {
 		html_text(page, _("not known before the token is logged in"));
 		end_row(page);
 		return;
 	}
-	format_moment(certificate->not_after_ms, until, sizeof until);
+	format_moment(certificate->key.not_after_ms, until, sizeof until);
 	if (over) {
 		html_format(page, _("over since %s"), until);
 	} else {
 		html_format(page,
-		            certificate->unusable ? _("cannot be used (valid until %s, days left: %lld)")
-		            : soon                ? _("ends soon: valid until %s, days left: %lld")
-		                                  : _("valid until %s, days left: %lld"),
+		            certificate->key.unusable ? _("cannot be used (valid until %s, days left: %lld)")
+		            : soon                    ? _("ends soon: valid until %s, days left: %lld")
+		                                      : _("valid until %s, days left: %lld"),
 		            until, (long long)certificate->days);
 	}
 	end_row(page);

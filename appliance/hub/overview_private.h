@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "attention.h"
+#include "facts.h"
 #include "overview.h"
 
 #define OVERVIEW_PERSON_MAX 100 /* rows shown of each list; a line says how many more there are */
@@ -31,10 +32,8 @@ struct overview_task {
 };
 
 struct overview_certificate {
-	char key[CONFIG_NAME_MAX + 1], token[CONFIG_NAME_MAX + 1];
-	int64_t not_after_ms; /* UTC; 0: not known (the token was not logged in yet) */
-	int64_t days;         /* whole days left, negative when it is over */
-	bool unusable;        /* for another reason than its time */
+	struct fact_key key;
+	int64_t days; /* whole days left, negative when it is over */
 };
 
 struct overview_disk {

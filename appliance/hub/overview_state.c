@@ -1,7 +1,6 @@
 /* overview_state.c - how the box is, beside its cases: certificates, stamps, disks, partners; and what of it needs a person. */
 #include <stdarg.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "../base/clock.h"
 #include "../base/text.h"
@@ -61,52 +60,36 @@ static void add_tokens(struct overview *overview)
 
 /* --- certificates --- */
 
-/* One key of a token's status (token/token.h: key.<n>.<what>). */
-static bool read_certificate(const struct overview *overview, size_t token, size_t n, struct overview_certificate *ret)
+static int64_t days_left(const struct overview *overview, int64_t until_ms)
 {
-	const struct hub_token *from = &overview->hub->tokens[token];
-	struct span lines = span_of_string(from->lines);
-	char name[LINES_NAME_MAX + 1], text[64];
-	struct span value;
+	int64_t left = until_ms - overview->now_ms;
 
-	memset(ret, 0, sizeof *ret);
-	(void)snprintf(ret->token, sizeof ret->token, "%s", overview->hub->config->tokens[token].name);
-	(void)snprintf(name, sizeof name, "key.%zu.name", n);
-	if (!lines_find_string(lines, name, ret->key, sizeof ret->key)) {
-		return false;
-	}
-	(void)snprintf(name, sizeof name, "key.%zu.not-after", n);
-	if (lines_find(lines, name, &value) && clock_parse_utc(value, &ret->not_after_ms)) {
-		int64_t left = ret->not_after_ms - overview->now_ms;
-
-		ret->days = left >= 0 ? left / DAY_MS : -1 - (-left - 1) / DAY_MS;
-	}
-	(void)snprintf(name, sizeof name, "key.%zu.state", n);
-	ret->unusable = strcmp(from->state, "ready") == 0 && lines_find_string(lines, name, text, sizeof text) && strcmp(text, "ok") != 0;
-	return true;
+	return left >= 0 ? left / DAY_MS : -1 - (-left - 1) / DAY_MS;
 }
 
 static void judge_certificate(struct overview *overview, const struct overview_certificate *certificate)
 {
-	if (certificate->not_after_ms != 0 && certificate->days < 0) {
-		add_task(overview, ATTENTION_ADMIN, _("The certificate of key %s is over. Nothing can be signed with it: get a new one."), certificate->key);
-	} else if (certificate->unusable) {
-		add_task(overview, ATTENTION_ADMIN, _("Key %s cannot be used; podatelna token list says why."), certificate->key);
-	} else if (certificate->not_after_ms != 0 && certificate->days <= OVERVIEW_CERTIFICATE_DAYS) {
+	if (certificate->key.not_after_ms != 0 && certificate->days < 0) {
+		add_task(overview, ATTENTION_ADMIN, _("The certificate of key %s is over. Nothing can be signed with it: get a new one."),
+		         certificate->key.name);
+	} else if (certificate->key.unusable) {
+		add_task(overview, ATTENTION_ADMIN, _("Key %s cannot be used; podatelna token list says why."), certificate->key.name);
+	} else if (certificate->key.not_after_ms != 0 && certificate->days <= OVERVIEW_CERTIFICATE_DAYS) {
 		add_task(overview, ATTENTION_ADMIN, _("The certificate of key %s ends soon (days left: %lld). Have it renewed while it is valid."),
-		         certificate->key, (long long)certificate->days);
+		         certificate->key.name, (long long)certificate->days);
 	}
 }
 
 static void add_certificates(struct overview *overview)
 {
 	for (size_t i = 0; i < overview->hub->config->token_count; i++) {
-		for (size_t n = 0; overview->hub->tokens[i].lines != NULL && overview->certificate_count < OVERVIEW_CERTIFICATES_MAX; n++) {
+		for (size_t n = 0; overview->certificate_count < OVERVIEW_CERTIFICATES_MAX; n++) {
 			struct overview_certificate *certificate = &overview->certificates[overview->certificate_count];
 
-			if (!read_certificate(overview, i, n, certificate)) {
+			if (!fact_key(&overview->hub->tokens[i], n, &certificate->key)) {
 				break;
 			}
+			certificate->days = certificate->key.not_after_ms == 0 ? 0 : days_left(overview, certificate->key.not_after_ms);
 			overview->certificate_count++;
 			judge_certificate(overview, certificate);
 		}
@@ -150,13 +133,7 @@ static void add_partners(struct overview *overview)
 
 static void read_disk(const char *path, struct overview_disk *ret)
 {
-	struct statvfs space;
-
-	ret->known = statvfs(path, &space) == 0;
-	if (ret->known) {
-		ret->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
-		ret->total_bytes = (uint64_t)space.f_blocks * space.f_frsize;
-	}
+	ret->known = fact_disk(path, &ret->free_bytes, &ret->total_bytes);
 }
 
 static void add_disks(struct overview *overview)

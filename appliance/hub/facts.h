@@ -1,0 +1,19 @@
+/* facts.h - figures that several views of the box show: room on a disk, keys and the end of their certificates. */
+#ifndef HUB_FACTS_H
+#define HUB_FACTS_H
+
+#include "hub.h"
+
+/* The room where `path` is, in bytes. False when it cannot be told. */
+bool fact_disk(const char *path, uint64_t *ret_free, uint64_t *ret_total);
+
+struct fact_key {
+	char name[CONFIG_NAME_MAX + 1];
+	int64_t not_after_ms; /* UTC; 0: not known, the certificate was not read yet */
+	bool unusable;        /* although its token is ready */
+};
+
+/* The n-th key of a token's status (token/token.h, key.<n>.<what>). False when there is none. */
+bool fact_key(const struct hub_token *token, size_t n, struct fact_key *ret);
+
+#endif
