@@ -210,6 +210,32 @@ def test_hostile_form_in_a_browser(shared, running_epo, tmp_path):
         assert page.evaluate("document.querySelector('.note').textContent").endswith("<script>x</script> ")
 
 
+def test_letters_do_not_turn_the_order(shared, running_epo, tmp_path):
+    """Amounts beside letters that are written from right to left stay in the order of the bytes."""
+    document = forms.dphdp3(company="\u05d0 100 200")
+    shared.drop("směr.xml", document)
+    number = shared.wait_state("směr.xml")["case"]
+    with browser.page(page_of(shared, number, tmp_path)) as page:
+        # Where each character begins on the screen.
+        left = page.evaluate("""(() => { const text = Array.from(document.querySelectorAll('dd')).find(e => e.textContent.startsWith('\u05d0')).firstChild;
+            return Array.from({length: text.length}, (_, i) => { const r = document.createRange(); r.setStart(text, i); r.setEnd(text, i + 1);
+            return r.getBoundingClientRect().left; }); })()""")
+    assert left == sorted(left) and len(left) == 9
+
+
+def test_looking_does_not_disturb(shared, portal):
+    """A case that is looked at all the time while it is filed is filed once."""
+    document = forms.dphdp3(note="looked at")
+    shared.drop("díváme se.xml", document)
+    number = until(lambda: (shared.case("díváme se.xml") or {}).get("case"), 20, "the case")
+    looks = 0
+    while shared.case(number)["state"] != "done":
+        assert shared.run_cli("show", number, "--xml" if looks % 2 else "--form").returncode in (0, 4)
+        looks += 1
+        assert looks < 500
+    assert len(portal.accepted(document)) == 1 and len(portal.filings(document)) == 1
+
+
 def test_what_is_not_shown_is_said_and_recorded(toy, make_box, tmp_path):
     """A text that begins like an attachment and is none: the page says so, so does the journal, and so does the command."""
     box = make_box(toy)

@@ -158,6 +158,11 @@ static void test_hidden_signs(void **state)
 	assert_int_equal(count("<i class=u>U+00AD</i><i class=u>U+FEFF</i><i class=u>U+007F</i><i class=u>U+000D</i>x<i class=u>U+E0041</i>"), 1);
 	assert_null(strstr(page, "\u202e"));
 	done(&try);
+	render_text(&try, "<a b=\"  \u00a0\" c=\"\" d=\"\u3000\u2003\"/>");
+	assert_int_equal(count("<i>jen mezery, bajtů: 4</i>"), 1);
+	assert_int_equal(count("<i>prázdné</i>"), 1);
+	assert_int_equal(count("<i class=u>U+3000</i><i class=u>U+2003</i>"), 1);
+	done(&try);
 	/* No XML and not all UTF-8. */
 	render(&try, "ahoj \x8a \xc5\x99 \xe2\x80", 12, "");
 	assert_int_equal(count("ahoj <i class=u>0x8A</i> ř <i class=u>0xE2</i><i class=u>0x80</i>"), 1);

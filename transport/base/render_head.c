@@ -21,6 +21,7 @@ static const char *const words[RENDER_WORD_COUNT][2] = {
 	                   "This page shows all that stands in the file, in the same order, attachments by size and fingerprint. What is signed is the file "
 	                   "itself, not this page." },
 	[RENDER_EMPTY] = { "prázdné", "empty" },
+	[RENDER_BLANK] = { "jen mezery, bajtů:", "blanks only, bytes:" },
 	[RENDER_LONG] = { "Dlouhý text – rozbalit", "Long text: unfold" },
 	[RENDER_CHARACTERS] = { "Počet znaků:", "Characters:" },
 	[RENDER_ATTACHMENT] = { "Příloha (base64), její obsah tu není. Bajtů:", "Attachment (base64), its content is not shown. Bytes:" },
@@ -52,6 +53,7 @@ static const char style[] =
     "section{border-left:3px solid #c9d3dd;padding:.3rem 0 .1rem .6rem;margin:.4rem 0}"
     "section section section section section section{padding-left:.2rem}"
     "section section section section section section section section section section{padding-left:0;border-left-width:1px}"
+    "dl>div{overflow:clip}dd,code,pre,.t,.note{direction:ltr;unicode-bidi:bidi-override}" /* in the order of the bytes, whatever letters stand there */
     "p{margin:.3rem 0}.t,pre{white-space:pre-wrap;font:inherit;margin:.2rem 0}.note{background:#f2f2f2;padding:.2rem .4rem}"
     ".u{font:700 .75em ui-monospace,'Liberation Mono',Consolas,monospace;background:#9b0000;color:#fff;border-radius:.2em;padding:0 .25em;margin:0 .1em}"
     "summary{cursor:pointer;color:#003e7e}.hash{font:.9rem ui-monospace,'Liberation Mono',Consolas,monospace}"

@@ -16,6 +16,22 @@ static bool is_base64(uint8_t byte)
 	return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '+' || byte == '/' || byte == '=';
 }
 
+/* White space, and the two blanks that do not break: a value of nothing else would look empty. */
+static bool is_all_blank(struct span text)
+{
+	struct span skipped;
+
+	while (!span_is_empty(text)) {
+		size_t length = is_blank(text.data[0]) ? 1 : span_starts_with(text, "\xc2\xa0") ? 2 : span_starts_with(text, "\xe2\x80\xaf") ? 3 : 0;
+
+		if (length == 0) {
+			return false;
+		}
+		(void)span_read_bytes(&text, length, &skipped);
+	}
+	return true;
+}
+
 static uint64_t count_characters(struct span text)
 {
 	uint64_t count = 0;
@@ -60,6 +76,8 @@ void render_value(struct rendering *rendering, struct span value)
 	rendering->values++;
 	if (span_is_empty(value)) {
 		page_putf(&rendering->page, "<i>%s</i>", render_word(rendering, RENDER_EMPTY));
+	} else if (is_all_blank(value)) {
+		page_putf(&rendering->page, "<i>%s %zu</i>", render_word(rendering, RENDER_BLANK), value.length);
 	} else if (value.length <= RENDER_FOLD_BYTES) {
 		page_foreign(&rendering->page, value);
 	} else {
