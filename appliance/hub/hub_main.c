@@ -301,6 +301,9 @@ static void on_store_end(void *context, struct channel *channel, enum channel_en
 	struct hub *hub = context;
 
 	(void)channel;
+	if (hub->stopping) {
+		return; /* it was told to stop like this one, which only waits for an e-mail */
+	}
 	if (end == CHANNEL_BROKEN) {
 		child_accuse(hub->child, WIRE_STORE, 0, why);
 		(void)loop_step(hub->loop, clock_deadline(50)); /* lets the accusation out */
@@ -451,6 +454,7 @@ static void on_stop(void *context)
 
 	hub->stopping = true;
 	overview_stop(hub);
+	mail_stop(hub->mail);
 	exit(0); /* every step is either durable or begun anew: there is nothing to finish */
 }
 

@@ -202,7 +202,8 @@ static void send_next(struct mail *mail)
 	size_t n = SIZE_MAX;
 	struct pending *pending = NULL;
 
-	if (mail->sending || !clock_expired(mail->not_before_ms) || mail->hub->clock_bad || (n = find_due(mail, clock_utc_ms())) == SIZE_MAX) {
+	if (mail->sending || mail->hub->stopping || !clock_expired(mail->not_before_ms) || mail->hub->clock_bad ||
+	    (n = find_due(mail, clock_utc_ms())) == SIZE_MAX) {
 		return;
 	}
 	pending = calloc(1, sizeof *pending);
@@ -305,6 +306,20 @@ void mail_begin(struct mail *mail)
 	mail->fresh = false;
 	mail->begun = true;
 	on_time(mail, 0);
+}
+
+void mail_stop(struct mail *mail)
+{
+	uint64_t until_ms = clock_deadline(MAIL_STOP_MS);
+
+	while (mail != NULL && mail->sending && !clock_expired(until_ms)) {
+		if (loop_step(mail->hub->loop, until_ms) != 0) {
+			break;
+		}
+	}
+	if (mail != NULL && mail->begun && mail->dirty) {
+		(void)mail_save(mail);
+	}
 }
 
 int mail_test(struct mail *mail, const char *to, mail_done done, void *context)

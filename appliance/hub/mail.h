@@ -13,6 +13,7 @@
 #define MAIL_TRIES_MAX 200
 #define MAIL_PAUSE_MAX_MS 3600000
 #define MAIL_DEADLINE_MS 60000
+#define MAIL_STOP_MS 4000 /* a message under way gets so long when the box stops */
 
 struct mail;
 
@@ -25,6 +26,8 @@ struct mail *mail_new(struct hub *hub);
 void mail_note(struct mail *mail, const struct hub_case *of, const struct record *record);
 /* The replay is over: what is due goes out from now on. */
 void mail_begin(struct mail *mail);
+/* The box stops: waits for the message under way, so that an ordinary stop doubles none, and writes the state file. */
+void mail_stop(struct mail *mail);
 /* One message at once, past the queue. 0, or a negative error (then `done` is not called). */
 int mail_test(struct mail *mail, const char *to, mail_done done, void *context);
 

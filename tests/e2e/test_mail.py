@@ -232,6 +232,34 @@ def test_restart_in_between(epo, sink, mail_box):
     assert os.stat(os.path.join(box.dir, "mail", "state")).st_mode & 0o777 == 0o600
 
 
+def test_stopped_while_sending(epo, sink, mail_box):
+    """An ordinary stop waits for the message under way: it is not sent again afterwards."""
+    server = sink()
+    server.faults("slow 1 1500")
+    box = mail_box(server.smtps)
+    box.set('user "0"', mail=None)
+    box.restart()
+    file_one(box, "zastavení")
+    until(server.messages, 20, server.story)
+    box.restart()
+    assert len(arrived(server, 1)) == 1 and fields(box)["mail-queued"] == "0"
+
+
+def test_killed_while_sending(epo, sink, mail_box):
+    """After a crash it may come twice, but as the same message."""
+    server = sink()
+    server.faults("slow 1 1500")
+    box = mail_box(server.smtps)
+    box.set('user "0"', mail=None)
+    box.restart()
+    file_one(box, "pád")
+    until(server.messages, 20, server.story)
+    box.kill_all()
+    box.start()
+    until(lambda: fields(box)["mail-queued"] == "0", 20, lambda: fields(box))
+    assert 1 <= len(server.messages()) <= 2 and len({m.id for m in server.messages()}) == 1
+
+
 def test_nothing_of_the_past(epo, sink, mail_box):
     """A box that begins to tell tells of what happens from now on."""
     server = sink()

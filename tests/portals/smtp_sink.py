@@ -9,7 +9,7 @@ and serves until its standard input ends. DIR/faults is read anew at each use: l
   421       greets with 421             450       RCPT is answered 450          550       RCPT of VALUE is answered 550
   553       MAIL is answered 553        drop      the connection ends in the middle of DATA, nothing is taken
   lost      the message is taken, the connection ends before the answer to it says so
-  slow      VALUE ms pass before the answer to DATA                             nostarttls  STARTTLS is not offered
+  slow      VALUE ms pass between taking a message and saying so                nostarttls  STARTTLS is not offered
 DIR/ledger has a JSON object per line: {"kind": "message", "from", "to": [...], "login", "tls", "port", "raw"}, {"kind": "refused", "what", "to"},
 {"kind": "login", "user", "good", "tls"}. It is written before the answer goes out.
 """
@@ -90,11 +90,11 @@ class Sink:
             self.note(kind="refused", what="drop", to=envelope.rcpt_tos[0])
             server.transport.abort()
             return "451 never seen"
+        self.note(kind="message", **{"from": envelope.mail_from}, to=envelope.rcpt_tos, login=bool(session.authenticated), tls=is_encrypted(server),
+                  raw=base64.b64encode(envelope.original_content).decode())
         pause = self.fault("slow")
         if pause:
             await asyncio.sleep(int(pause) / 1000)
-        self.note(kind="message", **{"from": envelope.mail_from}, to=envelope.rcpt_tos, login=bool(session.authenticated), tls=is_encrypted(server),
-                  raw=base64.b64encode(envelope.original_content).decode())
         if self.fault("lost") is not None:
             server.transport.abort()
         return "250 taken"

@@ -39,6 +39,16 @@ static pid_t *find_place(struct mail *mail, pid_t pid)
 	return NULL;
 }
 
+bool mail_lives(const struct mail *mail)
+{
+	bool lives = false;
+
+	for (size_t i = 0; i < MAIL_LIVING_MAX; i++) {
+		lives = lives || mail->living[i] != 0;
+	}
+	return lives;
+}
+
 void mail_ended(struct mail *mail, pid_t pid)
 {
 	pid_t *place = find_place(mail, pid);

@@ -48,6 +48,8 @@ struct mail_job {
 void mail_read(struct mail *ret, struct span settings, proxy_take_fd take, void *context);
 /* Forks for one MAIL_START; where that cannot be, its descriptors are closed and the hub sees the end without a report. */
 void mail_start(struct mail *mail, struct wire_message *message, const struct sandbox_filter *narrow);
+/* True while one is being sent. */
+bool mail_lives(const struct mail *mail);
 /* A child ended that was no session. */
 void mail_ended(struct mail *mail, pid_t pid);
 

@@ -70,7 +70,7 @@ static void on_life_over(void *context, uint32_t events)
 
 static void stop_when_idle(struct zygote *zygote)
 {
-	if (zygote->stopping && zygote->table.count == 0) {
+	if (zygote->stopping && zygote->table.count == 0 && !mail_lives(&zygote->mail)) {
 		loop_stop(zygote->loop, 0);
 	}
 }
