@@ -9,11 +9,12 @@
 #include "appliance/base/log.h"
 
 struct keys {
-	size_t count;
+	size_t count, used; /* places; those ever filled: none becomes free again */
 	size_t bytes;
 	uint64_t clock;
 	bool locked;
-	struct key *table; /* its own mapping */
+	struct key *table;          /* its own mapping */
+	uint32_t *buckets, *chains; /* by owner: 1 + place of the newest in its table; per place the next of the same bucket; 0: none */
 };
 
 struct keys *keys_new(size_t count)
@@ -26,9 +27,16 @@ struct keys *keys_new(size_t count)
 		return NULL;
 	}
 	keys->count = count;
+	keys->buckets = calloc(count, sizeof *keys->buckets);
+	keys->chains = calloc(count, sizeof *keys->chains);
 	keys->bytes = count * sizeof *keys->table;
 	table = mmap(NULL, keys->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (table == MAP_FAILED) {
+	if (table == MAP_FAILED || keys->buckets == NULL || keys->chains == NULL) {
+		if (table != MAP_FAILED) {
+			(void)munmap(table, keys->bytes);
+		}
+		free(keys->buckets);
+		free(keys->chains);
 		free(keys);
 		return NULL;
 	}
@@ -51,6 +59,8 @@ void keys_free(struct keys *keys)
 	}
 	explicit_bzero(keys->table, keys->bytes);
 	(void)munmap(keys->table, keys->bytes);
+	free(keys->buckets);
+	free(keys->chains);
 	free(keys);
 }
 
@@ -67,10 +77,21 @@ static struct key *touch(struct keys *keys, struct key *key)
 	return key;
 }
 
+/* Where the chain of this owner begins (FNV-1a). */
+static uint32_t *bucket_of(const struct keys *keys, const char *owner)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *owner != '\0'; owner++) {
+		hash = (hash ^ (uint8_t)*owner) * 16777619U;
+	}
+	return &keys->buckets[hash % keys->count];
+}
+
 struct key *keys_find(struct keys *keys, const char *owner, uint32_t generation)
 {
-	for (size_t i = 0; owner[0] != '\0' && i < keys->count; i++) {
-		struct key *key = &keys->table[i];
+	for (uint32_t place = *bucket_of(keys, owner); place != 0; place = keys->chains[place - 1]) {
+		struct key *key = &keys->table[place - 1];
 
 		if (key->generation == generation && strcmp(key->owner, owner) == 0) {
 			return touch(keys, key);
@@ -83,8 +104,8 @@ struct key *keys_find_latest(struct keys *keys, const char *owner)
 {
 	struct key *latest = NULL;
 
-	for (size_t i = 0; owner[0] != '\0' && i < keys->count; i++) {
-		struct key *key = &keys->table[i];
+	for (uint32_t place = *bucket_of(keys, owner); place != 0; place = keys->chains[place - 1]) {
+		struct key *key = &keys->table[place - 1];
 
 		if (strcmp(key->owner, owner) == 0 && (latest == NULL || key->generation > latest->generation)) {
 			latest = key;
@@ -93,37 +114,60 @@ struct key *keys_find_latest(struct keys *keys, const char *owner)
 	return touch(keys, latest);
 }
 
-/* A free place, or the least recently used one that nobody holds. */
-static struct key *find_place(struct keys *keys)
+static void unchain(struct keys *keys, const struct key *key)
+{
+	uint32_t place = (uint32_t)(key - keys->table) + 1, *at = bucket_of(keys, key->owner);
+
+	while (*at != place) {
+		at = &keys->chains[*at - 1];
+	}
+	*at = keys->chains[place - 1];
+}
+
+/* A place that was never used, or the least recently used one that nobody holds, off its chain. */
+static struct key *take_place(struct keys *keys)
 {
 	struct key *oldest = NULL;
 
+	if (keys->used < keys->count) {
+		return &keys->table[keys->used++];
+	}
 	for (size_t i = 0; i < keys->count; i++) {
 		struct key *key = &keys->table[i];
 
-		if (key->owner[0] == '\0') {
-			return key;
-		}
 		if (key->holds == 0 && (oldest == NULL || key->used < oldest->used)) {
 			oldest = key;
 		}
 	}
+	if (oldest != NULL) {
+		unchain(keys, oldest);
+	}
 	return oldest;
+}
+
+static void chain(struct keys *keys, const struct key *key)
+{
+	uint32_t *bucket = bucket_of(keys, key->owner);
+
+	keys->chains[key - keys->table] = *bucket;
+	*bucket = (uint32_t)(key - keys->table) + 1;
 }
 
 struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generation, const uint8_t kek[KEYS_SECRET_BYTES], const uint8_t salt[KEYS_SECRET_BYTES])
 {
 	struct key *key = NULL;
 	uint32_t holds = 0;
+	bool there = false;
 
 	if (!object_owner_valid(owner)) {
 		return NULL;
 	}
 	key = keys_find(keys, owner, generation);
-	if (key != NULL) {
+	there = key != NULL;
+	if (there) {
 		holds = key->holds;
 	} else {
-		key = find_place(keys);
+		key = take_place(keys);
 	}
 	if (key == NULL) {
 		return NULL;
@@ -134,6 +178,9 @@ struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generatio
 	key->holds = holds;
 	memcpy(key->kek, kek, sizeof key->kek);
 	memcpy(key->salt, salt, sizeof key->salt);
+	if (!there) {
+		chain(keys, key);
+	}
 	return touch(keys, key);
 }
 

@@ -25,6 +25,8 @@
 #include "journal.h"
 #include "names.h"
 #include "seen.h"
+#include "server_known.h"
+#include "server_peers.h"
 
 #define SERVER_TOKENS_MAX 16
 #define SERVER_KEYS_MAX 64 /* keys of the configuration */
@@ -104,6 +106,8 @@ struct server {
 	struct server_waiter *waiters, **waiters_end;
 	struct server_recent *recent;
 	size_t recent_count;
+	struct server_known known;
+	struct server_peers peers;
 	struct server_intent *intents; /* without signed or abandoned */
 	struct server_pin *pins;
 	struct server_verify *verify;

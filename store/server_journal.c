@@ -91,6 +91,7 @@ struct case_wait {
 	struct server *server;
 	uint64_t request, epoch;
 	uint64_t deadline_ms;
+	bool barrier; /* the hub knows the records: they were told it before this answer */
 	char case_number[TABLE_CASE_SIZE];
 };
 
@@ -111,7 +112,12 @@ static void on_case_timer(void *context, uint32_t events)
 		wait = NULL; /* the timer has it */
 		return;
 	}
-	err = collect_case(server, wait->case_number, &fd, &count);
+	if (wait->barrier) {
+		fd = fd_memfd_sealed("records", "", 0);
+		err = fd < 0 ? fd : 0;
+	} else {
+		err = collect_case(server, wait->case_number, &fd, &count);
+	}
 	if (err != 0) {
 		server_fail(server, wait->request, err, "the case cannot be read", NULL);
 		return;
@@ -132,6 +138,7 @@ void server_case(struct server *server, const struct wire_message *message)
 	wait->server = server;
 	wait->request = message->id;
 	wait->epoch = server->hub_epoch;
+	wait->barrier = wire_number(message, WIRE_F_BITS, 0) != 0;
 	wait->deadline_ms = clock_deadline(CASE_WAIT_MS);
 	if (loop_timer(server->loop, clock_deadline(CASE_WAIT_FIRST_MS), on_case_timer, wait) < 0) {
 		free(wait);
@@ -158,8 +165,8 @@ void server_case_new(struct server *server, const struct wire_message *message)
 	server_tell_hub(server, &answer);
 }
 
-/* Looks from the last record of the case back; `fits` says whether this is the one. */
-static int search_case(struct server *server, const char *case_number, bool (*fits)(void *context, const struct record *record), void *context,
+/* Looks from the last record of the case back, not before `from`; `fits` says whether this is the one. */
+static int search_case(struct server *server, const char *case_number, uint64_t from, bool (*fits)(void *context, const struct record *record), void *context,
                        uint64_t *ret_index)
 {
 	_cleanup_free_ uint64_t *indexes = NULL;
@@ -167,7 +174,7 @@ static int search_case(struct server *server, const char *case_number, bool (*fi
 	size_t count = 0;
 	int err = buffer == NULL ? ERR_MEMORY : journal_case_indexes(server->journal, case_number, &indexes, &count);
 
-	while (err == 0 && count > 0) {
+	while (err == 0 && count > 0 && indexes[count - 1] >= from) {
 		struct record record;
 
 		err = journal_read_one(server->journal, indexes[--count], buffer, &record);
@@ -209,9 +216,12 @@ int server_find_object(struct server *server, const char *case_number, const cha
 			return 0;
 		}
 	}
+	if (server_known_find(&server->known, case_number, role, index, ret)) {
+		return 0;
+	}
 	(void)snprintf(search.field, sizeof search.field, "object-%s", role);
 	if (index == 0) {
-		err = search_case(server, case_number, has_object, &search, &found);
+		err = search_case(server, case_number, 0, has_object, &search, &found);
 	} else {
 		_cleanup_free_ uint8_t *buffer = malloc(RECORD_MAX_BYTES);
 		struct record record;
@@ -239,7 +249,7 @@ static bool has_answer(void *context, const struct record *record)
 
 int server_find_answer(struct server *server, const char *case_number, uint64_t session, uint64_t *ret_index)
 {
-	return search_case(server, case_number, has_answer, &session, ret_index);
+	return search_case(server, case_number, session, has_answer, &session, ret_index); /* an answer stands behind what it answers */
 }
 
 /* --- following --- */
@@ -323,6 +333,7 @@ void server_follow(struct server *server, const struct record *record)
 		follow_outcome(server, record);
 	}
 	follow_objects(server, record, case_number);
+	server_known_follow(&server->known, record, case_number);
 }
 
 /* --- appending --- */

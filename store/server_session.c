@@ -38,7 +38,8 @@ struct server_offer {
 	struct server_intake *intakes[2];
 	bool taken[2];
 	struct object_ref refs[2];
-	bool staged; /* the record is in a batch */
+	uint8_t peer_digest[OBJECT_HASH_BYTES]; /* zero: not known */
+	bool staged;                            /* the record is in a batch */
 	int retry_timer;
 	unsigned tries;
 };
@@ -193,8 +194,30 @@ static void on_reply_taken(void *context, int err, const struct object_ref *ref,
 
 static void on_peer_taken(void *context, int err, const struct object_ref *ref, const char *earlier)
 {
+	static const uint8_t none[OBJECT_HASH_BYTES];
+	struct server_offer *offer = context;
+
 	(void)earlier;
-	on_taken(context, 1, err, ref);
+	if (err == 0 && memcmp(offer->peer_digest, none, sizeof none) != 0) {
+		server_peers_add(&offer->server->peers, offer->case_number, offer->peer_digest, ref);
+	}
+	on_taken(offer, 1, err, ref);
+}
+
+/* The certificates of an earlier exchange of the case, when they are the same. */
+static void take_known_peer(struct server_offer *offer)
+{
+	const struct object_ref *known = NULL;
+
+	if (!server_peers_digest(offer->fds[1], offer->peer_digest)) {
+		memset(offer->peer_digest, 0, sizeof offer->peer_digest);
+		return;
+	}
+	known = server_peers_find(&offer->server->peers, offer->case_number, offer->peer_digest);
+	if (known != NULL) {
+		offer->refs[1] = *known;
+		offer->taken[1] = true;
+	}
 }
 
 /* (Again) from the start. */
@@ -206,7 +229,8 @@ static void begin(struct server_offer *offer)
 		stage_record(offer);
 		return;
 	}
-	for (size_t i = 0; err == 0 && i < 2; i++) {
+	take_known_peer(offer);
+	for (size_t i = 0; err == 0 && i < (offer->taken[1] ? 1 : 2); i++) {
 		int fd = dup(offer->fds[i]);
 
 		err = fd < 0 ? ERR_SYSTEM

@@ -152,7 +152,8 @@ void cases_sweep(struct cases *cases)
 			cases->open_count--;
 			free(each->request_ref); /* a closed case keeps only what lists show */
 			free(each->signed_ref);
-			each->request_ref = each->signed_ref = NULL;
+			free(each->outside);
+			each->request_ref = each->signed_ref = each->outside = NULL;
 		} else {
 			cases->open_tail = each;
 			place = &each->next_open;
@@ -171,6 +172,7 @@ void cases_free(struct cases *cases)
 		free(each->error);
 		free(each->request_ref);
 		free(each->signed_ref);
+		free(each->outside);
 		free(each);
 		each = next;
 	}

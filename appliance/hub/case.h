@@ -109,6 +109,7 @@ struct hub_case {
 	uint32_t deaths;      /* jobs that died on this step in a row, while the partner's program itself lived on */
 	uint64_t death_epoch; /* of the last one; 0: none */
 	uint64_t sought;      /* the last search (list_filter.c) that found its text in the name of the file */
+	char *outside;        /* lines: what a job of this life said of the coming requests (job.h, `compose`); NULL for nothing */
 	const char *waiting;  /* untranslated English words why it waits; "" for none */
 };
 

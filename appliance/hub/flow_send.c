@@ -65,6 +65,22 @@ static void on_composed(struct work *work)
 	work_append(work, "request", on_requested);
 }
 
+/* The outside of this request, when it was told before there was a signature. */
+static bool outside_is_known(struct work *work, const char *what)
+{
+	struct span rest = span_of_string(work->of->outside == NULL ? "" : work->of->outside), name, value, prefix;
+	size_t length = strlen(what);
+
+	while (lines_next(&rest, &name, &value)) {
+		char key[LINES_NAME_MAX + 1];
+
+		if (span_starts_with(name, what) && span_read_bytes(&name, length, &prefix) && span_copy_string(name, key, sizeof key) && key[0] == '.') {
+			lines_set_span(&work->result, key + 1, value);
+		}
+	}
+	return lines_get(&work->result, "path") != NULL;
+}
+
 void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
@@ -76,6 +92,10 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 		return;
 	}
 	work->session = (uint64_t)purpose;
+	if (purpose != PURPOSE_POLL && outside_is_known(work, purpose_name(purpose))) {
+		on_composed(work);
+		return;
+	}
 	flow_job_parameters(hub, of, &parameters);
 	lines_set(&parameters, "what", purpose_name(purpose));
 	if (partner->config->email[0] != '\0') {

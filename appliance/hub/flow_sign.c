@@ -1,5 +1,6 @@
 /* flow_sign.c - ready -> signed: what is signed is made by the partner's program where its catalogue says so; then store and token do the rest (design 2). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../base/err.h"
@@ -64,8 +65,21 @@ static void sign(struct work *work, const char *role, const char *ref)
 	work_sign(work, partner->config->sign_key, role, &parameters, on_signed);
 }
 
+/* Kept for the requests that follow; forgotten with this process, and then asked for again. */
+static void keep_outside(const struct work *work)
+{
+	static char text[LINES_BODY_MAX + 1];
+	int length = lines_finish(&work->result, text, sizeof text);
+
+	free(work->of->outside);
+	work->of->outside = length > 0 ? strdup(text) : NULL;
+}
+
 static void on_composed(struct work *work)
 {
+	if (work->err == 0) {
+		keep_outside(work);
+	}
 	if (work->err != 0) {
 		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the message could not be composed"));
 	} else if (work_result_is(work, "same", "yes")) {
@@ -94,6 +108,9 @@ void flow_sign(struct hub *hub, struct hub_case *of)
 	}
 	flow_job_parameters(hub, of, &parameters);
 	lines_set(&parameters, "what", "content");
+	if (partner->config->email[0] != '\0') {
+		lines_set(&parameters, "email", partner->config->email);
+	}
 	work_output_add(work, "content", "same=no", CONTENT_LIMIT_BYTES);
 	work_job(work, "compose", of->partner, &parameters, &input, 1, on_composed);
 }

@@ -114,6 +114,7 @@ static void on_session_end(void *context, struct channel *channel, enum channel_
 	}
 	wire_begin(&message, WIRE_STORE_CASE, 0, CLOCK_NEVER_MS);
 	wire_put_string(&message, WIRE_F_CASE, session->work->of->number);
+	wire_put_number(&message, WIRE_F_BITS, 1);
 	if (hub->store == NULL || channel_request(hub->store, &message, HUB_STORE_TIMEOUT_MS, on_barrier, session, NULL) != 0) {
 		log_warning("the store is gone while a session ends");
 		free_session(session);

@@ -45,7 +45,7 @@ enum wire_field {
 	WIRE_F_INDEX,    /* number: which token; which record */
 	WIRE_F_NAME,     /* string: name of a token, key, partner */
 	WIRE_F_PID,      /* number */
-	WIRE_F_BITS,     /* number: PROTECT_* */
+	WIRE_F_BITS,     /* number: PROTECT_*; of STORE_CASE: see there */
 	WIRE_F_LINES,    /* lines */
 	WIRE_F_CASE,     /* string: case number; empty for the box itself */
 	WIRE_F_KIND,     /* string: kind of case, of job, of event */
@@ -93,7 +93,7 @@ enum wire_type {
 	/* --- hub -> store --- */
 	WIRE_STORE_HELLO,       /* store -> hub, first on a link: LINES state of the store (store/README part of FORMAT: origin, size, root, state, ...) */
 	WIRE_STORE_READ,        /* INDEX from: -> STORE_RECORDS */
-	WIRE_STORE_CASE,        /* CASE: -> STORE_RECORDS, all records of that case */
+	WIRE_STORE_CASE,        /* CASE: -> STORE_RECORDS, all records of that case; with BITS 1 none of them: only the order of the answer is wanted */
 	WIRE_STORE_RECORDS,     /* INDEX next to ask for (= size of the journal: no more), COUNT, 1 descriptor: sealed memfd of raw records */
 	WIRE_STORE_CASE_NEW,    /* KIND: -> STORE_CASE_NUMBER; the number is kept by its first record */
 	WIRE_STORE_CASE_NUMBER, /* CASE */

@@ -35,13 +35,21 @@ static void test_content(void **state)
 	(void)state;
 	begin(&try, "content", XML);
 	try_set(&try, "form", "DPHDP3");
+	try_set(&try, "email", "a+b&c@d");
 	assert_int_equal(try_run(&try), 0);
 	assert_result(&try, "same", "yes");
+	/* What test and file would say later, for the same size. */
+	assert_result(&try, "test.path", "/epo_podani?test=1&email=a%2Bb%26c%40d");
+	assert_result(&try, "file.path", "/epo_podani?email=a%2Bb%26c%40d");
+	assert_result(&try, "file.method", "POST");
+	assert_result(&try, "file.header.1", "Content-Type: application/pkcs7-signature");
+	assert_result(&try, "file.reply-limit", "23068672");
 	try_end(&try);
 	begin(&try, "content", XML);
 	try_set(&try, "form", "DPHKH1");
 	assert_int_equal(try_run(&try), 0);
 	assert_result(&try, "same", "no");
+	assert_result(&try, "file.path", "-");
 	zip = try_output(&try, 2, &length);
 	assert_int_equal(atoi(try_get(&try, "size")), (int)length);
 	assert_int_equal(zip_read_single(span_of(zip, length), 1024, collect, text), 0);

@@ -19,6 +19,8 @@
  * kind `compose`     [1] source object(s) as `what` says, [last] output
  *   parameters: what = content | test | file | poll ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
+ *       Where it follows from the form alone, the outsides of the later requests too, their names after `test.` and `file.`: then no job is run for these,
+ *       and what is sent is the signed object.
  *     test, file: [1] signed, [2] out. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms

@@ -30,32 +30,6 @@ static bool form_is_plain(const char *form)
 	return form[0] != '\0';
 }
 
-/* What is signed: a ZIP for the forms that need it, otherwise the original. */
-static int compose_content(struct job *job)
-{
-	char form[FORM_SIZE], forms[FORMS_SIZE], name[FORM_SIZE + 4];
-	uint64_t size = 0, limit = job_parameter_u64(job, "limit", ZIP_LIMIT_BYTES);
-	int err = ERR_INTERNAL;
-
-	(void)job_parameter(job, "form", "", form, sizeof form);
-	(void)job_parameter(job, "option.zip-forms", ZIP_FORMS, forms, sizeof forms);
-	if (!form_is_plain(form)) {
-		return job_fail(job, ERR_FORMAT, "no form, or not a form of EPO");
-	}
-	if (!job_list_has(forms, " ,|", form)) {
-		lines_set(&job->result, "same", "yes");
-		return 0;
-	}
-	(void)snprintf(name, sizeof name, "%s.xml", form);
-	err = zip_write_single(job_input(job, 1), job_fd(job, 2), name, limit, &size);
-	if (err != 0) {
-		return job_fail(job, err, err == ERR_LIMIT ? "larger than %llu bytes" : "the archive cannot be written", (unsigned long long)limit);
-	}
-	lines_set(&job->result, "same", "no");
-	lines_set_u64(&job->result, "size", size);
-	return 0;
-}
-
 /* A confirmation carries the filing in hex: twice its size, and the rest of it (spec/epo 7.2). What is signed without a ZIP around it tells the size. */
 static uint64_t reply_limit(const struct job *job, uint64_t signed_size)
 {
@@ -72,29 +46,81 @@ static int count(void *context, struct span bytes)
 	return 0;
 }
 
+/* Where a filing goes and what stands around it, each name after `prefix`. */
+static int tell_outside(struct job *job, const char *prefix, bool test, uint64_t size)
+{
+	char email[EMAIL_SIZE], escaped[3 * EMAIL_SIZE], name[LINES_NAME_MAX + 1];
+	const char *const fixed[][2] = { { "method", "POST" }, { "header.1", "Content-Type: application/pkcs7-signature" }, { "header.2", ACCEPT } };
+
+	if (job_parameter_whole(job, "email", email, sizeof email) != 0 || !job_percent_encode(span_of_string(email), escaped, sizeof escaped)) {
+		return job_fail(job, ERR_LIMIT, "the e-mail address is too long");
+	}
+	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+		(void)snprintf(name, sizeof name, "%s%s", prefix, fixed[i][0]);
+		lines_set(&job->result, name, fixed[i][1]);
+	}
+	(void)snprintf(name, sizeof name, "%spath", prefix);
+	if (email[0] != '\0') {
+		lines_setf(&job->result, name, "/epo_podani?%semail=%s", test ? "test=1&" : "", escaped);
+	} else {
+		lines_set(&job->result, name, test ? "/epo_podani?test=1" : "/epo_podani");
+	}
+	(void)snprintf(name, sizeof name, "%sreply-limit", prefix);
+	lines_set_u64(&job->result, name, reply_limit(job, size));
+	(void)snprintf(name, sizeof name, "%sdeadline-ms", prefix);
+	lines_set_u64(&job->result, name, FILE_DEADLINE_MS);
+	return 0;
+}
+
+/* The original is what a confirmation repeats: with its size known, both requests can be described before there is a signature. */
+static int tell_outsides(struct job *job)
+{
+	uint64_t size = 0;
+	int err = job_each_chunk(job_input(job, 1), JOB_STREAM_MAX_BYTES, count, &size);
+
+	if (err != 0) {
+		return job_fail(job, err, "the filing cannot be read");
+	}
+	err = tell_outside(job, "test.", true, size);
+	return err != 0 ? err : tell_outside(job, "file.", false, size);
+}
+
+/* What is signed: a ZIP for the forms that need it, otherwise the original. */
+static int compose_content(struct job *job)
+{
+	char form[FORM_SIZE], forms[FORMS_SIZE], name[FORM_SIZE + 4];
+	uint64_t size = 0, limit = job_parameter_u64(job, "limit", ZIP_LIMIT_BYTES);
+	int err = ERR_INTERNAL;
+
+	(void)job_parameter(job, "form", "", form, sizeof form);
+	(void)job_parameter(job, "option.zip-forms", ZIP_FORMS, forms, sizeof forms);
+	if (!form_is_plain(form)) {
+		return job_fail(job, ERR_FORMAT, "no form, or not a form of EPO");
+	}
+	if (!job_list_has(forms, " ,|", form)) {
+		lines_set(&job->result, "same", "yes");
+		return tell_outsides(job);
+	}
+	(void)snprintf(name, sizeof name, "%s.xml", form);
+	err = zip_write_single(job_input(job, 1), job_fd(job, 2), name, limit, &size);
+	if (err != 0) {
+		return job_fail(job, err, err == ERR_LIMIT ? "larger than %llu bytes" : "the archive cannot be written", (unsigned long long)limit);
+	}
+	lines_set(&job->result, "same", "no");
+	lines_set_u64(&job->result, "size", size);
+	return 0;
+}
+
 static int compose_filing(struct job *job, bool test)
 {
-	char email[EMAIL_SIZE], escaped[3 * EMAIL_SIZE];
 	uint64_t size = 0;
 	int err = job_each_chunk(job_input(job, 1), JOB_STREAM_MAX_BYTES, count, &size);
 
 	if (err != 0) {
 		return job_fail(job, err, "the signed filing cannot be read");
 	}
-	if (job_parameter_whole(job, "email", email, sizeof email) != 0 || !job_percent_encode(span_of_string(email), escaped, sizeof escaped)) {
-		return job_fail(job, ERR_LIMIT, "the e-mail address is too long");
-	}
 	lines_set(&job->result, "same", "yes");
-	lines_set(&job->result, "method", "POST");
-	lines_set(&job->result, "path", test ? "/epo_podani?test=1" : "/epo_podani");
-	if (email[0] != '\0') {
-		lines_setf(&job->result, "path", "/epo_podani?%semail=%s", test ? "test=1&" : "", escaped);
-	}
-	lines_set(&job->result, "header.1", "Content-Type: application/pkcs7-signature");
-	lines_set(&job->result, "header.2", ACCEPT);
-	lines_set_u64(&job->result, "reply-limit", reply_limit(job, size));
-	lines_set_u64(&job->result, "deadline-ms", FILE_DEADLINE_MS);
-	return 0;
+	return tell_outside(job, "", test, size);
 }
 
 /* C=…&H=… from the receipt; both are secret and are wiped. */
