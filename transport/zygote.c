@@ -15,6 +15,7 @@
 #include "../appliance/base/log.h"
 #include "../appliance/wire/child.h"
 #include "base/libcrypto.h"
+#include "rehearse.h"
 #include "zygote_job.h"
 
 struct zygote;
@@ -58,6 +59,10 @@ static int load_libraries(void)
 			return ERR_UNSUPPORTED;
 		}
 		EVP_MD_free(digest);
+	}
+	if (!rehearse_jobs()) {
+		log_error("libxml2 or libcrypto cannot do what the jobs need");
+		return ERR_UNSUPPORTED;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct xmlwalk {
 	bool finishing; /* no more bytes will come */
 	uint8_t head[XMLWALK_DECLARATION_MAX_BYTES];
 	size_t head_length;
+	/* From here on nothing is read that was not written before: xmlwalk_new leaves it as it comes, a job that uses little of it touches little memory. */
 	uint8_t converted[XMLWALK_CHUNK_BYTES * CHARSET_GROWTH_MAX];
 	struct xml_attribute attributes[XMLWALK_ATTRIBUTES_MAX];
 	struct xml_declaration declarations[XMLWALK_DECLARATIONS_MAX];
@@ -262,11 +264,12 @@ static bool parser_open(struct xmlwalk *walk)
 
 struct xmlwalk *xmlwalk_new(const struct xml_handler *handler, void *context)
 {
-	struct xmlwalk *walk = calloc(1, sizeof *walk);
+	struct xmlwalk *walk = malloc(sizeof *walk);
 
 	if (walk == NULL) {
 		return NULL;
 	}
+	memset(walk, 0, offsetof(struct xmlwalk, converted));
 	walk->handler = handler;
 	walk->context = context;
 	(void)strcpy(walk->outcome.encoding, "utf-8");
