@@ -89,6 +89,21 @@ def test_folders(root):
     assert look("etc/podatelna") == (0o755, 0, 0)
 
 
+def test_folders_are_those_of_the_configuration():
+    """Each folder that the box writes by default is made by tmpfiles.d, and the unit lets it be written."""
+    with open(os.path.join(TOP, "config", "podatelna.conf.example"), encoding="utf-8") as f:
+        example = f.read()
+    wanted = {key: re.search(rf'^[# ]*{key} = "(/[^"]+)"', example, re.M)[1] for key in ("data_dir", "mark_file", "run_dir", "path", "claim_dir", "state_dir")}
+    wanted["mark_file"] = os.path.dirname(wanted["mark_file"])
+    with open(os.path.join(TOP, "image", "systemd", "tmpfiles.conf"), encoding="utf-8") as f:
+        made = {line.split()[1] for line in f if line.startswith("d ")}
+    with open(os.path.join(TOP, "image", "systemd", "podatelna.service.in"), encoding="utf-8") as f:
+        writable = [path.lstrip("-") for path in re.search(r"^ReadWritePaths=(.*)$", f.read(), re.M)[1].split()]
+    assert set(wanted.values()) <= made
+    for path in wanted.values():
+        assert any(path == top or path.startswith(top + "/") for top in writable), path
+
+
 def test_samba_example(prefix):  # noqa: F811
     """testparm takes it; staff write, auditors only read, and nobody else comes in."""
     path = os.path.join(prefix, "share/doc/podatelna/examples/smb.conf.example")
