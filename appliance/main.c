@@ -1,4 +1,5 @@
 /* podatelnad - the daemon: `podatelnad --config FILE [--check | --get KEY]`. With --hub it is the unprivileged child that the parent starts. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "base/text.h"
 #include "hub/hub.h"
 #include "parent/parent.h"
@@ -56,6 +58,12 @@ static int usage(FILE *to, int code)
 	return code;
 }
 
+static int complain(const char *word)
+{
+	(void)fprintf(stderr, _("podatelnad: not understood: %s\n"), word);
+	return usage(stderr, EXIT_USAGE);
+}
+
 /* -1: go on; otherwise an exit code. */
 static int read_options(int count, char **words, struct options *ret)
 {
@@ -66,6 +74,7 @@ static int read_options(int count, char **words, struct options *ret)
 		known[i] = (struct option){ known_options[i].name, known_options[i].argument != NULL ? required_argument : no_argument, NULL,
 			                    known_options[i].letter };
 	}
+	opterr = 0;
 	while ((option = getopt_long(count, words, "c:h", known, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -86,17 +95,31 @@ static int read_options(int count, char **words, struct options *ret)
 		case 'h':
 			return usage(stdout, EXIT_YES);
 		default:
-			return usage(stderr, EXIT_USAGE);
+			return complain(words[optind - 1]);
 		}
 	}
-	return optind == count ? -1 : usage(stderr, EXIT_USAGE);
+	return optind == count ? -1 : complain(words[optind]);
 }
 
-static int read_text(const char *path, uint8_t **ret_text, size_t *ret_length)
+/* Says why it cannot be read, and where an example is when there is no file at all. */
+static int read_text(const char *path, uint8_t **ret_text, size_t *ret_length, struct config_report *report)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *whole = NULL;
+	char example[PLACE_MAX_BYTES];
+	int why = errno;
 
-	return fd < 0 ? ERR_NOTFOUND : fd_read_all(fd, CONFIG_FILE_MAX_BYTES, ret_text, ret_length);
+	if (fd >= 0 && fd_read_all(fd, CONFIG_FILE_MAX_BYTES, ret_text, ret_length) == 0) {
+		return 0;
+	}
+	if (fd < 0 && why == ENOENT && place_share("podatelna/podatelna.conf.example", example) == 0 && (whole = realpath(example, NULL)) != NULL) {
+		config_report_add(report, false, path, 0, _("does not exist; begin with a copy of %s"), whole);
+	} else if (fd < 0) {
+		config_report_add(report, false, path, 0, _("cannot be read: %s"), strerror(why));
+	} else {
+		config_report_add(report, false, path, 0, "%s", _("cannot be read"));
+	}
+	return ERR_NOTFOUND;
 }
 
 static int check(const struct config *config, struct config_report *report)
@@ -128,12 +151,10 @@ static int run(const struct options *options)
 	static struct config_report report;
 	_cleanup_free_ uint8_t *text = NULL;
 	size_t length = 0;
-	int err = read_text(options->config, &text, &length);
+	int err = read_text(options->config, &text, &length, &report);
 
 	if (err == 0) {
 		err = config_parse(span_of(text, length), options->config, &config, &report);
-	} else {
-		config_report_add(&report, false, options->config, 0, "%s", _("cannot be read"));
 	}
 	if (err != 0) {
 		config_report_print(&report, options->check ? stdout : stderr);

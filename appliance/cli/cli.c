@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/span.h"
 #include "../base/text.h"
@@ -120,6 +121,9 @@ static int find_hub(struct cli *cli, const struct cli_call *call)
 	const char *language = asked != NULL ? asked : getenv("PODATELNA_LANGUAGE");
 	char from_daemon[8] = "cs";
 
+	if (config == NULL && socket == NULL && access(CLI_DEFAULT_CONFIG, R_OK) == 0) {
+		config = CLI_DEFAULT_CONFIG; /* one that speaks English, or listens elsewhere, is obeyed without being named */
+	}
 	if (config != NULL && language == NULL && cli_daemon_get(config, "language", from_daemon, sizeof from_daemon)) {
 		language = from_daemon;
 	}

@@ -196,7 +196,7 @@ static void start(struct program *program)
 	}
 	program->channel = channel_new(program->parent->loop, link, WIRE_PARENT, program->role, on_message, on_end, program);
 	if (program->channel == NULL || parent_setup_send(program) != 0) {
-		(void)snprintf(program->why, sizeof program->why, "its settings could not be sent");
+		program->unfit = true;
 		(void)kill(program->pid, SIGKILL);
 	}
 }
@@ -219,7 +219,10 @@ static uint64_t next_backoff(struct program *program, int status)
 
 static void on_exit_of(struct program *program, int status)
 {
-	if (WIFSIGNALED(status)) {
+	if (program->unfit) {
+		(void)snprintf(program->why, sizeof program->why, "cannot be given its settings");
+		program->unfit = false;
+	} else if (WIFSIGNALED(status)) {
 		(void)snprintf(program->why, sizeof program->why, "killed by signal %d", WTERMSIG(status));
 	} else {
 		(void)snprintf(program->why, sizeof program->why, "exited with %d", WEXITSTATUS(status));

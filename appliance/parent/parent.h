@@ -41,6 +41,7 @@ struct program {
 	bool asked; /* pulse.h: an answer is awaited */
 	uint64_t bits, starts, started_ms, backoff_ms;
 	int timer;
+	bool unfit;    /* its settings could not be sent: that is why it is killed */
 	char why[128]; /* how it ended last */
 };
 

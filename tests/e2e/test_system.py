@@ -48,7 +48,7 @@ def test_verify_sees_faults(prefix, tmp_path):  # noqa: F811
     """The check above can fail."""
     broken = tmp_path / "podatelna.service"
     with open(os.path.join(prefix, UNIT), encoding="utf-8") as f:
-        broken.write_text(f.read().replace("WatchdogSec=60", "WatchdogSec=often").replace("[Install]", "[Instal]"))
+        broken.write_text(f.read().replace("WatchdogSec=60", "WatchdogSec=often"))
     assert "often" in run("systemd-analyze", "verify", "--man=no", str(broken)).stdout
 
 
@@ -109,7 +109,7 @@ def test_samba_example(prefix):  # noqa: F811
     path = os.path.join(prefix, "share/doc/podatelna/examples/smb.conf.example")
     done = subprocess.run(["testparm", "-s", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, text=True)
     assert done.returncode == 0, done.stderr
-    assert not re.search("nknown parameter|nvalid|found in service section|rror", done.stderr), done.stderr
+    assert not re.search("(?i)unknown parameter|invalid|found in service section|error", done.stderr), done.stderr
     shares = {name: dict(line.strip().split(" = ", 1) for line in text.splitlines() if " = " in line)
               for name, text in re.findall(r"^\[(.+?)\]\n((?:\t.*\n)*)", done.stdout + "\n", re.M)}
     assert set(shares) == {"global", "podatelna", "podatelna-audit"}
