@@ -52,6 +52,15 @@ static const struct label fields[] = {
 	{ "sha256", N_("Fingerprint (SHA-256)") },
 	{ "waiting", N_("Waits because") },
 	{ "reason", N_("Reason") },
+	{ "origin", N_("Identity of the journal") },
+	{ "records", N_("Records") },
+	{ "root", N_("Hash of all records (root)") },
+	{ "cases", N_("Cases") },
+	{ "objects", N_("Objects in the vault") },
+	{ "erased", N_("Erased objects") },
+	{ "notes", N_("Checkpoints") },
+	{ "segments", N_("Segments") },
+	{ "unclean-segments", N_("Segments after an unclean stop") },
 	{ NULL, NULL },
 };
 

@@ -402,3 +402,13 @@ size_t inbox_waiting(const struct hub *hub, const char **ret_why)
 	}
 	return hub->inbox->count;
 }
+
+size_t inbox_stuck(const struct hub *hub)
+{
+	size_t count = 0;
+
+	for (const struct candidate *each = hub->inbox->candidates; each != NULL; each = each->next) {
+		count += each->stuck && !each->gone ? 1 : 0;
+	}
+	return count;
+}

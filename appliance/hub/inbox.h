@@ -15,5 +15,7 @@ struct inbox *inbox_new(struct hub *hub);
 void inbox_start(struct hub *hub);
 /* Files seen and not yet taken in, and why nothing is taken in when it is not (untranslated, "" for none), for `status`. */
 size_t inbox_waiting(const struct hub *hub, const char **ret_why);
+/* Those of them that can be neither used nor put aside: a person must take them away. */
+size_t inbox_stuck(const struct hub *hub);
 
 #endif

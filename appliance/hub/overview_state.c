@@ -157,6 +157,11 @@ static void add_inbox(struct overview *overview)
 	if (why[0] != '\0') {
 		add_task(overview, ATTENTION_ADMIN, _("Nothing is taken in for a while: %s. It is tried again by itself."), _(why));
 	}
+	if (inbox_stuck(overview->hub) > 0) {
+		add_task(overview, ATTENTION_ADMIN,
+		         _("In %s there is what can neither be used nor put aside (%zu): take it away; the box may not write there."),
+		         overview->hub->config->share.inbox, inbox_stuck(overview->hub));
+	}
 }
 
 const char *overview_partner_label(const struct overview *overview, const struct hub_partner *partner)

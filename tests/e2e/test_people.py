@@ -107,6 +107,8 @@ def test_czech(shared, done_case):
     assert "uzavřeno, přijato" in text and "closed, accepted" not in text
     assert CZECH.search(shared.text("help"))
     assert CZECH.search(shared.run_cli("show", "1999-000001").stderr.decode())
+    verified = shared.text("journal", "verify")
+    assert re.search(r"^Záznamů: \d+$", verified, re.M) and re.search(r"^Segmentů po neřádném konci: 0$", verified, re.M)
     status = shared.text("status")
     assert CZECH.search(status) and "works" not in status
 
