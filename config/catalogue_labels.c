@@ -20,7 +20,7 @@ int catalogue_labels_write(const struct catalogue *catalogue, const char *partne
 	int length = 0;
 
 	for (size_t i = 0; i < 2 * catalogue->labels_count; i++) {
-		const struct catalogue_labels *labels = &catalogue->labels[i % catalogue->labels_count];
+		const struct catalogue_labels *labels = &catalogue->labels[i < catalogue->labels_count ? i : i - catalogue->labels_count];
 		const char *wanted = i < catalogue->labels_count ? form : "";
 
 		for (size_t k = 0; strcmp(labels->partner, partner) == 0 && strcmp(labels->form, wanted) == 0 && k < labels->labels.count; k++) {

@@ -229,7 +229,7 @@ int journal_files_identity(struct journal *journal)
 static int visit_segment(void *context, const char *name)
 {
 	struct journal *journal = context;
-	struct journal_segment segment, *moved = NULL;
+	struct journal_segment segment;
 	struct stat info;
 
 	if (!journal_segment_parse(name, &segment)) {
@@ -240,13 +240,7 @@ static int visit_segment(void *context, const char *name)
 		return file_error();
 	}
 	segment.bytes = (uint64_t)info.st_size;
-	moved = realloc(journal->segments, (journal->segment_count + 1) * sizeof *moved);
-	if (moved == NULL) {
-		return ERR_MEMORY;
-	}
-	journal->segments = moved;
-	journal->segments[journal->segment_count++] = segment;
-	return 0;
+	return journal_segment_add(journal, &segment);
 }
 
 static int compare_segments(const void *a, const void *b)

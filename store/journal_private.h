@@ -121,6 +121,8 @@ void journal_index_number(struct journal *journal, const char *number);
 void journal_index_note(struct journal *journal, const struct record *record);
 
 /* journal_segment.c */
+/* One more at the end of the list. 0 or ERR_MEMORY. */
+int journal_segment_add(struct journal *journal, const struct journal_segment *segment);
 /* Creates <first>.open and makes it the one that is written. */
 int journal_segment_begin(struct journal *journal, uint64_t first);
 /* Gives the open segment its final name. */

@@ -14,21 +14,27 @@
 #define RESERVE_STEP_BYTES (UINT64_C(1024) * 1024)
 #define SPARE_BYTES (UINT64_C(64) * 1024)
 
+int journal_segment_add(struct journal *journal, const struct journal_segment *segment)
+{
+	struct journal_segment *moved = realloc(journal->segments, (journal->segment_count + 1) * sizeof *moved);
+
+	if (moved == NULL) {
+		return ERR_MEMORY;
+	}
+	journal->segments = moved;
+	journal->segments[journal->segment_count++] = *segment;
+	return 0;
+}
+
 static int append_segment(struct journal *journal, uint64_t first)
 {
-	struct journal_segment *moved = NULL, segment = { .first = first, .suffix = "open" };
+	struct journal_segment segment = { .first = first, .suffix = "open" };
 
 	if (journal->segment_count > 0 && journal->segments[journal->segment_count - 1].first == first) {
 		journal->segments[journal->segment_count - 1] = segment;
 		return 0;
 	}
-	moved = realloc(journal->segments, (journal->segment_count + 1) * sizeof *moved);
-	if (moved == NULL) {
-		return ERR_MEMORY;
-	}
-	journal->segments = moved;
-	journal->segments[journal->segment_count++] = segment;
-	return 0;
+	return journal_segment_add(journal, &segment);
 }
 
 /* A new file, never one that a failed write has touched. The file and its name are durable before the first record goes into it, so that a

@@ -111,7 +111,7 @@ static size_t draw(struct screen *screen, char *ret, size_t size)
 		}
 		length += (size_t)sprintf(ret + length, "\033[%zu;%zuH%s%s", i + 1, column + 1, wanted + same,
 		                          columns_count(shown) > columns_count(wanted) ? "\033[K" : "");
-		(void)strcpy(shown, wanted); /* both have SCREEN_LINE_BYTES */
+		memcpy(shown, wanted, SCREEN_LINE_BYTES); /* of both */
 	}
 	/* The cursor waits where it disturbs nobody. */
 	length += length == 0 ? 0 : (size_t)sprintf(ret + length, "\033[%zu;1H", screen->rows);

@@ -284,10 +284,8 @@ void flow_next(struct hub *hub, struct hub_case *of)
 	of->waiting = "";
 	if (hub->rolled_back && of->state != CASE_UNCERTAIN && !state_is_closed(of->state)) {
 		flow_roll_back(hub, of);
-	} else if (has_papers && !of->delivered) {
-		flow_deliver(hub, of);
-	} else if (of->state == CASE_READY && of->papers_held) {
-		flow_deliver(hub, of); /* takes away what asked for approval */
+	} else if ((has_papers && !of->delivered) || (of->state == CASE_READY && of->papers_held)) {
+		flow_deliver(hub, of); /* brings papers, or takes away what asked for approval */
 	} else if (!state_is_closed(of->state)) {
 		next_by_record(hub, of);
 	}

@@ -135,7 +135,7 @@ static void format_size(const struct config *config, uint64_t bytes, char *ret, 
 		unit++;
 	}
 	if (number >= 100) {
-		number = (double)((uint64_t)number / 10 * 10);
+		number = (double)((uint64_t)(number / 10) * 10);
 	}
 	(void)snprintf(ret, size, number < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", number, units[unit]);
 	if (strcmp(config->language, "cs") == 0 && strchr(ret, '.') != NULL) {

@@ -28,7 +28,7 @@ static int by_newness(const void *a, const void *b)
 
 static void arrange(struct overview_list *list, int (*order)(const void *, const void *), size_t most)
 {
-	qsort(list->cases, list->total, sizeof list->cases[0], order);
+	qsort(list->cases, list->total, sizeof list->cases[0], order); // NOLINT(bugprone-sizeof-expression): pointers are sorted
 	list->count = list->total < most ? list->total : most;
 }
 
@@ -58,7 +58,7 @@ int overview_collect(const struct hub *hub, int64_t now_ms, struct overview *ret
 {
 	size_t count = hub->cases.count + 1;
 
-	ret->places = calloc(3 * count, sizeof *ret->places);
+	ret->places = calloc(3 * count, sizeof *ret->places); // NOLINT(bugprone-sizeof-expression): an array of pointers
 	if (ret->places == NULL) {
 		return ERR_MEMORY;
 	}

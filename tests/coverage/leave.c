@@ -14,6 +14,7 @@
 void __gcov_dump(void);
 _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
+_Noreturn void __wrap__Exit(int status);
 int __real_clearenv(void);
 int __wrap_clearenv(void);
 struct sandbox_filter *__real_sandbox_filter_new(uint32_t groups);
@@ -46,6 +47,11 @@ _Noreturn void __wrap__exit(int status)
 {
 	__gcov_dump();
 	__real__exit(status);
+}
+
+_Noreturn void __wrap__Exit(int status)
+{
+	__wrap__exit(status);
 }
 
 struct sandbox_filter *__wrap_sandbox_filter_new(uint32_t groups)

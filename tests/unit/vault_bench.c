@@ -140,3 +140,20 @@ void bench_part_path(const struct vault_bench *bench, const uint8_t hash[OBJECT_
 	hex_encode(hash, OBJECT_HASH_BYTES, hex);
 	(void)snprintf(ret, size, "%s/vault/%.2s/%s", bench->path, hex, hex);
 }
+
+int bench_set_up(void **state)
+{
+	struct vault_bench *bench = malloc(sizeof *bench);
+
+	assert_non_null(bench);
+	bench_open(bench);
+	*state = bench;
+	return 0;
+}
+
+int bench_tear_down(void **state)
+{
+	bench_close(*state);
+	free(*state);
+	return 0;
+}

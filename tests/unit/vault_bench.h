@@ -19,6 +19,9 @@ struct vault_bench {
 /* Aborts the test when something is not to be had. */
 void bench_open(struct vault_bench *bench);
 void bench_close(struct vault_bench *bench);
+/* The same as set-up and tear-down of a cmocka test; its state is the bench. */
+int bench_set_up(void **state);
+int bench_tear_down(void **state);
 /* A new process: nothing in memory. */
 void bench_restart(struct vault_bench *bench);
 /* PEM text of a certificate, to be free()d. */

@@ -18,22 +18,6 @@
 #include "store/names.h"
 #include "store/seen.h"
 
-static int set_up(void **state)
-{
-	struct vault_bench *bench = malloc(sizeof *bench);
-
-	bench_open(bench);
-	*state = bench;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	bench_close(*state);
-	free(*state);
-	return 0;
-}
-
 static struct names *open_names(struct vault_bench *bench)
 {
 	struct names *names = NULL;
@@ -399,9 +383,11 @@ static void test_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_names_set, set_up, tear_down),     cmocka_unit_test_setup_teardown(test_names_merge, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_names_damaged, set_up, tear_down), cmocka_unit_test_setup_teardown(test_seen, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_names_set, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_names_merge, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_names_damaged, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_seen, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_faults, bench_set_up, bench_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("names and seen", tests, NULL, NULL);

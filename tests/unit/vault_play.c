@@ -419,3 +419,20 @@ void play_unwrap(struct play *play)
 	wire_put_bytes(&answer, WIRE_F_BYTES, span_of(text, length));
 	send_to(play->token, WIRE_TOKEN, WIRE_STORE, &answer);
 }
+
+int play_set_up(void **state)
+{
+	struct play *play = malloc(sizeof *play);
+
+	assert_non_null(play);
+	play_open(play);
+	*state = play;
+	return 0;
+}
+
+int play_tear_down(void **state)
+{
+	play_close(*state);
+	free(*state);
+	return 0;
+}

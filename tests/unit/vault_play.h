@@ -28,6 +28,9 @@ struct play {
 
 void play_open(struct play *play);
 void play_close(struct play *play);
+/* The same as set-up and tear-down of a cmocka test; its state is the play. */
+int play_set_up(void **state);
+int play_tear_down(void **state);
 void play_start(struct play *play);
 /* SIGKILL. */
 void play_kill(struct play *play);

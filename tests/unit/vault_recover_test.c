@@ -15,22 +15,6 @@
 #include "appliance/base/err.h"
 #include "appliance/base/fdio.h"
 
-static int set_up(void **state)
-{
-	struct play *play = malloc(sizeof *play);
-
-	play_open(play);
-	*state = play;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	play_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_verify(void **state)
 {
 	struct play *play = *state;
@@ -244,9 +228,11 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),      cmocka_unit_test_setup_teardown(test_new_hub, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_rolled_back, set_up, tear_down), cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_verify, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_new_hub, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_rolled_back, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_many, play_set_up, play_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("store recovery", tests, NULL, NULL);

@@ -16,22 +16,6 @@
 #include "appliance/base/err.h"
 #include "appliance/base/fdio.h"
 
-static int set_up(void **state)
-{
-	struct play *play = malloc(sizeof *play);
-
-	play_open(play);
-	*state = play;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	play_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_case(void **state)
 {
 	struct play *play = *state;
@@ -502,10 +486,13 @@ static void test_pin(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_case, set_up, tear_down),         cmocka_unit_test_setup_teardown(test_pipes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_sign, set_up, tear_down),         cmocka_unit_test_setup_teardown(test_unwrap, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down),      cmocka_unit_test_setup_teardown(test_pin, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_name_rebuilt, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_case, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_pipes, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_sign, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_unwrap, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_session, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_pin, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_name_rebuilt, play_set_up, play_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("store server", tests, NULL, NULL);

@@ -20,22 +20,6 @@
 #define CASE_A "2026-000001"
 #define CASE_B "2026-000002"
 
-static int set_up(void **state)
-{
-	struct vault_bench *bench = malloc(sizeof *bench);
-
-	bench_open(bench);
-	*state = bench;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	bench_close(*state);
-	free(*state);
-	return 0;
-}
-
 static struct object_ref put(struct vault_bench *bench, const char *owner, struct span content)
 {
 	struct object_ref ref;
@@ -406,14 +390,14 @@ static void test_object_ref(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_two_objects_differ, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_tampered, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_swapped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_generations, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_openssl_reads, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_no_certificates, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_round_trip, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_limit, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_two_objects_differ, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_tampered, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_swapped, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_generations, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_openssl_reads, bench_set_up, bench_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_certificates, bench_set_up, bench_tear_down),
 		cmocka_unit_test(test_keys_table),
 		cmocka_unit_test(test_key_text),
 		cmocka_unit_test(test_object_ref),

@@ -84,7 +84,7 @@ extern const struct xml_handler render_events;
 
 /* --- render_text.c --- */
 /* A piece of text, whole characters. 0, or ERR_LIMIT when the page is full. */
-int render_text_add(struct rendering *rendering, struct span text);
+int render_text_add(struct rendering *rendering, struct span from);
 /* The run ends: a tag follows, or nothing. */
 void render_text_end(struct rendering *rendering);
 /* A value that is there at once. */

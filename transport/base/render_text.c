@@ -143,7 +143,7 @@ static void end_attachment(struct rendering *rendering)
 		return;
 	}
 	page_putf(&rendering->page, "<p class=\"note\">%s %llu, SHA-256 <span class=\"hash\">%s</span></p>\n", render_word(rendering, RENDER_ATTACHMENT),
-	          (unsigned long long)(text->decoded + (uint64_t)length), hex);
+	          (unsigned long long)text->decoded + (unsigned long long)length, hex);
 }
 
 static void open_text(struct rendering *rendering)

@@ -1,4 +1,5 @@
 /* Elements and attributes of a form, in the order of the document. */
+#include <stdio.h>
 #include <string.h>
 
 #include "../../appliance/base/err.h"
@@ -38,7 +39,7 @@ static uint64_t count_sibling(struct rendering *rendering, const struct xml_elem
 
 	(void)span_copy_string(element->name, name, sizeof name);
 	if (strcmp(rendering->levels[depth].name, name) != 0) {
-		(void)strcpy(rendering->levels[depth].name, name);
+		(void)snprintf(rendering->levels[depth].name, sizeof rendering->levels[depth].name, "%s", name);
 		rendering->levels[depth].count = 0;
 	}
 	rendering->levels[depth + 1].name[0] = '\0';
