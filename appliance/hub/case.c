@@ -276,6 +276,7 @@ static void apply_request(struct hub_case *each, const struct record *record, en
 	if (kind == RECORD_REQUEST) {
 		each->purpose = purpose_of(record);
 		each->polls += each->purpose == PURPOSE_POLL ? 1 : 0;
+		each->asked = each->asked && each->purpose != PURPOSE_POLL;
 		each->tests += each->purpose == PURPOSE_TEST ? 1 : 0;
 	} else {
 		each->purpose = PURPOSE_FILE;

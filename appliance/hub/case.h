@@ -102,6 +102,7 @@ struct hub_case {
 
 	/* Not from records: */
 	bool is_open, in_open_list;
+	bool asked;           /* a person wants the partner asked now; until the question's record */
 	struct work *work;    /* what is under way; NULL: nothing */
 	uint64_t due_ms;      /* monotonic; not to be looked at before */
 	uint64_t settled;     /* the poll (authorising) whose reply said: still running */

@@ -196,7 +196,7 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 	if (partner->catalogue->ask_person_after_ms != 0 && now - of->changed_ms > (int64_t)partner->catalogue->ask_person_after_ms) {
 		of->waiting = N_("no final word came for long: look on the partner's portal");
 	}
-	if (due_utc > now) {
+	if (due_utc > now && !of->asked) {
 		of->due_ms = clock_deadline((uint64_t)(due_utc - now));
 	} else if (!clock_expired(partner->not_before_ms)) {
 		of->waiting = partner->failures > 0 ? hub_partner_waiting(partner) : of->waiting;

@@ -15,7 +15,7 @@ import evil
 QUIET_S = 0.1  # share.quiet of the tests' boxes (tests/lib/box.py)
 STEPS = ("received", "recognised", "intent", "signed", "request")  # records on the way to the first POST
 IDLE_TIMES, IDLE_GAP_S = {False: 9, True: 30}, {False: 1.0, True: 7.0}
-MEMORY_FILINGS, MEMORY_SETTLE_S = {False: 40, True: 200}, 1.5
+MEMORY_FILINGS, MEMORY_SETTLE_S = {False: 40, True: 100}, 1.5
 COUNTED_FILINGS = 10
 SLOW_MS, SLOW_FILINGS, SLOW_RAW_MS = 300, {False: 20, True: 120}, {False: 1500, True: 6000}
 LIMIT_S = 300

@@ -131,6 +131,22 @@ def test_poll_now(epo, make_box):
     box.wait_state(case["case"], "done")
 
 
+def test_poll_all_asks_in_turn(epo, make_box):
+    """All are asked though more wait than are looked after at once (12): nobody is left until its own time, nothing is overrun."""
+    epo.switch({"slow_ms.stav": 300}, stav_polls=0)
+    box = make_box(epo, settings={'partner "epo"': {"poll_first": "1 h", "poll_max": "1 h"}})
+    for name, document in (fresh() for _ in range(20)):
+        box.drop(name, document)
+    box.wait_count(20, "sent")
+    begun = len(epo.ledger())
+    assert box.cli("poll", "--all")[0] == 0
+    box.wait_count(20, "done")
+    asked = [line["begun"] for line in epo.ledger()[begun:] if line["kind"] == "state"]
+    assert len(asked) == 20
+    # Each answer takes 0.3 s: those that were under way at any moment had been asked within that time before it.
+    assert max(sum(0 <= at - other < 0.3 for other in asked) for at in asked) <= 12
+
+
 # --- the test run ------------------------------------------------------------------------------------------------------
 
 
