@@ -1,5 +1,3 @@
-#include "vault_crypto.h"
-
 #include "keys.h"
 
 #include <stdlib.h>
@@ -7,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "appliance/base/log.h"
+#include "vault_hmac.h"
 
 struct keys {
 	size_t count, used; /* places; those ever filled: none becomes free again */
@@ -199,9 +198,11 @@ void keys_release(struct key *key)
 bool keys_object_salt(const struct key *key, const uint8_t first_part[OBJECT_HASH_BYTES], uint8_t ret[KEYS_SECRET_BYTES])
 {
 	char hex[2 * OBJECT_HASH_BYTES + 1];
-	unsigned length = 0;
+	struct vault_hmac *hmac = vault_hmac_new(key->salt);
+	bool good = false;
 
 	hex_encode(first_part, OBJECT_HASH_BYTES, hex);
-	return HMAC(EVP_sha256(), key->salt, (int)sizeof key->salt, (const unsigned char *)hex, sizeof hex - 1, ret, &length) != NULL &&
-	       length == KEYS_SECRET_BYTES;
+	good = hmac != NULL && vault_hmac_update(hmac, span_of(hex, sizeof hex - 1)) && vault_hmac_finish(hmac, ret);
+	vault_hmac_free(hmac);
+	return good;
 }

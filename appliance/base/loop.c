@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -31,11 +33,13 @@ struct loop {
 
 struct loop *loop_new(void)
 {
-	struct loop *loop = calloc(1, sizeof *loop);
+	struct loop *loop = malloc(sizeof *loop);
 
 	if (loop == NULL) {
 		return NULL;
 	}
+	/* The slots are written when they are first used: a process that lives for a moment touches no more memory than it needs. */
+	memset(loop, 0, offsetof(struct loop, slots) + sizeof loop->slots[0]);
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll < 0) {
 		free(loop);
@@ -63,6 +67,7 @@ static int take_slot(struct loop *loop)
 	if (loop->count == LOOP_WATCH_MAX) {
 		return ERR_LIMIT;
 	}
+	loop->slots[loop->count] = (struct slot){ .fd = -1 };
 	return (int)loop->count++;
 }
 

@@ -157,25 +157,26 @@ static const char *check_whole(struct span lines, const struct request *request)
 
 int request_parse(struct span lines, uint64_t size, struct request *ret, const char **ret_why)
 {
-	struct request request = {
-		.connect_timeout_ms = REQUEST_CONNECT_DEFAULT_MS,
-		.deadline_ms = REQUEST_DEADLINE_DEFAULT_MS,
-		.reply_limit = REQUEST_REPLY_DEFAULT_BYTES,
-		.size = size,
-	};
 	struct span rest = lines, name, value;
 	const char *why = lines_valid(lines) ? NULL : "bad request: lines";
 
+	/* Not all of it is wiped: it is large, and what no line names is told by an empty text or by a count. */
+	ret->post = ret->filing = ret->proxied = false;
+	ret->url[0] = ret->ca_file[0] = ret->user_agent[0] = '\0';
+	ret->header_count = 0;
+	ret->connect_timeout_ms = REQUEST_CONNECT_DEFAULT_MS;
+	ret->deadline_ms = REQUEST_DEADLINE_DEFAULT_MS;
+	ret->reply_limit = REQUEST_REPLY_DEFAULT_BYTES;
+	ret->size = size;
 	while (why == NULL && lines_next(&rest, &name, &value)) {
-		why = read_line(name, value, &request);
+		why = read_line(name, value, ret);
 	}
 	if (why == NULL) {
-		why = check_whole(lines, &request);
+		why = check_whole(lines, ret);
 	}
 	if (why != NULL) {
 		*ret_why = why;
 		return ERR_FORMAT;
 	}
-	*ret = request;
 	return 0;
 }

@@ -48,7 +48,7 @@ struct request {
 	uint64_t size;        /* bytes of the body */
 };
 
-/* 0, or ERR_FORMAT with *ret_why (static English words). `lines` is canonical text or not: it is checked. */
+/* 0, or ERR_FORMAT with *ret_why (static English words); then *ret counts for nothing. `lines` is canonical text or not: it is checked. */
 int request_parse(struct span lines, uint64_t size, struct request *ret, const char **ret_why);
 
 #endif
