@@ -17,7 +17,8 @@ static const char *purpose_name(enum case_purpose purpose)
 static void on_sending(struct work *work)
 {
 	if (work->err != 0) {
-		work_retry(work, work->err == ERR_SPACE ? N_("there is no space left on the disk") : N_("the journal does not take records"));
+		work_retry(work, work->err == ERR_SPACE ? N_("too little space is free on the disk of data_dir (less than min_free): make room")
+		                                        : N_("the journal does not take records"));
 	} else {
 		session_start(work);
 	}

@@ -115,7 +115,9 @@ static void on_taken(struct work *work)
 	struct stat now;
 
 	if (work->err != 0) {
-		later(work->hub->inbox, candidate, work->err == ERR_SPACE ? N_("there is no space left on the disk") : N_("the store does not take files"));
+		later(work->hub->inbox, candidate,
+		      work->err == ERR_SPACE ? N_("too little space is free on the disk of data_dir (less than min_free): make room")
+		                             : N_("the store does not take files"));
 		return;
 	}
 	/* Whoever wrote through an old handle broke the lease or changed the file: then what was read may be torn. */
