@@ -49,14 +49,16 @@ static void check_mail(struct reading *reading, struct config *config)
 		COMPLAIN(reading, config_reading_line(reading, "mail", 0, "user"), _("\"user\" and \"password_file\" go together"));
 	}
 	if (mail->url[0] == '\0') {
-		if (config_reading_count(reading, "mail") > 0 && config_reading_line(reading, "mail", 0, "") != 0) {
+		if (!config_reading_given(reading, "mail", 0, "url") && config_reading_line(reading, "mail", 0, "") != 0) {
 			COMPLAIN(reading, config_reading_line(reading, "mail", 0, ""), _("\"mail\" needs \"url\", the address of the mail server"));
 		}
 		return;
 	}
-	if (mail->from[0] == '\0' || !people) {
-		COMPLAIN(reading, config_reading_line(reading, "mail", 0, "url"),
-		         mail->from[0] == '\0' ? _("\"mail\" needs \"from\"") : _("\"mail\" needs \"to\", or users with an address"));
+	if (mail->from[0] == '\0') {
+		COMPLAIN(reading, config_reading_line(reading, "mail", 0, "url"), _("\"mail\" needs \"from\""));
+	}
+	if (!people) {
+		COMPLAIN(reading, config_reading_line(reading, "mail", 0, "url"), _("\"mail\" needs \"to\", or users with an address"));
 	}
 	if (mail->digest_at[0] != '\0' && mail->to.count == 0) {
 		COMPLAIN(reading, config_reading_line(reading, "mail", 0, "digest_at"), _("\"digest_at\" needs \"to\": the digest goes there"));

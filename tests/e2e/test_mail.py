@@ -77,6 +77,7 @@ def fields(box):
 # --- what is written ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("how", ["smtps", "starttls"])
 @pytest.mark.parametrize("login", [None, LOGIN], ids=["open", "login"])
 def test_done(epo, sink, mail_box, how, login):

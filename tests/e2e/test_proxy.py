@@ -73,6 +73,7 @@ def not_sent(box, epo, case):
 # --- what works --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("login", [False, True], ids=["open", "login"])
 def test_filed_through_proxy(epo, own_box, squid, login):
     proxy = squid(users=LOGIN if login else None)

@@ -223,6 +223,30 @@ static void test_proxy(void **state)
 	       "f:17: error: \"url\": expected an address such as \"http://proxy.firm.example:3128\", with a port and without a login\n");
 }
 
+static void test_mail(void **state)
+{
+	(void)state;
+	expect(BASE "mail {\n url = \"smtp://mail.example:25\"\n}\n",
+	       "f:16: error: \"mail\" needs \"from\"\nf:16: error: \"mail\" needs \"to\", or users with an address\n");
+	expect(BASE "mail {\n url = \"smtps://mail.example:465\"\n from = \"a@b.example\"\n digest_at = \"07:00\"\n user = \"x\"\n}\n",
+	       "f:16: error: \"mail\" needs \"to\", or users with an address\n"
+	       "f:18: error: \"digest_at\" needs \"to\": the digest goes there\n"
+	       "f:19: error: \"user\" and \"password_file\" go together\n");
+	/* Nothing that could end a header or a command is an address; nothing but SMTP is a mail server; a day has 24 hours. */
+	expect(BASE
+	       "mail {\n url = \"https://mail.example:465\"\n from = \"a b@c\"\n to = { \"a@b>\", \"@b\", \"a@\", \"a..b@c\" }\n digest_at = \"24:00\"\n}\n",
+	       "f:16: error: \"url\": expected an address such as \"smtps://smtp.firm.example:465\" or \"smtp://smtp.firm.example:587\"; found "
+	       "\"https://mail.example:465\"\n"
+	       "f:17: error: \"from\": expected an e-mail address such as \"office@firm.example\"; found \"a b@c\"\n"
+	       "f:18: error: \"to\": expected an e-mail address such as \"office@firm.example\"; found \"@b\"\n"
+	       "f:18: error: \"to\": expected an e-mail address such as \"office@firm.example\"; found \"a..b@c\"\n"
+	       "f:18: error: \"to\": expected an e-mail address such as \"office@firm.example\"; found \"a@\"\n"
+	       "f:18: error: \"to\": expected an e-mail address such as \"office@firm.example\"; found \"a@b>\"\n"
+	       "f:19: error: \"digest_at\": expected a time of day such as \"07:00\"; found \"24:00\"\n");
+	expect(BASE "user \"0\" {\n rights = { \"read\" }\n mail = \"a@b.example\"\n}\n",
+	       "f:17: error: \"mail\" of a user needs \"url\" in section \"mail\"\n");
+}
+
 /* What someone wrote instead of the name of a PIN file is not repeated. */
 static void test_pin_is_not_printed(void **state)
 {
@@ -399,11 +423,22 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),       cmocka_unit_test(test_options),     cmocka_unit_test(test_lines_are_right),
-		cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_twice),       cmocka_unit_test(test_many),
-		cmocka_unit_test(test_cross),        cmocka_unit_test(test_proxy),       cmocka_unit_test(test_pin_is_not_printed),
-		cmocka_unit_test(test_syntax),       cmocka_unit_test(test_environment), cmocka_unit_test(test_findings_are_safe),
-		cmocka_unit_test(test_too_many),     cmocka_unit_test(test_example),     cmocka_unit_test(test_files),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_lines_are_right),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_cross),
+		cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_mail),
+		cmocka_unit_test(test_pin_is_not_printed),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_findings_are_safe),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_check),
 	};
 
