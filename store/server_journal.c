@@ -482,6 +482,9 @@ int server_append(struct server *server, const struct wire_message *message)
 	if (err == 0) {
 		return 0;
 	}
+	if (err == ERR_MISMATCH) {
+		server_commit(server); /* the notice of the record that came before goes out before the refusal that names it */
+	}
 	if (err == ERR_MISMATCH && wire_string(message, WIRE_F_CASE, case_number, sizeof case_number) &&
 	    journal_case_find(server->journal, case_number, &found) == 0) {
 		server_fail(server, message->id, err, "prev is not the head of the case", found.head);

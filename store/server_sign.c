@@ -351,6 +351,9 @@ static void on_key(void *context, int err, struct key *key)
 	keys_hold(key);
 	signing->key = key;
 	err = stage_intent(signing, why);
+	if (err == ERR_MISMATCH) {
+		server_commit(signing->server); /* as in server_append */
+	}
 	if (err == ERR_MISMATCH && journal_case_find(signing->server->journal, signing->case_number, &found) == 0) {
 		fail(signing, err, "prev is not the head of the case", found.head);
 	} else if (err != 0) {

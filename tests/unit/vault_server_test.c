@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -483,6 +484,43 @@ static void test_pin(void **state)
 	assert_string_equal(pin_try(play, "cc"), "go");
 }
 
+static uint64_t send_record(struct play *play, const char *number, const uint8_t prev[32], const char *type, const char *rest)
+{
+	struct wire_message message;
+	char text[256];
+
+	(void)snprintf(text, sizeof text, "%s\nby: uid:1000\ncase: %s\n%s", type, number, rest);
+	wire_begin(&message, WIRE_STORE_APPEND, 0, 0);
+	wire_put_string(&message, WIRE_F_CASE, number);
+	wire_put_bytes(&message, WIRE_F_PREV, span_of(prev, 32));
+	wire_put_bytes(&message, WIRE_F_RECORD, span_of_string(text));
+	return play_send(play, &message);
+}
+
+/* Two writers at once: the later one is refused because of a record that the hub has not heard of yet. The notice of that record comes before the refusal, so
+ * that the head which the refusal names is known to the hub (it would start anew otherwise). */
+static void test_refusal_follows_the_notice(void **state)
+{
+	struct play *play = *state;
+	struct wire_message answer;
+	char number[16];
+	uint8_t prev[32];
+	uint64_t first = 0, second = 0;
+
+	play_approved(play, number, prev, "<a/>");
+	assert_int_equal(kill(play->pid, SIGSTOP), 0); /* both arrive in one round of its loop */
+	first = send_record(play, number, prev, "shown", "what: original xml\n");
+	second = send_record(play, number, prev, "deleted", "");
+	assert_int_equal(kill(play->pid, SIGCONT), 0);
+	play_answer(play, first, &answer);
+	assert_int_equal(answer.type, WIRE_STORE_APPENDED);
+	play_answer(play, second, &answer);
+	assert_int_equal(answer.type, WIRE_ERROR);
+	assert_int_equal(wire_number(&answer, WIRE_F_CODE, 0), -ERR_MISMATCH);
+	assert_string_equal(play->recorded_type, "shown");
+	assert_memory_equal(wire_span(&answer, WIRE_F_HASH).data, play->recorded_hash, 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +531,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_session, play_set_up, play_tear_down),
 		cmocka_unit_test_setup_teardown(test_pin, play_set_up, play_tear_down),
 		cmocka_unit_test_setup_teardown(test_name_rebuilt, play_set_up, play_tear_down),
+		cmocka_unit_test_setup_teardown(test_refusal_follows_the_notice, play_set_up, play_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("store server", tests, NULL, NULL);
