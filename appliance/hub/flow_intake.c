@@ -55,9 +55,31 @@ enum config_approval flow_approval(const struct hub_partner *partner, const stru
 	return partner->config->approval > form->approval ? partner->config->approval : form->approval;
 }
 
+/* May it go? Begins the record that says so; its type. */
+static const char *begin_decision(struct work *work, bool approval_needed, bool two_person)
+{
+	const struct hub_case *of = work->of;
+
+	flow_record_begin(work);
+	lines_set(&work->record, "by", "box");
+	if (of->seen[0] != '\0' && !of->duplicate_cleared) {
+		lines_setf(&work->record, "reason", "duplicate of %s", of->seen);
+		return "held";
+	}
+	if (approval_needed) {
+		lines_set(&work->record, "reason", two_person ? "approval of a second person needed" : "approval needed");
+		return "held";
+	}
+	lines_set(&work->record, "reason", "no approval needed");
+	return "approved";
+}
+
 static void append_recognised(struct work *work, const struct catalogue_match *match)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, match->partner->name);
+	_cleanup_lines_ struct lines recognised = { 0 };
+	enum config_approval approval = CONFIG_APPROVAL_NONE;
+	const char *decision = NULL;
 
 	if (partner == NULL) {
 		append_unknown(work, "partner-not-configured");
@@ -69,11 +91,16 @@ static void append_recognised(struct work *work, const struct catalogue_match *m
 	lines_set(&work->record, "env", config_env_name(partner->config->env));
 	lines_set(&work->record, "form", match->id);
 	lines_set(&work->record, "label-id", match->form->id);
-	lines_set(&work->record, "approval", config_approval_name(flow_approval(partner, match->form)));
+	approval = flow_approval(partner, match->form);
+	lines_set(&work->record, "approval", config_approval_name(approval));
 	flow_record_result(work, "version", "version");
 	flow_record_result(work, "period", "period");
 	flow_record_result(work, "encoding", "encoding");
-	work_append(work, "recognised", on_appended);
+	/* Both in one batch; flow_decide is for a case that a person classified, or whose second record a power cut took. */
+	recognised = work->record;
+	work->record = (struct lines){ 0 };
+	decision = begin_decision(work, approval != CONFIG_APPROVAL_NONE, approval == CONFIG_APPROVAL_TWO_PERSON);
+	work_append_two(work, "recognised", &recognised, decision, on_appended);
 }
 
 static void on_recognised(struct work *work)
@@ -181,21 +208,10 @@ void flow_recognise(struct hub *hub, struct hub_case *of)
 void flow_decide(struct hub *hub, struct hub_case *of)
 {
 	struct work *work = work_begin(hub, of);
-	bool duplicate = of->seen[0] != '\0' && !of->duplicate_cleared;
 
-	if (work == NULL) {
-		return;
-	}
-	flow_record_begin(work);
-	lines_set(&work->record, "by", "box");
-	if (duplicate) {
-		lines_setf(&work->record, "reason", "duplicate of %s", of->seen);
-		work_append(work, "held", on_appended);
-	} else if (of->approval_needed) {
-		lines_set(&work->record, "reason", of->two_person ? "approval of a second person needed" : "approval needed");
-		work_append(work, "held", on_appended);
-	} else {
-		lines_set(&work->record, "reason", "no approval needed");
-		work_append(work, "approved", on_appended);
+	if (work != NULL) {
+		const char *decision = begin_decision(work, of->approval_needed, of->two_person);
+
+		work_append(work, decision, on_appended);
 	}
 }

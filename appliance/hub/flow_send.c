@@ -39,16 +39,22 @@ static void on_requested(struct work *work)
 {
 	if (work->err != 0) {
 		work_retry(work, N_("the journal does not take records"));
-		return;
-	}
-	if (work->of->purpose != PURPOSE_FILE) {
+	} else {
 		session_start(work);
-		return;
 	}
+}
+
+/* The bytes are an object already; their record and the announcement of their sending become durable together, and only then is a session begun. Of a batch that
+ * a power cut tore, `request` alone may be left: then nothing was announced and nothing sent. */
+static void append_sending(struct work *work, const char *ref)
+{
+	_cleanup_lines_ struct lines request = work->record;
+
+	work->record = (struct lines){ 0 };
 	flow_record_begin(work);
 	lines_set(&work->record, "by", "box");
-	describe_request(work, work->of->request_ref);
-	work_append(work, "sending", on_sending);
+	describe_request(work, ref);
+	work_append_two(work, "request", &request, "sending", on_sending);
 }
 
 static void on_composed(struct work *work)
@@ -63,7 +69,11 @@ static void on_composed(struct work *work)
 	flow_record_begin(work);
 	lines_set(&work->record, "purpose", purpose_name(purpose));
 	describe_request(work, ref);
-	work_append(work, "request", on_requested);
+	if (purpose == PURPOSE_FILE) {
+		append_sending(work, ref);
+	} else {
+		work_append(work, "request", on_requested);
+	}
 }
 
 /* The outside of this request, when it was told before there was a signature. */
