@@ -90,6 +90,9 @@ static void on_written(struct work *work)
 			work_fail(work, ERR_SYSTEM, "a file of the share cannot be finished");
 		}
 	}
+	if (work->err == 0 && share_folder_sync(delivery->directory) != 0) {
+		work_fail(work, ERR_SYSTEM, "a folder of the share cannot be synced");
+	}
 	if (work->err != 0) {
 		put_off(delivery);
 		return;

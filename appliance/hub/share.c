@@ -164,7 +164,7 @@ void share_file_abandon(struct share_file *file)
 
 int share_file_finish(struct share_file *file, const char *name)
 {
-	if (fsync(file->fd) != 0 || renameat(file->directory, file->temporary, file->directory, name) != 0 || fsync(file->directory) != 0) {
+	if (fsync(file->fd) != 0 || renameat(file->directory, file->temporary, file->directory, name) != 0) {
 		int err = errno == ENOSPC || errno == EDQUOT ? ERR_SPACE : ERR_SYSTEM;
 
 		share_file_abandon(file);
@@ -172,6 +172,11 @@ int share_file_finish(struct share_file *file, const char *name)
 	}
 	cleanup_close(&file->fd);
 	return 0;
+}
+
+int share_folder_sync(int directory)
+{
+	return fsync(directory) == 0 ? 0 : ERR_SYSTEM;
 }
 
 int share_write_text(int directory, const char *name, const char *text)
@@ -187,7 +192,8 @@ int share_write_text(int directory, const char *name, const char *text)
 		share_file_abandon(&file);
 		return err;
 	}
-	return share_file_finish(&file, name);
+	err = share_file_finish(&file, name);
+	return err != 0 ? err : share_folder_sync(directory);
 }
 
 static bool is_free(int directory, const char *name)

@@ -32,8 +32,9 @@ struct share_file {
 	char temporary[64];
 };
 int share_file_begin(int directory, struct share_file *ret);
-/* Always ends the file; on failure nothing stands under the name. */
+/* Always ends the file; on failure nothing stands under the name. The name is durable after share_folder_sync: once for all files of a folder. */
 int share_file_finish(struct share_file *file, const char *name);
+int share_folder_sync(int directory);
 void share_file_abandon(struct share_file *file);
 int share_write_text(int directory, const char *name, const char *text);
 
