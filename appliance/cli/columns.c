@@ -3,9 +3,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #define ELLIPSIS "…"
+#define WIDTH_DEFAULT 80 /* of a serial line, which knows none */
+#define WIDTH_LEAST 40
 
 /* The next character: its bytes, and its columns. */
 static size_t next(const char *text, size_t *ret_columns)
@@ -142,4 +146,15 @@ void columns_wrap(const char *text, size_t indent, size_t width, FILE *to)
 			(void)fputc(' ', to);
 		}
 	}
+}
+
+size_t columns_terminal(FILE *to)
+{
+	int fd = fileno(to);
+	struct winsize size = { 0 };
+
+	if (fd < 0 || isatty(fd) != 1) {
+		return 0;
+	}
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= WIDTH_LEAST ? size.ws_col : WIDTH_DEFAULT;
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* Columns of the terminal behind `to`; 0 for a file or pipe, where lines may have any length. */
+size_t columns_terminal(FILE *to);
 /* Columns of a text that passed escape_text; a byte that is no character counts as one. */
 size_t columns_count(const char *text);
 /* Bytes of the longest beginning that takes at most `columns`; combining characters stay with their letter. */

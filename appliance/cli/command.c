@@ -2,10 +2,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/state.h"
 #include "../base/text.h"
-#include "cli.h"
+#include "rows.h"
 
 static int run_plain(struct cli *cli, const struct cli_call *call)
 {
@@ -49,11 +51,48 @@ static int run_one_or_all(struct cli *cli, const struct cli_call *call)
 	return run_plain(cli, call);
 }
 
+/* Without a name: the one token that waits for its PIN, so that nobody types a PIN for nothing. False after saying which there are. */
+static bool choose_token(struct cli *cli, char *ret, size_t size)
+{
+	struct rows rows = { 0 };
+	char name[128], state[64], all[512] = "";
+	size_t waiting = 0, count = 0;
+	int code = rows_fetch(cli, "status", &rows);
+
+	for (size_t i = 0; i < rows.count; i++) {
+		if (strcmp(rows.rows[i].kind, "token") != 0) {
+			continue;
+		}
+		rows_value(&rows.rows[i], "token", name, sizeof name);
+		rows_value(&rows.rows[i], "state", state, sizeof state);
+		(void)snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s: %s", count++ == 0 ? "" : ", ", name, state_token_label(state));
+		if ((strcmp(state, "pin-needed") == 0 || strcmp(state, "pin-refused") == 0) && ++waiting == 1) {
+			(void)snprintf(ret, size, "%s", name);
+		}
+	}
+	rows_free(&rows);
+	if (code == CLI_YES && waiting == 0 && count > 0) {
+		(void)fprintf(cli->err, _("podatelna: no token waits for its PIN (%s)\n"), all);
+	} else if (code == CLI_YES && waiting != 1) {
+		(void)fprintf(cli->err, _("podatelna: which token? podatelna token login NAME (%s)\n"), all);
+	}
+	return code == CLI_YES && waiting == 1;
+}
+
 static int run_login(struct cli *cli, const struct cli_call *call)
 {
-	_cleanup_close_ int pin = cli_pin_pipe(cli, call->word_count > 2 ? call->words[2] : NULL, call->given[CLI_O_PIN_FILE]);
+	_cleanup_close_ int pin = -1;
+	struct cli_call named = *call;
+	char name[128];
 
-	return pin < 0 ? CLI_NO : cli_talk(cli, call, call->word_count, pin, -1);
+	if (call->word_count == 2 && call->given[CLI_O_PIN_FILE] == NULL && isatty(STDIN_FILENO) == 1) {
+		if (!choose_token(cli, name, sizeof name)) {
+			return CLI_NO;
+		}
+		named.words[named.word_count++] = name;
+	}
+	pin = cli_pin_pipe(cli, named.word_count > 2 ? named.words[2] : NULL, call->given[CLI_O_PIN_FILE]);
+	return pin < 0 ? CLI_NO : cli_talk(cli, &named, named.word_count, pin, -1);
 }
 
 static int run_attach(struct cli *cli, const struct cli_call *call)

@@ -10,6 +10,14 @@
 #define HELP_COLUMNS 80
 #define LEFT_COLUMNS 28
 
+/* 80 columns, or those of a narrower terminal. */
+static size_t width_of(FILE *to)
+{
+	size_t width = columns_terminal(to);
+
+	return width == 0 || width > HELP_COLUMNS ? HELP_COLUMNS : width;
+}
+
 static void print_pair(FILE *to, const char *left, const char *right)
 {
 	(void)fputs("  ", to);
@@ -18,7 +26,7 @@ static void print_pair(FILE *to, const char *left, const char *right)
 		(void)fputc('\n', to);
 		columns_pad("", LEFT_COLUMNS, to);
 	}
-	columns_wrap(right, LEFT_COLUMNS, HELP_COLUMNS, to);
+	columns_wrap(right, LEFT_COLUMNS, width_of(to), to);
 }
 
 static void print_options(FILE *to, bool global, unsigned set)
@@ -48,7 +56,7 @@ static void print_one(FILE *to, const struct cli_command *command)
 	name_command(command, words);
 	(void)fprintf(to, _("Usage: podatelna %s%s\n"), words, (command->options & ~command->needed) != 0 ? " [OPTION]..." : "");
 	(void)fputs("  ", to);
-	columns_wrap(_(command->help), 2, HELP_COLUMNS, to);
+	columns_wrap(_(command->help), 2, width_of(to), to);
 	print_options(to, false, command->options);
 }
 
@@ -61,11 +69,12 @@ static void print_all(FILE *to)
 		name_command(command, words);
 		print_pair(to, words, _(command->help));
 	}
-	(void)fputs(_("\nOptions of every command (\"podatelna help COMMAND\" lists its own):\n"), to);
+	(void)fputc('\n', to);
+	columns_wrap(_("Options of every command (\"podatelna help COMMAND\" lists its own):"), 0, width_of(to), to);
 	print_options(to, true, 0);
 	(void)fputc('\n', to);
 	columns_wrap(_("Exit codes: 0 yes or done, 1 no or failed, 2 wrong usage, 3 the box does not answer, 4 not permitted now or for you, 5 damage found."),
-	             0, HELP_COLUMNS, to);
+	             0, width_of(to), to);
 }
 
 /* Names of the options in a set, divided by blanks. */

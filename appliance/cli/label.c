@@ -1,3 +1,4 @@
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static const struct label fields[] = {
 	{ "share-free", N_("Free on the share") },
 	{ "box", N_("Box") },
 	{ "store", N_("Store") },
+	{ "replay", N_("Records read so far") },
 	{ "rolled-back", N_("Rolled back") },
 	{ "inbox", N_("Files in the inbox") },
 	{ "inbox-waits", N_("The inbox waits") },
@@ -52,6 +54,7 @@ static const struct label fields[] = {
 	{ "sha256", N_("Fingerprint (SHA-256)") },
 	{ "waiting", N_("Waits because") },
 	{ "reason", N_("Reason") },
+	{ "why", N_("In words") },
 	{ "origin", N_("Identity of the journal") },
 	{ "records", N_("Records") },
 	{ "root", N_("Hash of all records (root)") },
@@ -62,6 +65,10 @@ static const struct label fields[] = {
 	{ "segments", N_("Segments") },
 	{ "unclean-segments", N_("Segments after an unclean stop") },
 	{ NULL, NULL },
+};
+
+static const struct label kinds[] = {
+	{ "filing", N_("filing") }, { "query", N_("query") }, { "delivery", N_("delivery") }, { "task", N_("task") }, { NULL, NULL },
 };
 
 #define CASES "cases-" /* how many cases are in a state */
@@ -81,6 +88,26 @@ const char *label_state(const char *id)
 	enum case_state state = state_by_name(id);
 
 	return state == CASE_NONE ? id : state_label(state);
+}
+
+const char *label_kind(const char *id)
+{
+	return find(kinds, id);
+}
+
+void label_person(const char *by, char *ret, size_t size)
+{
+	uint64_t number = 0;
+	const struct passwd *person = NULL;
+
+	if (strncmp(by, "uid:", 4) == 0 && span_parse_u64(span_of_string(by + 4), &number) && number <= UINT32_MAX) {
+		person = getpwuid((uid_t)number);
+	}
+	if (person != NULL) {
+		(void)snprintf(ret, size, "%s (%s)", person->pw_name, by);
+	} else {
+		(void)snprintf(ret, size, "%s", by);
+	}
 }
 
 const char *label_led(const char *id)

@@ -39,6 +39,8 @@ int rows_add(struct rows *rows, struct span kind, struct span lines);
 /* Puts `name` into the `case` rows, from lines "case TAB name LF". Lines without TAB are ignored. */
 int rows_join_names(struct rows *rows, struct span names);
 void rows_free(struct rows *rows);
+/* fetch.c: what the hub answers to a command of one word, without printing anything. 0, or an exit code after saying why not. */
+int rows_fetch(struct cli *cli, const char *word, struct rows *ret);
 /* The value of a line, "" when absent; at most `size` - 1 bytes, unescaped. */
 void rows_value(const struct row *row, const char *name, char *ret, size_t size);
 
@@ -51,6 +53,10 @@ const char *label_state(const char *id);
 /* What the LED shows and what that means; how a partner was last found. Translated. */
 const char *label_led(const char *id);
 const char *label_partner_state(const char *id);
+/* What kind a case is of. */
+const char *label_kind(const char *id);
+/* "uid:1000" -> "jana (uid:1000)" where this machine knows the login; the journal itself has no names. */
+void label_person(const char *by, char *ret, size_t size);
 /* A number of bytes for people: "12.3 GB". Other text stays. */
 void label_size(const char *bytes, char *ret, size_t size);
 /* What a person calls a `field`; the name itself when unknown. Translated. */

@@ -10,8 +10,10 @@
 #define CELL_MAX_BYTES 2048
 #define CELL_MAX_COLUMNS 48 /* the last column may be longer */
 #define COLUMNS_MAX 8
+#define INDENT 4      /* of what goes on in the next line */
+#define WRAP_LEAST 24 /* a last column that has so much room is broken in its place */
 
-enum format { PLAIN, CASE_STATE, TOKEN_STATE, PARTNER_STATE, LED, SIZE, TIME };
+enum format { PLAIN, CASE_STATE, TOKEN_STATE, PARTNER_STATE, LED, KIND, PERSON, SIZE, TIME };
 
 struct column {
 	const char *line, *header; /* header NULL: none */
@@ -78,6 +80,11 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 		shown = label_partner_state(value);
 	} else if (column->format == LED) {
 		shown = label_led(value);
+	} else if (column->format == KIND) {
+		shown = label_kind(value);
+	} else if (column->format == PERSON && strlen(value) < sizeof time) {
+		label_person(value, time, sizeof time);
+		shown = time;
 	} else if (column->format == SIZE && strlen(value) < sizeof time) {
 		label_size(value, time, sizeof time);
 		shown = time;
@@ -109,7 +116,31 @@ static void measure(const struct layout *layout, const struct row *rows, size_t 
 	}
 }
 
-static void print_line(const struct layout *layout, const struct row *row, const size_t widths[COLUMNS_MAX], size_t last, FILE *to)
+/* A line under construction. */
+struct line {
+	FILE *to;
+	size_t width;    /* of the terminal, 0: none */
+	size_t at, goal; /* the cursor's column, and where the next cell begins */
+};
+
+/* A cell that does not fit goes on in the next line, indented. */
+static void put_cell(struct line *line, const char *text, size_t columns, bool last)
+{
+	if (line->width != 0 && line->goal > INDENT && line->goal + (columns > WRAP_LEAST && last ? WRAP_LEAST : columns) > line->width) {
+		(void)fputc('\n', line->to);
+		line->at = 0;
+		line->goal = INDENT;
+	}
+	columns_pad("", line->goal - line->at, line->to);
+	if (last && line->width != 0) {
+		columns_wrap(text, line->goal, line->width, line->to);
+	} else {
+		(void)fprintf(line->to, "%s%s", text, last ? "\n" : "");
+	}
+	line->at = line->goal + columns_count(text);
+}
+
+static void print_line(const struct layout *layout, const struct row *row, const size_t widths[COLUMNS_MAX], size_t last, struct line line)
 {
 	for (size_t k = 0; k <= last; k++) {
 		char text[CELL_MAX_BYTES];
@@ -122,17 +153,17 @@ static void print_line(const struct layout *layout, const struct row *row, const
 		} else {
 			(void)snprintf(text, sizeof text, "%s", _(layout->columns[k].header));
 		}
-		if (k == last) {
-			(void)fprintf(to, "%s\n", text);
-		} else {
+		if (k != last) {
 			columns_cut(text, widths[k]);
-			columns_pad(text, widths[k] + 2, to);
 		}
+		put_cell(&line, text, k == last ? columns_count(text) : widths[k], k == last);
+		line.goal += widths[k] + 2;
 	}
 }
 
-static void print_group(const struct layout *layout, const struct row *rows, size_t count, FILE *to)
+static void print_group(const struct layout *layout, const struct row *rows, size_t count, size_t width, FILE *to)
 {
+	const struct line line = { .to = to, .width = width };
 	size_t widths[COLUMNS_MAX] = { 0 };
 	size_t last = 0;
 
@@ -140,9 +171,9 @@ static void print_group(const struct layout *layout, const struct row *rows, siz
 	for (size_t k = 0; k < COLUMNS_MAX; k++) {
 		last = widths[k] > 0 ? k : last;
 	}
-	print_line(layout, NULL, widths, last, to);
+	print_line(layout, NULL, widths, last, line);
 	for (size_t i = 0; i < count; i++) {
-		print_line(layout, &rows[i], widths, last, to);
+		print_line(layout, &rows[i], widths, last, line);
 	}
 }
 
@@ -153,7 +184,7 @@ static bool ends_with(const char *text, const char *end)
 	return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static void print_field(const struct row *row, FILE *to)
+static void print_field(const struct row *row, size_t width, FILE *to)
 {
 	char name[256], label[256], title[512], shown[CELL_MAX_BYTES];
 	struct column column = { .line = "value", .format = PLAIN };
@@ -166,12 +197,24 @@ static void print_field(const struct row *row, FILE *to)
 		column.format = TIME;
 	} else if (strcmp(name, "led") == 0) {
 		column.format = LED;
+	} else if (strcmp(name, "kind") == 0) {
+		column.format = KIND;
+	} else if (strcmp(name, "by") == 0) {
+		column.format = PERSON;
 	} else if (ends_with(name, "-free")) {
 		column.format = SIZE;
 	}
 	cell(row, &column, shown);
 	(void)escape_text(ESCAPE_TERMINAL, span_of_string(label[0] != '\0' ? label : label_field(name)), title, sizeof title);
-	(void)fprintf(to, "%s: %s\n", title, shown);
+	if (shown[0] == '\0') {
+		return; /* nothing is known of it */
+	}
+	(void)fprintf(to, "%s: ", title);
+	if (width == 0) {
+		(void)fprintf(to, "%s\n", shown);
+	} else {
+		columns_wrap(shown, columns_count(title) + 2, width, to);
+	}
 }
 
 /* `text` rows, and kinds that this program does not know: all values, divided by blanks. */
@@ -215,11 +258,11 @@ void rows_print_table(const struct rows *rows, FILE *to)
 			(void)fputc('\n', to);
 		}
 		if (layout != NULL) {
-			print_group(layout, row, count, to);
+			print_group(layout, row, count, columns_terminal(to), to);
 		}
 		for (size_t k = 0; layout == NULL && k < count; k++) {
 			if (strcmp(row->kind, "field") == 0) {
-				print_field(&row[k], to);
+				print_field(&row[k], columns_terminal(to), to);
 			} else {
 				print_plain(&row[k], to);
 			}

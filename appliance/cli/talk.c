@@ -10,6 +10,8 @@
 #include "../base/fdio.h"
 #include "../base/text.h"
 #include "../wire/channel.h"
+#include "columns.h"
+#include "progress.h"
 #include "rows.h"
 
 #define TEXT_SHOWN_MAX_BYTES 8192
@@ -26,7 +28,7 @@ struct talk {
 	size_t names_length;
 	uint8_t *content; /* to be printed below the rows */
 	size_t content_length;
-	bool progress;      /* a notice stands on the terminal */
+	struct progress progress;
 	size_t rows_before; /* the present page */
 	bool cut;           /* there is more than was asked for */
 	char more[32];      /* the answer was a page: the last case of it; "": it was all */
@@ -35,41 +37,18 @@ struct talk {
 static void say(struct talk *talk, FILE *to, struct span text)
 {
 	char shown[TEXT_SHOWN_MAX_BYTES];
+	const char *prefix = to == talk->cli->err ? "podatelna: " : "";
+	size_t width = columns_terminal(to);
 
 	if (!span_is_empty(text)) {
 		(void)escape_text(ESCAPE_TERMINAL, text, shown, sizeof shown);
-		(void)fprintf(to, "%s%s\n", to == talk->cli->err ? "podatelna: " : "", shown);
+		(void)fputs(prefix, to);
+		if (width == 0) {
+			(void)fprintf(to, "%s\n", shown);
+		} else {
+			columns_wrap(shown, strlen(prefix), width, to);
+		}
 	}
-}
-
-static void clear_progress(struct talk *talk)
-{
-	if (talk->progress) {
-		(void)fputs("\r\033[K", talk->cli->err);
-		(void)fflush(talk->cli->err);
-		talk->progress = false;
-	}
-}
-
-static bool is_terminal(FILE *file)
-{
-	int fd = fileno(file);
-
-	return fd >= 0 && isatty(fd) == 1;
-}
-
-static void show_progress(struct talk *talk, const struct wire_message *message)
-{
-	char text[128];
-
-	if (!is_terminal(talk->cli->err)) {
-		return;
-	}
-	(void)escape_text(ESCAPE_TERMINAL, wire_span(message, WIRE_F_TEXT), text, sizeof text);
-	(void)fprintf(talk->cli->err, "\r\033[K%llu / %llu %s", (unsigned long long)wire_number(message, WIRE_F_DONE, 0),
-	              (unsigned long long)wire_number(message, WIRE_F_COUNT, 0), text);
-	(void)fflush(talk->cli->err);
-	talk->progress = true;
 }
 
 /* Content as it came; on a terminal line by line and harmless. */
@@ -78,7 +57,7 @@ static int print_content(struct talk *talk)
 	struct span left = span_of(talk->content, talk->content_length);
 	struct span line = { 0 };
 
-	if (!is_terminal(talk->cli->out)) {
+	if (columns_terminal(talk->cli->out) == 0) {
 		return fwrite(talk->content, 1, talk->content_length, talk->cli->out) == talk->content_length ? 0 : ERR_SPACE;
 	}
 	while (!span_is_empty(left)) {
@@ -265,7 +244,7 @@ static int finish(struct talk *talk, const struct wire_message *message)
 	uint64_t code = wire_number(message, WIRE_F_CODE, CLI_NO);
 	bool printable = talk->rows.count > 0 || talk->content_length > 0 || (talk->cli->json && code == CLI_YES && talk->directory < 0 && !talk->call->raw);
 
-	clear_progress(talk);
+	progress_clear(&talk->progress);
 	if (printable && print_rows(talk) < 0) {
 		(void)fputs(_("podatelna: the output cannot be written\n"), talk->cli->err);
 		return CLI_NO;
@@ -284,7 +263,7 @@ static int refuse(struct talk *talk, const struct wire_message *message)
 	int err = code >= 1 && code <= (uint64_t)-ERR_MIN ? -(int)code : ERR_INTERNAL;
 	struct span text = wire_span(message, WIRE_F_TEXT);
 
-	clear_progress(talk);
+	progress_clear(&talk->progress);
 	if (talk->rows.count > 0) {
 		(void)print_rows(talk);
 	}
@@ -299,13 +278,13 @@ static int handle(struct talk *talk, struct wire_message *message)
 
 	switch (message->type) {
 	case WIRE_PROGRESS:
-		show_progress(talk, message);
+		progress_show(&talk->progress, wire_number(message, WIRE_F_DONE, 0), wire_number(message, WIRE_F_COUNT, 0), wire_span(message, WIRE_F_TEXT));
 		return -1;
 	case WIRE_OUTPUT:
 		r = rows_add(&talk->rows, wire_span(message, WIRE_F_KIND), wire_span(message, WIRE_F_LINES));
 		break;
 	case WIRE_CONTENT:
-		clear_progress(talk);
+		progress_clear(&talk->progress);
 		r = take_content(talk, message);
 		break;
 	case WIRE_FINISHED:
@@ -320,7 +299,7 @@ static int handle(struct talk *talk, struct wire_message *message)
 		r = ERR_PROTOCOL;
 	}
 	if (r < 0) {
-		clear_progress(talk);
+		progress_clear(&talk->progress);
 		(void)fprintf(talk->cli->err, _("podatelna: the answer cannot be used (%s)\n"), err_name(r));
 		return CLI_NO;
 	}
@@ -337,7 +316,7 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 		int r = wire_receive_blocking(talk->link, WIRE_CLI, WIRE_HUB, buffer, &message, deadline);
 
 		if (r < 0) {
-			clear_progress(talk);
+			progress_clear(&talk->progress);
 			return cli_link_lost(talk->cli, r == ERR_DEADLINE ? _("it took too long")
 			                                : r == ERR_GONE   ? _("it ended before it answered")
 			                                                  : err_name(r));
@@ -350,7 +329,7 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory)
 {
 	bool verify = strcmp(call->command->name, "journal") == 0;
-	struct talk talk = { .cli = cli, .call = call, .words_sent = words_sent, .link = -1, .fd = fd, .directory = directory };
+	struct talk talk = { .cli = cli, .call = call, .words_sent = words_sent, .link = -1, .fd = fd, .directory = directory, .progress = { .to = cli->err } };
 	int code = cli_link_open(cli, &talk.link);
 
 	talk.deadline = clock_deadline(verify ? CLI_VERIFY_MS : CLI_TALK_MS);

@@ -100,6 +100,9 @@ static void put_box(struct page *page, const struct watch_view *view)
 	label_size(field(view, "disk-free", value), disk, sizeof disk);
 	label_size(field(view, "share-free", value), share, sizeof share);
 	put(page, _("Store: %s   free for the journal: %s, on the share: %s"), field(view, "store", value), disk, share);
+	if (field(view, "replay", value)[0] != '\0') {
+		put(page, "%s: %s", label_field("replay"), value);
+	}
 	if (field(view, "rolled-back", value)[0] != '\0') {
 		put(page, "! %s", value);
 	}
@@ -204,7 +207,8 @@ static size_t count_head(const struct watch_view *view)
 	char value[CELL_BYTES];
 
 	/* The line with the clock, LED, store, counts. */
-	return 4u + (field(view, "rolled-back", value)[0] != '\0' ? 1u : 0u) + (field(view, "inbox-waits", value)[0] != '\0' ? 1u : 0u);
+	return 4u + (field(view, "replay", value)[0] != '\0' ? 1u : 0u) + (field(view, "rolled-back", value)[0] != '\0' ? 1u : 0u) +
+	       (field(view, "inbox-waits", value)[0] != '\0' ? 1u : 0u);
 }
 
 /* Lines that put_rows makes: one each, and one for a note. */

@@ -126,7 +126,7 @@ static void on_token_done(void *context, int err, struct wire_message *message)
 	case 0:
 		break;
 	case ERR_PIN:
-		words = _("the PIN is wrong; it is not tried again by itself");
+		words = _("the PIN is wrong; it is not tried again by itself (podatelna token login enters another)");
 		break;
 	case ERR_PIN_LAST:
 		words = _("one try is left: the box never uses the last one");
@@ -139,6 +139,10 @@ static void on_token_done(void *context, int err, struct wire_message *message)
 	}
 	if (err != 0) {
 		(void)caller_fail(caller, err, words);
+	} else {
+		(void)snprintf(caller->text, sizeof caller->text,
+		               strcmp(caller->words[1], "login") == 0 ? _("token %s is logged in") : _("token %s is logged out"),
+		               caller->hub->config->tokens[caller->token].name);
 	}
 	caller_settle(caller);
 }
@@ -148,6 +152,7 @@ static void ask_token(struct caller *caller, enum wire_type type)
 	size_t index = find_token(caller, 2);
 	struct channel *channel = index < CONFIG_TOKENS_MAX ? caller->hub->tokens[index].channel : NULL;
 	struct wire_message message;
+	char text[CASE_REASON_MAX_BYTES];
 
 	if (index == CONFIG_TOKENS_MAX || channel == NULL) {
 		caller_finish(caller, COMMAND_NO,
@@ -162,7 +167,10 @@ static void ask_token(struct caller *caller, enum wire_type type)
 	if (channel_request(channel, &message, LOGIN_TIMEOUT_MS, on_token_done, caller, NULL) != 0) {
 		caller_finish(caller, COMMAND_NO, _("the token does not answer"));
 	} else {
+		caller->token = index;
 		caller_pend(caller);
+		(void)snprintf(text, sizeof text, _("token %s is asked ..."), caller->hub->config->tokens[index].name);
+		caller_progress(caller, 0, 0, text);
 	}
 }
 

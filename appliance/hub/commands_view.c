@@ -9,6 +9,7 @@
 #include "../base/err.h"
 #include "../base/fdio.h"
 #include "../base/text.h"
+#include "card.h"
 #include "control_private.h"
 #include "facts.h"
 #include "inbox.h"
@@ -37,6 +38,9 @@ static void on_copied(void *context, int err, struct wire_message *message)
 	if (err != 0 && err != ERR_GONE && caller->of != NULL) {
 		(void)caller_fail(caller, err, err == ERR_LOCKED ? _("the vault is locked: log a token in first") : text);
 	}
+	if (strcmp(caller->words[0], "export") == 0) {
+		caller_progress(caller, ++caller->copied, caller->copies, _("of the files written"));
+	}
 	caller_settle(caller);
 }
 
@@ -58,6 +62,7 @@ void caller_copy_to(struct caller *caller, const char *name, const char *object,
 	wire_put_fd(&message, write_end);
 	if (channel_request(caller->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_copied, caller, NULL) == 0) {
 		caller_pend(caller);
+		caller->copies++;
 		caller_content(caller, name, read_end);
 	}
 }
@@ -194,6 +199,10 @@ void command_status(struct caller *caller)
 	size_t waiting = inbox_waiting(hub, &inbox_why);
 
 	caller_field(caller, "box", why[0] == '\0' ? _("works") : _(why));
+	if (!hub->replayed && hub->replay_size > 0) {
+		(void)snprintf(number, sizeof number, "%llu / %llu", (unsigned long long)hub->replay_next, (unsigned long long)hub->replay_size);
+		caller_field(caller, "replay", number);
+	}
 	caller_field(caller, "led", signals[led_signal(hub)]);
 	caller_field(caller, "store", hub->store == NULL ? "gone" : hub->store_state);
 	if (hub->rolled_back) {
@@ -293,7 +302,12 @@ static void put_case_fields(struct caller *caller, const struct hub_case *of)
 		caller_field(caller, "waiting", _(of->waiting));
 	}
 	if (of->reason != NULL) {
+		const char *why = card_reason(caller->hub->catalogue, of->reason);
+
 		caller_field(caller, "reason", of->reason);
+		if (strcmp(why, of->reason) != 0) {
+			caller_field(caller, "why", why);
+		}
 	}
 }
 
@@ -374,5 +388,6 @@ void command_export(struct caller *caller)
 	if (of->has_report) {
 		caller_copy_to(caller, "protokol.txt", "report", 0);
 	}
+	(void)snprintf(caller->text, sizeof caller->text, _("files written: %u"), caller->copies);
 	caller_settle(caller);
 }

@@ -247,6 +247,7 @@ static int on_message(void *context, struct channel *channel, struct wire_messag
 	caller->request = message->id;
 	caller->fd = wire_take_fd(message, 0);
 	caller->exit_code = 0;
+	caller->copies = caller->copied = 0;
 	caller->text[0] = caller->more[0] = '\0';
 	caller->json = span_equals_string(wire_span(message, WIRE_F_KIND), "json");
 	if (!read_words(caller, message)) {
@@ -313,17 +314,37 @@ struct control *control_new(struct hub *hub, int listener)
 	return control->watch < 0 ? NULL : control;
 }
 
+void caller_progress(struct caller *caller, uint64_t done, uint64_t count, const char *text)
+{
+	struct wire_message progress;
+
+	if (caller->gone || caller->request == 0) {
+		return;
+	}
+	wire_begin(&progress, WIRE_PROGRESS, caller->request, CLOCK_NEVER_MS);
+	wire_put_number(&progress, WIRE_F_DONE, done);
+	wire_put_number(&progress, WIRE_F_COUNT, count);
+	wire_put_string(&progress, WIRE_F_TEXT, text);
+	(void)channel_send(caller->channel, &progress);
+}
+
 void control_progress(struct hub *hub, const struct wire_message *message)
 {
 	for (struct caller *each = hub->control->callers; each != NULL; each = each->next) {
-		struct wire_message progress;
-
-		if (each->gone || each->request == 0 || strcmp(each->words[0], "journal") != 0) {
-			continue;
+		if (strcmp(each->words[0], "journal") == 0) {
+			caller_progress(each, wire_number(message, WIRE_F_DONE, 0), wire_number(message, WIRE_F_COUNT, 0), _("of the journal checked"));
 		}
-		wire_begin(&progress, WIRE_PROGRESS, each->request, CLOCK_NEVER_MS);
-		wire_put_number(&progress, WIRE_F_DONE, wire_number(message, WIRE_F_DONE, 0));
-		wire_put_number(&progress, WIRE_F_COUNT, wire_number(message, WIRE_F_COUNT, 0));
-		(void)channel_send(each->channel, &progress);
+	}
+}
+
+void control_token(struct hub *hub, size_t index)
+{
+	char text[CASE_REASON_MAX_BYTES];
+
+	for (struct caller *each = hub->control->callers; each != NULL; each = each->next) {
+		if (strcmp(each->words[0], "token") == 0 && each->pending > 0 && each->token == index) {
+			(void)snprintf(text, sizeof text, _("token %s: %s"), hub->config->tokens[index].name, state_token_label(hub->tokens[index].state));
+			caller_progress(each, 0, 0, text);
+		}
 	}
 }

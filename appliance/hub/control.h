@@ -10,5 +10,7 @@
 struct control *control_new(struct hub *hub, int listener);
 /* Progress of a long request to the store goes to the caller that waits for it. */
 void control_progress(struct hub *hub, const struct wire_message *message);
+/* A token changed its state: told to those who wait for it. */
+void control_token(struct hub *hub, size_t index);
 
 #endif

@@ -45,6 +45,8 @@ struct caller {
 	void (*then)(struct caller *caller); /* what follows the record that is being appended; NULL: the flow goes on */
 	struct hub_case *of;                 /* that the command is about */
 	unsigned pending;                    /* answers still to come */
+	unsigned copies, copied;             /* of `export`: files asked of the store, and written */
+	size_t token;                        /* that `token login` waits for */
 	int exit_code;                       /* the worst so far */
 	char text[CASE_REASON_MAX_BYTES];
 	char more[CASE_NUMBER_SIZE]; /* `list` has more cases, beginning after this one */
@@ -75,6 +77,8 @@ void caller_field(struct caller *caller, const char *name, const char *value);
 void caller_content(struct caller *caller, const char *name, int fd);
 /* Ends the command. `text` is translated already; NULL for none. */
 void caller_finish(struct caller *caller, int exit_code, const char *text);
+/* How far the command is: `done` of `count`, or only the text (translated) where `count` is 0. */
+void caller_progress(struct caller *caller, uint64_t done, uint64_t count, const char *text);
 /* For commands with several answers: one more, one less; with the last one the command ends with exit_code and text. */
 void caller_pend(struct caller *caller);
 void caller_settle(struct caller *caller);

@@ -69,6 +69,7 @@ struct hub {
 	size_t program_count;
 	struct cases cases;
 	uint64_t replay_next;
+	uint64_t replay_size;   /* records of the journal when it was opened */
 	uint64_t partner_epoch; /* counts the links with the partner's program */
 	bool sessions_asked;
 	bool replayed, sessions_known, stopping;

@@ -267,6 +267,7 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 		(void)lines_find_string(lines, "state", hub->store_state, sizeof hub->store_state);
 		if (!hub->replayed) {
 			check_clock(hub, lines);
+			(void)lines_find_u64(lines, "size", &hub->replay_size);
 		}
 		return 0;
 	}
@@ -357,6 +358,7 @@ static int on_token_message(void *context, struct channel *channel, struct wire_
 		for (struct hub_case *each = hub->cases.open; strcmp(token->state, "ready") == 0 && each != NULL; each = each->next_open) {
 			each->due_ms = 0;
 		}
+		control_token(hub, i);
 		flow_all(hub);
 	}
 	return 0;
