@@ -338,6 +338,25 @@ static struct hub_case *find_by_session(struct hub *hub, uint64_t id)
 	return NULL;
 }
 
+/* The network program lived on while the hub did not, and says of which sessions it knows: a filing whose session it never began was not sent. */
+static void settle_never_begun(struct hub *hub, struct span lines, uint64_t complete_from)
+{
+	for (struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
+		char name[LINES_NAME_MAX + 1];
+		struct work *work = NULL;
+		struct span told;
+
+		(void)snprintf(name, sizeof name, "%llu", (unsigned long long)each->authorising);
+		if (each->last != RECORD_SENDING || each->work != NULL || each->authorising < complete_from || lines_find(lines, name, &told)) {
+			continue;
+		}
+		work = work_begin(hub, each);
+		if (work != NULL) {
+			append_not_begun(work);
+		}
+	}
+}
+
 static void on_list(void *context, int err, struct wire_message *message)
 {
 	struct hub *hub = context;
@@ -351,7 +370,8 @@ static void on_list(void *context, int err, struct wire_message *message)
 	lines = wire_span(message, WIRE_F_LINES);
 	while (lines_next(&lines, &name, &value)) {
 		uint64_t id = 0;
-		struct hub_case *of = span_parse_u64(name, &id) ? find_by_session(hub, id) : NULL;
+		bool lives = !span_equals_string(value, "ended");
+		struct hub_case *of = lives && span_parse_u64(name, &id) ? find_by_session(hub, id) : NULL;
 		struct work *work = of == NULL || of->work != NULL ? NULL : work_begin(hub, of);
 
 		if (work != NULL) {
@@ -360,6 +380,7 @@ static void on_list(void *context, int err, struct wire_message *message)
 			all = false; /* something else is under way for the case (a person looks at it): the list is read again */
 		}
 	}
+	settle_never_begun(hub, wire_span(message, WIRE_F_LINES), wire_number(message, WIRE_F_INDEX, UINT64_MAX));
 	hub->sessions_known = all;
 	flow_all(hub);
 }
@@ -373,5 +394,6 @@ void sessions_adopt(struct hub *hub)
 		return;
 	}
 	wire_begin(&message, WIRE_SESSION_LIST, 0, CLOCK_NEVER_MS);
+	wire_put_number(&message, WIRE_F_INDEX, hub->replay_next);
 	hub->sessions_asked = channel_request(hub->transport, &message, SESSION_LIST_MS, on_list, hub, NULL) == 0;
 }

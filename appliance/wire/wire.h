@@ -135,8 +135,9 @@ enum wire_type {
 
 	/* --- hub <-> transport, session --- */
 	WIRE_SESSION_START,  /* hub -> transport notice: SESSION, LINES request, descriptors: hub's socket, store's link, body (absent when SIZE is 0), SIZE */
-	WIRE_SESSION_LIST,   /* hub -> transport: -> SESSION_LIVING */
-	WIRE_SESSION_LIVING, /* LINES: one line per living session, name the session id */
+	WIRE_SESSION_LIST,   /* hub -> transport: INDEX of the next record of the journal: -> SESSION_LIVING */
+	WIRE_SESSION_LIVING, /* LINES: one line per session, name the session id, value its case while it lives, "ended" after; INDEX: a session whose id is not
+	                      * smaller and that is not named was never begun, by this process or one before it */
 	WIRE_SESSION_ATTACH, /* hub -> transport notice: SESSION, 2 descriptors: hub's socket, store's link; for a living session after a restart */
 	WIRE_SESSION_OFFER, /* session -> store: SESSION, CASE, LINES report, SIZE, descriptors: reply (sealed memfd), peer chain PEM (sealed memfd): -> SESSION_DURABLE */
 	WIRE_SESSION_DURABLE, /* store -> session: INDEX of the record made of it */

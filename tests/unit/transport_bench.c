@@ -501,14 +501,20 @@ const char *bench_list(void)
 {
 	static char text[BENCH_TEXT_MAX];
 	struct wire_message message;
-	struct span lines;
+	struct span lines, name, value;
+	size_t used = 0;
 
 	wire_begin(&message, WIRE_SESSION_LIST, 9, clock_deadline(BENCH_WAIT_MS));
+	wire_put_number(&message, WIRE_F_INDEX, bench.next_id);
 	assert_int_equal(wire_send_blocking(bench.hub, WIRE_HUB, WIRE_TRANSPORT, &message, clock_deadline(BENCH_WAIT_MS)), 0);
 	assert_int_equal(wire_receive_blocking(bench.hub, WIRE_HUB, WIRE_TRANSPORT, packet, &message, clock_deadline(BENCH_WAIT_MS)), 0);
 	assert_int_equal(message.type, WIRE_SESSION_LIVING);
 	lines = wire_span(&message, WIRE_F_LINES);
-	memcpy(text, lines.data, lines.length);
-	text[lines.length] = 0;
+	text[0] = '\0';
+	while (lines_next(&lines, &name, &value)) {
+		if (!span_equals_string(value, "ended")) {
+			used += (size_t)snprintf(text + used, sizeof text - used, "%.*s\n", (int)value.length, (const char *)value.data);
+		}
+	}
 	return text;
 }

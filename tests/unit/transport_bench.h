@@ -74,7 +74,7 @@ unsigned bench_count(const char *start);
 /* Waits until the ledger holds it at least once. */
 bool bench_wait_count(const char *start);
 void bench_forget_ledger(void);
-/* The ids that SESSION_LIST names, as text. */
+/* The cases of the living sessions that SESSION_LIST names, a line each. */
 const char *bench_list(void);
 
 #endif

@@ -167,26 +167,21 @@ static void start_session(struct zygote *zygote, struct wire_message *message)
 
 static int list_sessions(struct zygote *zygote, const struct wire_message *message)
 {
-	_cleanup_lines_ struct lines living = { 0 };
+	_cleanup_lines_ struct lines sessions = { 0 };
 	static char text[LINES_BODY_MAX + 1];
 	struct wire_message answer;
+	uint64_t complete_from = 0;
 	int length = 0;
 
-	for (size_t i = 0; i < TABLE_SESSIONS_MAX; i++) {
-		const struct table_entry *entry = &zygote->table.entries[i];
-		char name[LINES_NAME_MAX + 1];
-
-		if (entry->pid > 0) {
-			(void)snprintf(name, sizeof name, "%llu", (unsigned long long)entry->id);
-			lines_set(&living, name, entry->case_number);
-		}
-	}
-	length = lines_finish(&living, text, sizeof text);
+	table_note_journal(&zygote->table, wire_number(message, WIRE_F_INDEX, 0));
+	complete_from = table_list(&zygote->table, &sessions);
+	length = lines_finish(&sessions, text, sizeof text);
 	if (length < 0) {
 		return channel_answer_error(zygote->hub, message->id, length, "list of sessions");
 	}
 	wire_begin(&answer, WIRE_SESSION_LIVING, message->id, CLOCK_NEVER_MS);
 	wire_put_bytes(&answer, WIRE_F_LINES, span_of(text, (size_t)length));
+	wire_put_number(&answer, WIRE_F_INDEX, complete_from);
 	return channel_send(zygote->hub, &answer);
 }
 
