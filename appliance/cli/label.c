@@ -71,6 +71,8 @@ static const struct label kinds[] = {
 	{ "filing", N_("filing") }, { "query", N_("query") }, { "delivery", N_("delivery") }, { "task", N_("task") }, { NULL, NULL },
 };
 
+static const struct label answers[] = { { "yes", N_("yes") }, { "no", N_("no") }, { NULL, NULL } };
+
 #define CASES "cases-" /* how many cases are in a state */
 
 static const char *find(const struct label *labels, const char *id)
@@ -88,6 +90,11 @@ const char *label_state(const char *id)
 	enum case_state state = state_by_name(id);
 
 	return state == CASE_NONE ? id : state_label(state);
+}
+
+const char *label_yes(const char *id)
+{
+	return find(answers, id);
 }
 
 const char *label_kind(const char *id)

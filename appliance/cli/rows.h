@@ -53,6 +53,8 @@ const char *label_state(const char *id);
 /* What the LED shows and what that means; how a partner was last found. Translated. */
 const char *label_led(const char *id);
 const char *label_partner_state(const char *id);
+/* "yes" and "no". */
+const char *label_yes(const char *id);
 /* What kind a case is of. */
 const char *label_kind(const char *id);
 /* "uid:1000" -> "jana (uid:1000)" where this machine knows the login; the journal itself has no names. */

@@ -13,7 +13,7 @@
 #define INDENT 4      /* of what goes on in the next line */
 #define WRAP_LEAST 24 /* a last column that has so much room is broken in its place */
 
-enum format { PLAIN, CASE_STATE, TOKEN_STATE, PARTNER_STATE, LED, KIND, PERSON, SIZE, TIME };
+enum format { PLAIN, CASE_STATE, TOKEN_STATE, PARTNER_STATE, YES, LED, KIND, PERSON, SIZE, TIME };
 
 struct column {
 	const char *line, *header; /* header NULL: none */
@@ -45,7 +45,7 @@ static const struct layout {
 	    { "state", N_("State"), TOKEN_STATE },
 	    { "label", N_("Label"), PLAIN },
 	    { "serial", N_("Serial number"), PLAIN },
-	    { "software", N_("Software"), PLAIN },
+	    { "software", N_("Software"), YES },
 	    { "text", N_("Note"), PLAIN } } },
 	{ "partner",
 	  { { "partner", N_("Partner"), PLAIN },
@@ -78,6 +78,8 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 		shown = state_token_label(value);
 	} else if (column->format == PARTNER_STATE) {
 		shown = label_partner_state(value);
+	} else if (column->format == YES) {
+		shown = label_yes(value);
 	} else if (column->format == LED) {
 		shown = label_led(value);
 	} else if (column->format == KIND) {
