@@ -58,6 +58,18 @@ def say(*words, sep=" "):
     print(*words, sep=sep, flush=True)
 
 
+def describe(pid):
+    """What a process is and what it waits for, in one line: for a message about one that should not be there."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as words, open(f"/proc/{pid}/status", encoding="utf-8") as status:
+            facts = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+            name = words.read().replace(b"\0", b" ").decode(errors="replace").strip() or facts.get("Name")
+        with open(f"/proc/{pid}/wchan", encoding="utf-8") as waits:
+            return f"{pid} {name} state {facts.get('State')} parent {facts.get('PPid')} in {waits.read()}"
+    except OSError:
+        return f"{pid} (gone by now)"
+
+
 def md5(data):
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 

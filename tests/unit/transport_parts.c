@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +19,7 @@
 #include "../../transport/net/reply.h"
 #include "../../transport/net/report.h"
 #include "../../transport/net/request.h"
+#include "../../transport/net/session.h"
 
 static int parse(const char *lines, uint64_t size, struct request *ret)
 {
@@ -251,6 +253,23 @@ static void test_report(void **state)
 	assert_string_equal(report_far_name(FAR_REPLY_DONE), "reply-done");
 }
 
+/* A zygote that dies in the instant in which it forks leaves a process that no signal would ever end: it ends by itself. */
+static void test_orphan_ends(void **state)
+{
+	const struct session_start start = { .hub = -1, .store = -1, .body = -1, .zygote = -1, .parent = getpid() + 1 };
+	pid_t child = fork();
+	int status = 0;
+
+	(void)state;
+	if (child == 0) {
+		(void)session_become(&start);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), SESSION_EXIT_FAILED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,7 +277,7 @@ int main(void)
 		cmocka_unit_test(test_proxy),        cmocka_unit_test(test_bad_proxy),
 		cmocka_unit_test(test_bad_request),  cmocka_unit_test(test_body_last_byte),
 		cmocka_unit_test(test_body_missing), cmocka_unit_test(test_reply),
-		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report),       cmocka_unit_test(test_orphan_ends),
 	};
 
 	return cmocka_run_group_tests_name("transport_parts", tests, NULL, NULL);

@@ -40,7 +40,13 @@ int session_become(const struct session_start *start)
 {
 	sigset_t none;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != start->parent || close_others(start) != 0) {
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
+		return ERR_SYSTEM;
+	}
+	if (getppid() != start->parent) {
+		_exit(SESSION_EXIT_FAILED); /* the zygote died before that call: nobody would ever end this process */
+	}
+	if (close_others(start) != 0) {
 		return ERR_SYSTEM;
 	}
 	(void)sigemptyset(&none);

@@ -51,7 +51,8 @@ struct session {
 /* Never returns: exits with enum session_exit. */
 _Noreturn void session_run(const struct session_start *start);
 
-/* In the forked child: closes all but the descriptors of `start` (-1: none), dies with the zygote, enters the sandbox. 0 or ERR_SYSTEM. */
+/* In the forked child: closes all but the descriptors of `start` (-1: none), dies with the zygote, enters the sandbox. 0 or ERR_SYSTEM; does not return
+ * when the zygote is dead already. */
 int session_become(const struct session_start *start);
 
 /* Tells the hub, if it is there. `state` as in wire.h. */
