@@ -26,7 +26,9 @@ def test_from_power_on_to_the_receipt(waiting, running_epo):
     with Terminal(waiting.command("console"), rows=60) as console:
         def ask(words, answer):
             console.wait(lambda: console.lines()[console.screen.cursor.y].endswith("podatelna>"))
+            before = len(console.raw)
             console.type(words + "\n")
+            console.wait(lambda: words.encode() in console.raw[before:])  # its echo, not that of the same words before
             console.wait(lambda: answer in console.text().rpartition("podatelna> " + words)[2])
 
         ask("status", "Dioda: bliká pomalu: pracuje a čeká na člověka")

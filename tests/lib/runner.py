@@ -23,7 +23,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(TOP, "tests")
 GROUPS = ("lint", "unit", "e2e", "card", "portals", "crash", "fuzz", "coverage", "bench", "image")
 CPUS = os.cpu_count() or 2
-E2E_FIRST = ("test_filing.py", "test_people.py", "test_rights.py", "test_toy.py")
+# The rest is the third.
+E2E_PARTS = (("test_filing.py", "test_people.py", "test_toy.py", "test_rights.py"), ("test_inbox.py", "test_token.py", "test_console.py"))
 TAIL_LINES = 60
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
 SHOWN = ("bench",)  # groups whose output is worth reading when nothing failed, too
@@ -207,11 +208,11 @@ def report(result):
         say(f"    whole log: {result.log}")
 
 
-def e2e_halves():
-    """Two lists of test files that take about the same time."""
+def e2e_parts():
+    """Lists of test files that take about the same time."""
     files = sorted(os.path.relpath(p, TESTS) for p in glob.glob(os.path.join(TESTS, "e2e", "test_*.py")))
-    first = [f for f in files if os.path.basename(f) in E2E_FIRST]
-    return [half for half in (first, [f for f in files if f not in first]) if half]
+    parts = [[f for f in files if os.path.basename(f) in part] for part in E2E_PARTS]
+    return [part for part in (*parts, [f for f in files if not any(f in p for p in parts)]) if part]
 
 
 def run_groups(runner, groups):
@@ -238,12 +239,12 @@ def run_groups(runner, groups):
     # Simulators and the box wait much and compute little: several share the machine.
     with concurrent.futures.ThreadPoolExecutor(CPUS + 1) as pool:
         parts = []
-        for half, files in enumerate(e2e_halves(), 1):
+        for part, files in enumerate(e2e_parts(), 1):
             if wanted & {"e2e", "coverage"} and there:
-                parts.append(pool.submit(timed, runner.pytest, f"e2e {first} {half}", files, 1500,
+                parts.append(pool.submit(timed, runner.pytest, f"e2e {first} {part}", files, 1500,
                                          env={**first_env, "PODATELNA_BIN": os.path.join(runner.build, first, "bin")}))
             if "e2e" in wanted and asan:
-                parts.append(pool.submit(timed, runner.pytest, f"e2e asan {half}", files, 1500, "-m", "sanitized",
+                parts.append(pool.submit(timed, runner.pytest, f"e2e asan {part}", files, 1500, "-m", "sanitized",
                                          env={"PODATELNA_BIN": os.path.join(runner.build, "asan", "bin"), "PODATELNA_SLOW": "3", **SANITIZER}))
         if "portals" in wanted:
             parts.append(pool.submit(timed, runner.pytest, "portals", ["portals"], 900))
