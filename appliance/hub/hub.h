@@ -72,6 +72,7 @@ struct hub {
 	uint64_t replay_size;   /* records of the journal when it was opened */
 	uint64_t partner_epoch; /* counts the links with the partner's program */
 	bool sessions_asked;
+	bool sessions_settled; /* the first list was read: what was never begun is settled, and this hub begins sessions itself */
 	bool replayed, sessions_known, stopping;
 	bool rolled_back; /* nothing is sent until a person accepts */
 	bool clock_bad;   /* nothing at all until a person accepts or the clock is right */

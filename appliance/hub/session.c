@@ -338,7 +338,8 @@ static struct hub_case *find_by_session(struct hub *hub, uint64_t id)
 	return NULL;
 }
 
-/* The network program lived on while the hub did not, and says of which sessions it knows: a filing whose session it never began was not sent. */
+/* The network program lived on while the hub did not, and says of which sessions it knows: a filing whose session it never began was not sent. Only by the first
+ * list that this hub reads: until then it begins no session, so that none can be on its way to the network program behind the question. */
 static void settle_never_begun(struct hub *hub, struct span lines, uint64_t complete_from)
 {
 	for (struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
@@ -347,7 +348,8 @@ static void settle_never_begun(struct hub *hub, struct span lines, uint64_t comp
 		struct span told;
 
 		(void)snprintf(name, sizeof name, "%llu", (unsigned long long)each->authorising);
-		if (each->last != RECORD_SENDING || each->work != NULL || each->authorising < complete_from || lines_find(lines, name, &told)) {
+		if (each->state != CASE_SENDING || each->last != RECORD_SENDING || each->work != NULL || each->authorising < complete_from ||
+		    lines_find(lines, name, &told)) {
 			continue;
 		}
 		work = work_begin(hub, each);
@@ -380,7 +382,10 @@ static void on_list(void *context, int err, struct wire_message *message)
 			all = false; /* something else is under way for the case (a person looks at it): the list is read again */
 		}
 	}
-	settle_never_begun(hub, wire_span(message, WIRE_F_LINES), wire_number(message, WIRE_F_INDEX, UINT64_MAX));
+	if (!hub->sessions_settled) {
+		settle_never_begun(hub, wire_span(message, WIRE_F_LINES), wire_number(message, WIRE_F_INDEX, UINT64_MAX));
+		hub->sessions_settled = true;
+	}
 	hub->sessions_known = all;
 	flow_all(hub);
 }
