@@ -105,13 +105,15 @@ enum wire_type {
 	WIRE_STORE_COPY,        /* CASE, OBJECT, INDEX record that refers to it (0: latest), 1 descriptor to write content to: -> STORE_COPIED */
 	WIRE_STORE_COPIED,      /* SIZE */
 	WIRE_STORE_SIGN,        /* CASE, PREV, KEY, PURPOSE, OBJECT to be signed, LINES parameters: -> STORE_APPENDED (of `signed`) */
-	WIRE_STORE_LINK,        /* SESSION: -> STORE_LINKED; the store's end of a session's link */
+	WIRE_STORE_LINK,        /* SESSION (0: an errand, which offers nothing), KEY the `tls` key that may be used over it (absent: none): -> STORE_LINKED */
 	WIRE_STORE_LINKED,      /* 1 descriptor: the session's end */
 	WIRE_STORE_NAMES,       /* 1 descriptor to write "case TAB name LF" to: -> STORE_COPIED */
 	WIRE_STORE_VERIFY,      /* -> PROGRESS..., STORE_VERIFIED */
 	WIRE_STORE_VERIFIED,    /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
-	WIRE_STORE_CHECKPOINT,  /* -> STORE_NOTE: makes a checkpoint now */
-	WIRE_STORE_NOTE,        /* BYTES C2SP checkpoint text */
+	WIRE_STORE_CHECKPOINT,  /* -> STORE_NOTE: makes a checkpoint now, signed where a `journal` key can */
+	WIRE_STORE_NOTE,    /* BYTES C2SP signed note, INDEX size of its tree, HASH SHA-256 of what is to be stamped (.p7s, else .note), BITS 1: it is signed */
+	WIRE_STORE_ANCHOR,  /* INDEX size of the tree, BYTES TimeStampResp (RFC 3161), LINES of an `anchor` record: -> STORE_APPENDED */
+	WIRE_STORE_DECRYPT, /* CASE, OBJECT CMS to be opened, INDEX record that refers to it (0: latest), KEY, LIMIT: -> STORE_OBJECT, the content */
 
 	/* --- store <-> token --- */
 	WIRE_TOKEN_SIGN,      /* store -> token: LEAF intent record, INDEX, KEY, PURPOSE, LINES parameters, SIZE of the content,
@@ -119,15 +121,27 @@ enum wire_type {
 	WIRE_TOKEN_SIGNED,    /* LINES: signer (SHA-256 of certificate), serial, algorithm; SIZE written */
 	WIRE_TOKEN_UNWRAP,    /* store -> token: INDEX of the `unwrap` record, BYTES a keys/ file (CMS): -> TOKEN_UNWRAPPED */
 	WIRE_TOKEN_UNWRAPPED, /* BYTES content */
-	WIRE_TOKEN_PIN_TRY,   /* token -> store: LINES of a `pin-try` record: -> TOKEN_PIN_GO once durable */
-	WIRE_TOKEN_PIN_GO,    /* STATE "go", "refused-before" or "unknown-before" (what became of the last try with the same source) */
-	WIRE_TOKEN_NOTE,      /* token -> store: LINES of a `token` record: -> STORE_APPENDED */
+	WIRE_TOKEN_DECRYPT,   /* store -> token: INDEX of the `unwrap` record, KEY, SIZE, LIMIT, descriptors: CMS, content out: -> TOKEN_DECRYPTED */
+	WIRE_TOKEN_DECRYPTED, /* LINES: recipient (SHA-256 of certificate), cipher, algorithm; SIZE written */
+	WIRE_TOKEN_SEAL,      /* store -> token: INDEX size of the tree, KEY, BYTES checkpoint text (no intent, design 2): -> TOKEN_SEALED */
+	WIRE_TOKEN_SEALED, /* BYTES detached CMS over the text, LINES: signer, algorithm, note (base64 of key id and signature; only where C2SP has a type) */
+	WIRE_TOKEN_CLIENT, /* store -> token: KEY: -> TOKEN_CLIENT_IS */
+	WIRE_TOKEN_CLIENT_IS,  /* BYTES certificate and issuers in PEM, LINES: algorithms (words, token/token.h) */
+	WIRE_TOKEN_TLS,        /* store -> token: INDEX of the `tls` record, KEY, LINES (algorithm), BYTES all that is signed: -> TOKEN_TLS_SIGNED */
+	WIRE_TOKEN_TLS_SIGNED, /* BYTES signature as TLS carries it */
+	WIRE_TOKEN_PIN_TRY,    /* token -> store: LINES of a `pin-try` record: -> TOKEN_PIN_GO once durable */
+	WIRE_TOKEN_PIN_GO,     /* STATE "go", "refused-before" or "unknown-before" (what became of the last try with the same source) */
+	WIRE_TOKEN_NOTE,       /* token -> store: LINES of a `token` record: -> STORE_APPENDED */
 
 	/* --- hub <-> token --- */
 	WIRE_TOKEN_STATUS, /* token -> hub notice, at once on a new link and at each change: STATE, LINES (token/token.h) */
 	WIRE_TOKEN_LOGIN,  /* BY, 1 descriptor: pipe with the PIN: -> TOKEN_DONE */
 	WIRE_TOKEN_LOGOUT, /* BY: -> TOKEN_DONE */
 	WIRE_TOKEN_DONE,   /* TEXT */
+	WIRE_TOKEN_LOOK,   /* what is there, configured or not: -> TOKEN_SEEN */
+	WIRE_TOKEN_SEEN,   /* LINES (token/token.h) */
+	WIRE_TOKEN_TEST,   /* KEY, BY: a real use of the key on words of the token's own: -> TOKEN_TESTED */
+	WIRE_TOKEN_TESTED, /* LINES */
 
 	/* --- hub <-> partner --- */
 	WIRE_JOB_START,  /* hub -> partner notice: KIND, NAME partner, LINES parameters, descriptors: job socket, then as transport/base/job.h says */
@@ -140,10 +154,17 @@ enum wire_type {
 	                      * smaller and that is not named was never begun, by this process or one before it */
 	WIRE_SESSION_ATTACH, /* hub -> transport notice: SESSION, 2 descriptors: hub's socket, store's link; for a living session after a restart */
 	WIRE_SESSION_OFFER, /* session -> store: SESSION, CASE, LINES report, SIZE, descriptors: reply (sealed memfd), peer chain PEM (sealed memfd): -> SESSION_DURABLE */
-	WIRE_SESSION_DURABLE, /* store -> session: INDEX of the record made of it */
-	WIRE_SESSION_REPORT,  /* session -> hub notice: STATE "connecting" "sending" "receiving" "offering" "durable", DONE bytes */
-	WIRE_MAIL_START,      /* hub -> transport notice: LINES envelope (transport/net/mail.h), descriptors: hub's socket, message (sealed memfd) */
-	WIRE_MAIL_REPORT,     /* mail's process -> hub notice on that socket: LINES what became of it */
+	WIRE_SESSION_DURABLE,   /* store -> session: INDEX of the record made of it */
+	WIRE_SESSION_REPORT,    /* session -> hub notice: STATE "connecting" "sending" "receiving" "offering" "durable", DONE bytes */
+	WIRE_SESSION_CLIENT,    /* session, errand -> store: KEY: who are we in TLS? -> SESSION_CLIENT_IS */
+	WIRE_SESSION_CLIENT_IS, /* as TOKEN_CLIENT_IS */
+	WIRE_SESSION_TLS, /* session, errand -> store: KEY, LINES (algorithm, peer), BYTES all that is signed: -> SESSION_TLS_SIGNED, after a `tls` record */
+	WIRE_SESSION_TLS_SIGNED, /* BYTES signature */
+	WIRE_ERRAND_START, /* hub -> transport notice: LINES request (transport/net/errand.h), SIZE of the body, descriptors: hub's socket, reply (memfd to be written),
+	                    * body (absent when SIZE is 0), store's link (where LINES name a tls-key). Files nothing; its loss loses nothing but itself */
+	WIRE_ERRAND_REPORT, /* errand's process -> hub notice on that socket: LINES what became of it, SIZE of the reply */
+	WIRE_MAIL_START,    /* hub -> transport notice: LINES envelope (transport/net/mail.h), descriptors: hub's socket, message (sealed memfd) */
+	WIRE_MAIL_REPORT,   /* mail's process -> hub notice on that socket: LINES what became of it */
 
 	/* --- command line --- */
 	WIRE_COMMAND, /* CLI -> hub: ARGUMENT..., KIND output "text" or "json", descriptors as the command needs (0 to 2). For `list`, all optional: only cases with
