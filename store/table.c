@@ -30,7 +30,7 @@ static const struct table_rule rules[] = {
 	{ "pin-try", BOX, S | T, "serial-sha256 source token", "fingerprint", "", QUIET },
 	{ "unwrap", BOX, S, "token what", "generation key sha256", "", QUIET },
 	{ "tls", BOX, S | T, "key sha256 token", "algorithm peer session", "", QUIET },
-	{ "anchor", BOX, S | H, "root size", "event off-ms policy purpose serial sha256 time tsa used", "", QUIET },
+	{ "anchor", BOX, S | H, "", "event file off-ms policy purpose root serial sha256 size time tsa used", "", QUIET },
 	{ "segment", BOX, S, "count first last root", "", "", QUIET },
 
 	{ "received", CASE, H | S, "by kind object-name object-original", "claim folder-hint seen source", "-", 0 },
@@ -211,6 +211,57 @@ static int check_fields(const struct table_rule *rule, struct span body, char wh
 	return 0;
 }
 
+static bool has_fields(struct span body, const char *names)
+{
+	struct span rest = span_of_string(names), word;
+
+	while (next_word(&rest, &word)) {
+		if (!has_field(body, word)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool has_any_field(struct span body, const char *names)
+{
+	struct span rest = span_of_string(names), word;
+
+	while (next_word(&rest, &word)) {
+		if (has_field(body, word)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One type for all that is said about anchors; which fields it has follows from its event (FORMAT.txt, section 6). Only the store makes checkpoints and keeps
+ * stamps; what a person says of a package comes from the hub. */
+static int check_anchor(struct span body, enum table_writer writer, char why[TABLE_WHY_SIZE])
+{
+	struct span event;
+	bool has = lines_find(body, "event", &event), package = has && span_equals_string(event, "package"), good = false;
+
+	if (!has) {
+		good = has_fields(body, "root size") && !has_any_field(body, "file off-ms policy purpose serial sha256 time tsa used");
+	} else if (span_equals_string(event, "stamp") || span_equals_string(event, "renewal")) {
+		good = has_fields(body, "file root sha256 size time tsa");
+	} else if (span_equals_string(event, "bad-stamp")) {
+		good = has_fields(body, "file reason root sha256 size tsa");
+	} else if (package) {
+		good = has_fields(body, "by reason tsa used") && !has_any_field(body, "file root sha256 size");
+	}
+	if (!good) {
+		(void)snprintf(why, TABLE_WHY_SIZE, "the fields of anchor do not fit its event");
+		return ERR_FORMAT;
+	}
+	if (!package && writer == TABLE_HUB) {
+		(void)snprintf(why, TABLE_WHY_SIZE, "only the store makes checkpoints and keeps stamps");
+		return ERR_DENIED;
+	}
+	return 0;
+}
+
 /* What the words of the table cannot say (FORMAT.txt, notes under the table). */
 static int check_special(const struct table_rule *rule, struct span body, enum table_writer writer, char why[TABLE_WHY_SIZE])
 {
@@ -220,6 +271,9 @@ static int check_special(const struct table_rule *rule, struct span body, enum t
 	if (rule->of_case && !lines_find(body, "case", &value)) {
 		(void)snprintf(why, TABLE_WHY_SIZE, "record %s lacks the field case", rule->type);
 		return ERR_FORMAT;
+	}
+	if (strcmp(rule->type, "anchor") == 0) {
+		return check_anchor(body, writer, why);
 	}
 	if (strcmp(rule->type, "rolled-back") != 0) {
 		return 0;
@@ -418,6 +472,6 @@ static const char *marks_text(unsigned marks)
 void table_format(const struct table_rule *rule, char *ret, size_t size)
 {
 	(void)snprintf(ret, size, "%s\n  of: %s  by: %s\n  required: %s\n  optional: %s\n  follows: %s  marks: %s\n", rule->type,
-	               rule->of_case ? "case" : "box", writers_text(rule->writers), rule->required, rule->optional[0] == '\0' ? "none" : rule->optional,
-	               rule->of_case ? rule->follows : "none", marks_text(rule->marks));
+	               rule->of_case ? "case" : "box", writers_text(rule->writers), rule->required[0] == '\0' ? "none" : rule->required,
+	               rule->optional[0] == '\0' ? "none" : rule->optional, rule->of_case ? rule->follows : "none", marks_text(rule->marks));
 }

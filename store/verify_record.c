@@ -59,6 +59,14 @@ static bool has_root(const struct record *record, const struct tree *tree)
 	       memcmp(stored, root, sizeof root) == 0;
 }
 
+/* A stamp, or what a person said of a package; without it the record is that of a checkpoint. */
+static bool has_event(const struct record *record)
+{
+	struct span event;
+
+	return record_field(record, "event", &event);
+}
+
 /* Records that speak of the tree before them. */
 static const char *check_summary(const struct journal_verify *verify, const struct record *record)
 {
@@ -67,7 +75,7 @@ static const char *check_summary(const struct journal_verify *verify, const stru
 	if (verify->summarised) {
 		return "a record follows the last record of its segment";
 	}
-	if (strcmp(record->type, "anchor") == 0) {
+	if (strcmp(record->type, "anchor") == 0 && !has_event(record)) {
 		return has_number(record, "size", record->index) && has_root(record, &verify->tree) ? NULL : "anchor is not about the records before it";
 	}
 	if (strcmp(record->type, "segment") == 0) {

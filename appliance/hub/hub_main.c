@@ -116,14 +116,16 @@ static void count_stamp(struct hub *hub, const struct record *record)
 
 static void apply_box_record(struct hub *hub, const struct record *record)
 {
+	struct span event;
+
 	if (strcmp(record->type, "rolled-back") == 0) {
 		hub->rolled_back = !record_field_is(record, "accepted", "yes");
 		if (hub->rolled_back) {
 			log_error("the journal was rolled back or restored: nothing is sent until a person accepts");
 		}
 	} else if (strcmp(record->type, "clock-accepted") == 0 && hub->replayed) {
-		hub->clock_bad = false; /* one of the past says nothing about now */
-	} else if (strcmp(record->type, "anchor") == 0) {
+		hub->clock_bad = false;                                                             /* one of the past says nothing about now */
+	} else if (strcmp(record->type, "anchor") == 0 && !record_field(record, "event", &event)) { /* with an event: a stamp, not a checkpoint */
 		hub->checkpoint_ms = record->utc_ms;
 	}
 }

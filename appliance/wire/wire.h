@@ -111,8 +111,10 @@ enum wire_type {
 	WIRE_STORE_VERIFY,      /* -> PROGRESS..., STORE_VERIFIED */
 	WIRE_STORE_VERIFIED,    /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
 	WIRE_STORE_CHECKPOINT,  /* -> STORE_NOTE: makes a checkpoint now, signed where a `journal` key can */
-	WIRE_STORE_NOTE,    /* BYTES C2SP signed note, INDEX size of its tree, HASH SHA-256 of what is to be stamped (.p7s, else .note), BITS 1: it is signed */
-	WIRE_STORE_ANCHOR,  /* INDEX size of the tree, BYTES TimeStampResp (RFC 3161), LINES of an `anchor` record: -> STORE_APPENDED */
+	WIRE_STORE_NOTE, /* BYTES C2SP signed note, INDEX size of its tree, HASH SHA-256 of what is to be stamped (the .p7s, else the text of the note), BITS 1:
+	                     * it is signed; LINES: key, signer (SHA-256 of the certificate) where signed, else why (English); root (hex) */
+	WIRE_STORE_ANCHOR, /* INDEX size of the tree, BYTES TimeStampResp (RFC 3161), LINES of an `anchor` record with event stamp, renewal or bad-stamp but without
+	                     * file, root, sha256, size, which the store adds: -> STORE_APPENDED. (A package is appended with STORE_APPEND.) */
 	WIRE_STORE_DECRYPT, /* CASE, OBJECT CMS to be opened, INDEX record that refers to it (0: latest), KEY, LIMIT: -> STORE_OBJECT, the content */
 
 	/* --- store <-> token --- */

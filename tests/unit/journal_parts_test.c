@@ -112,6 +112,27 @@ static void table_rules(void **state)
 	assert_string_equal(found.last->type, "not-sent");
 }
 
+/* Checkpoints and stamps are the store's; a package is what a person says through the hub. The fields follow from the event. */
+static void anchors(void **state)
+{
+	const char *stamp = "event: stamp\nfile: 5.tsr\nroot: ab\nsha256: cd\nsize: 5\ntime: 2026-11-22T03:00:00Z\ntsa: own\nused: 1\n";
+
+	(void)state;
+	assert_int_equal(check("anchor", TABLE_STORE, "root: ab\nsize: 5\n", NULL), 0);
+	assert_int_equal(check("anchor", TABLE_STORE, "size: 5\n", NULL), ERR_FORMAT);
+	assert_int_equal(check("anchor", TABLE_STORE, "root: ab\nsize: 5\ntsa: own\n", NULL), ERR_FORMAT);
+	assert_int_equal(check("anchor", TABLE_HUB, "root: ab\nsize: 5\n", NULL), ERR_DENIED);
+	assert_int_equal(check("anchor", TABLE_STORE, stamp, NULL), 0);
+	assert_int_equal(check("anchor", TABLE_HUB, stamp, NULL), ERR_DENIED);
+	assert_int_equal(check("anchor", TABLE_STORE, "event: stamp\nroot: ab\nsha256: cd\nsize: 5\ntsa: own\n", NULL), ERR_FORMAT);
+	assert_int_equal(check("anchor", TABLE_STORE, "event: bad-stamp\nfile: 5-cd.tsr\nreason: nonce\nroot: ab\nsha256: cd\nsize: 5\ntsa: own\n", NULL), 0);
+	assert_int_equal(check("anchor", TABLE_STORE, "event: bad-stamp\nfile: 5-cd.tsr\nroot: ab\nsha256: cd\nsize: 5\ntsa: own\n", NULL), ERR_FORMAT);
+	assert_int_equal(check("anchor", TABLE_HUB, "by: uid:5\nevent: package\nreason: counted\ntsa: own\nused: 12\n", NULL), 0);
+	assert_int_equal(check("anchor", TABLE_HUB, "event: package\nreason: counted\ntsa: own\nused: 12\n", NULL), ERR_FORMAT);
+	assert_int_equal(check("anchor", TABLE_HUB, "by: uid:5\nevent: package\nreason: counted\nsize: 5\ntsa: own\nused: 12\n", NULL), ERR_FORMAT);
+	assert_int_equal(check("anchor", TABLE_STORE, "event: nonsense\nroot: ab\nsize: 5\n", NULL), ERR_FORMAT);
+}
+
 /* P3 in the table: after a sending without a `not-sent` about it, no second one but by a person. */
 static void one_sending(void **state)
 {
@@ -196,8 +217,8 @@ static int print_table(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(head_round),  cmocka_unit_test(mark_round),   cmocka_unit_test(references),       cmocka_unit_test(table_rules),
-		cmocka_unit_test(one_sending), cmocka_unit_test(case_numbers), cmocka_unit_test(format_has_table),
+		cmocka_unit_test(head_round), cmocka_unit_test(mark_round),  cmocka_unit_test(references),   cmocka_unit_test(table_rules),
+		cmocka_unit_test(anchors),    cmocka_unit_test(one_sending), cmocka_unit_test(case_numbers), cmocka_unit_test(format_has_table),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "--table") == 0) {
