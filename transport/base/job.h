@@ -58,6 +58,40 @@
  *
  * kind `digest`      [1] any bytes
  *   result: sha256, size
+ *
+ * kind `stamp-query` [1] out: DER TimeStampReq (RFC 3161): version 1, a new nonce of 64 random bits, certReq TRUE
+ *   parameters: imprint (hex, of the hash's length), hash (sha256 | sha384 | sha512; default sha256), policy (OID; "": none asked)
+ *   result: nonce (16 hex digits), size; the request's outside: method, path (empty), header.1, header.2, reply-limit (bytes)
+ *
+ * kind `stamp-reply` [1] reply bytes, [2] trust anchors (PEM), [3] out: the token (DER ContentInfo, the very bytes of the reply; written whenever there is one)
+ *   parameters: imprint, hash, policy, nonce (as asked), http-status, content-type, asked-from, asked-to (our clock, ms since 1970, before the request and
+ *               after the reply), clock-limit-ms (default 300000), limit (bytes, default 262144)
+ *   result: verdict = granted | refused (the authority says no) | invalid (granted was said, but a check failed: kept for inspection, a stamp of nothing)
+ *                     | unusable (not an answer of a time-stamp authority)
+ *           cause     why not granted: one stable word (appliance/base/stampcause.h has its words for people); absent when granted
+ *           reason    English words with what was found (which certificate, which hash); absent when granted and clock = ok
+ *           fall-over = yes | no: is it worth while to ask the next address (spec timestamps 1)
+ *           spent     = yes | no: granted was said, so that a stamp of the package is gone, good or not
+ *         as far as there is a status:
+ *           status    granted | grantedWithMods | rejection | waiting | revocationWarning | revocationNotification | a number
+ *           fail      names of the bits of failInfo, a blank between: badAlg, badRequest, ... bit-N
+ *           text      statusString, a foreign text: at most STAMP_TEXT_SIZE - 1 bytes, without control characters
+ *         as far as there is a token that can be read (also when invalid: then what it says of itself):
+ *           time      genTime, UTC, milliseconds, as records write it; time-ms the same in ms since 1970
+ *           accuracy-ms (rounded up; 0 when it says none), serial (hex), policy (OID), sha256 (of the token)
+ *           off-ms    how far our clock is from genTime, beyond what accuracy, its unit and the time the exchange took explain: 0; positive, ours is ahead;
+ *                     "-123", ours is behind
+ *           clock     = ok | off: |off-ms| is more than clock-limit-ms. A granted stamp stays one
+ *           signer-sha256, signer-name (CN), not-after (of that certificate, UTC)
+ *
+ * kind `stamp-imprint` [1] CMS SignedData (definite lengths), attached or detached
+ *   parameters: hash (as above), limit (bytes, default and most STAMP_CMS_MAX_BYTES)
+ *   result: imprint (hex: hash of the signature value of the one SignerInfo, RFC 5126 6.1.1), size (of the CMS), stamped = yes | no (it carries a stamp already)
+ *
+ * kind `stamp-embed` [1] CMS as above, [2] token as stamp-reply wrote it, [3] out: the CMS with the token as unsigned attribute 1.2.840.113549.1.9.16.2.14;
+ *                    all else is the same bytes
+ *   parameters: limit. ERR_MISMATCH when the token is not one of the signature value; ERR_EXISTS when the CMS carries a stamp already
+ *   result: size, imprint, hash
  */
 #ifndef TRANSPORT_BASE_JOB_H
 #define TRANSPORT_BASE_JOB_H
@@ -67,6 +101,9 @@
 
 #define JOB_FDS_MAX (WIRE_FDS_MAX - 1)
 #define JOB_REASON_MAX_BYTES 512
+#define STAMP_TEXT_SIZE 513
+#define STAMP_REPLY_MAX_BYTES (256U << 10)
+#define STAMP_CMS_MAX_BYTES (UINT64_C(66) << 20) /* 64 MiB of content and what is around it */
 
 /* What a job has in hand. fds[0] is descriptor [1] above. The functions return 0 or a negative error, and fill `result`; `reason` is for JOB_RESULT.TEXT. */
 struct job {
