@@ -1,6 +1,7 @@
 #include "cms_sign.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../appliance/base/err.h"
@@ -14,6 +15,11 @@ static void free_cms(CMS_ContentInfo **cms)
 static void free_stack(STACK_OF(X509) * *stack)
 {
 	sk_X509_free(*stack);
+}
+
+static void free_hash(EVP_MD_CTX **hash)
+{
+	EVP_MD_CTX_free(*hash);
 }
 
 #define _cleanup_cms_ __attribute__((cleanup(free_cms)))
@@ -32,14 +38,129 @@ static int encode(CMS_ContentInfo *cms, uint8_t **ret_der, size_t *ret_length)
 	return 0;
 }
 
-/* CMS_final would compute the digest over content it reads itself; the attributes are therefore set by hand and signed (RFC 5652 section 5.4). */
-static int sign_attributes(CMS_SignerInfo *info, const uint8_t *digest, size_t length)
+/* --- the signed attributes (RFC 5652 5.4, 11) --- */
+
+#define ATTRIBUTES_MAX 8
+
+struct attribute {
+	unsigned char *der;
+	size_t length;
+};
+
+static void free_attributes(struct attribute (*attributes)[ATTRIBUTES_MAX])
 {
-	if (CMS_signed_add1_attr_by_NID(info, NID_pkcs9_contentType, V_ASN1_OBJECT, OBJ_nid2obj(NID_pkcs7_data), -1) != 1 ||
-	    CMS_signed_add1_attr_by_NID(info, NID_pkcs9_messageDigest, V_ASN1_OCTET_STRING, digest, (int)length) != 1) {
+	for (size_t i = 0; i < ATTRIBUTES_MAX; i++) {
+		OPENSSL_free((*attributes)[i].der);
+	}
+}
+
+/* SET OF in DER: ascending, a shorter one as if zeros followed (X.690 11.6). Encodings of different length differ before one of them ends. */
+static int compare_attributes(const void *a, const void *b)
+{
+	const struct attribute *left = a, *right = b;
+
+	return memcmp(left->der, right->der, left->length < right->length ? left->length : right->length);
+}
+
+static int add_attributes(CMS_SignerInfo *info, struct span digest)
+{
+	ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+	int err = ERR_MEMORY;
+
+	/* CMS_final would compute the digest over content it reads itself, and sign with a key of OpenSSL's: all of it is done here instead. */
+	if (now != NULL && CMS_signed_add1_attr_by_NID(info, NID_pkcs9_contentType, V_ASN1_OBJECT, OBJ_nid2obj(NID_pkcs7_data), -1) == 1 &&
+	    CMS_signed_add1_attr_by_NID(info, NID_pkcs9_signingTime, ASN1_STRING_type(now), now, -1) == 1 &&
+	    CMS_signed_add1_attr_by_NID(info, NID_pkcs9_messageDigest, V_ASN1_OCTET_STRING, digest.data, (int)digest.length) == 1) {
+		err = 0;
+	}
+	ASN1_TIME_free(now);
+	return err;
+}
+
+/* The digest of the attributes as a SET OF, as they are signed. */
+static int digest_attributes(CMS_SignerInfo *info, const EVP_MD *md, uint8_t *ret, size_t *ret_length)
+{
+	__attribute__((cleanup(free_attributes))) struct attribute attributes[ATTRIBUTES_MAX] = { 0 };
+	__attribute__((cleanup(free_hash))) EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	int count = CMS_signed_get_attr_count(info);
+	uint8_t header[DER_HEADER_MAX_BYTES];
+	size_t total = 0;
+	unsigned length = 0;
+
+	if (count <= 0 || count > ATTRIBUTES_MAX || hash == NULL) {
+		return ERR_INTERNAL;
+	}
+	for (int i = 0; i < count; i++) {
+		int size = i2d_X509_ATTRIBUTE(CMS_signed_get_attr(info, i), &attributes[i].der);
+
+		if (size <= 0) {
+			return ERR_MEMORY;
+		}
+		attributes[i].length = (size_t)size;
+		total += attributes[i].length;
+	}
+	qsort(attributes, (size_t)count, sizeof attributes[0], compare_attributes);
+	if (EVP_DigestInit_ex(hash, md, NULL) != 1 || EVP_DigestUpdate(hash, header, der_header(DER_SET, total, header)) != 1) {
 		return ERR_MEMORY;
 	}
-	return CMS_SignerInfo_sign(info) == 1 ? 0 : ERR_TOKEN;
+	for (int i = 0; i < count; i++) {
+		if (EVP_DigestUpdate(hash, attributes[i].der, attributes[i].length) != 1) {
+			return ERR_MEMORY;
+		}
+	}
+	if (EVP_DigestFinal_ex(hash, ret, &length) != 1) {
+		return ERR_MEMORY;
+	}
+	*ret_length = length;
+	return 0;
+}
+
+/* --- the signature --- */
+
+/* RSASSA-PSS-params (RFC 4055 3.1) of SHA-256, -384 or -512: the last arc of the digest's OID and the length of the salt are all that differs. */
+static int set_pss(CMS_SignerInfo *info, const EVP_MD *md)
+{
+	static const unsigned char model[] = {
+		0x30, 0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x00, 0x05,
+		0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30, 0x0d,
+		0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x00, 0x05, 0x00, 0xa2, 0x03, 0x02, 0x01, 0x00,
+	};
+	unsigned char bytes[sizeof model];
+	ASN1_STRING *parameters = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
+	X509_ALGOR *algorithm = NULL;
+	int nid = EVP_MD_get_type(md);
+
+	memcpy(bytes, model, sizeof bytes);
+	bytes[16] = bytes[46] = nid == NID_sha256 ? 1 : nid == NID_sha384 ? 2 : 3;
+	bytes[53] = (unsigned char)EVP_MD_get_size(md);
+	CMS_SignerInfo_get0_algs(info, NULL, NULL, NULL, &algorithm);
+	if (parameters == NULL || ASN1_STRING_set(parameters, bytes, sizeof bytes) != 1 ||
+	    X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_rsassaPss), V_ASN1_SEQUENCE, parameters) != 1) {
+		ASN1_STRING_free(parameters);
+		return ERR_MEMORY;
+	}
+	return 0;
+}
+
+static int sign_attributes(const struct cms_signer *signer, CMS_SignerInfo *info, struct span content_digest)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE], signature[CMS_SIGNATURE_MAX_BYTES];
+	size_t digest_length = 0, length = 0;
+	int err = add_attributes(info, content_digest);
+
+	if (err == 0 && signer->pss) {
+		err = set_pss(info, signer->digest);
+	}
+	if (err == 0) {
+		err = digest_attributes(info, signer->digest, digest, &digest_length);
+	}
+	if (err == 0) {
+		err = signer->sign(signer->context, span_of(digest, digest_length), signature, &length);
+	}
+	if (err != 0) {
+		return err;
+	}
+	return ASN1_OCTET_STRING_set(CMS_SignerInfo_get0_signature(info), signature, (int)length) == 1 ? 0 : ERR_MEMORY;
 }
 
 int cms_sign_digest(const struct cms_signer *signer, const uint8_t *digest, size_t length, uint8_t **ret_der, size_t *ret_length)
@@ -53,11 +174,13 @@ int cms_sign_digest(const struct cms_signer *signer, const uint8_t *digest, size
 	if (cms == NULL) {
 		return ERR_MEMORY;
 	}
-	info = CMS_add1_signer(cms, signer->certificate, signer->key, signer->digest, CMS_BINARY | CMS_NOSMIMECAP | (signer->cades ? CMS_CADES : 0U));
+	/* The public key stands in for the private one: OpenSSL wants to know its kind, and signs nothing here. */
+	info = CMS_add1_signer(cms, signer->certificate, X509_get0_pubkey(signer->certificate), signer->digest,
+	                       CMS_BINARY | CMS_NOSMIMECAP | (signer->cades ? CMS_CADES : 0U));
 	if (info == NULL) {
-		return ERR_TOKEN;
+		return ERR_CERT;
 	}
-	err = sign_attributes(info, digest, length);
+	err = sign_attributes(signer, info, span_of(digest, length));
 	if (err == 0) {
 		err = encode(cms, &der, &der_length);
 	}

@@ -13,16 +13,21 @@
 #include "libcrypto.h"
 #include "../appliance/base/span.h"
 
+#define CMS_SIGNATURE_MAX_BYTES 1024
+
 struct cms_signer {
 	X509 *certificate;      /* borrowed, all of them */
 	STACK_OF(X509) * chain; /* issuers without the signer, may be NULL */
-	EVP_PKEY *key;
 	const EVP_MD *digest;
 	bool cades;
+	bool pss; /* RSASSA-PSS with the same digest and a salt of its length (RFC 4056); RSA only */
+	/* The private key: signs this digest (of the signed attributes) into CMS_SIGNATURE_MAX_BYTES; 0 or an error, which is handed on. */
+	int (*sign)(void *context, struct span digest, uint8_t *ret, size_t *ret_length);
+	void *context;
 };
 
 /* Signs, and checks the signature with the certificate's public key before it hands out anything. *ret_der: the detached SignedData, for OPENSSL_free.
- * Failures: ERR_TOKEN (the key refused; OpenSSL's error queue says why), ERR_DAMAGE (the signature is wrong), ERR_MEMORY. */
+ * Failures: those of `sign`, ERR_CERT (the certificate cannot be a signer's), ERR_DAMAGE (the signature is wrong), ERR_MEMORY. */
 int cms_sign_digest(const struct cms_signer *signer, const uint8_t *digest, size_t length, uint8_t **ret_der, size_t *ret_length);
 
 /* Does this detached SignedData hold exactly one signature over `digest` that the certificate's key verifies? */

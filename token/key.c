@@ -116,64 +116,52 @@ void key_read_certificates(struct token_key *keys, size_t count, struct module *
 	}
 }
 
-/* 1 equal, 0 different, -1 the token does not show the public half. Compared as encoded: EVP_PKEY_eq refuses keys that live elsewhere. */
-static int compare_public(EVP_PKEY *private_key, X509 *certificate)
+static int find_one(struct token_key *key, struct module *module)
 {
-	unsigned char *of_key = NULL, *of_certificate = NULL;
-	int key_length = i2d_PUBKEY(private_key, &of_key);
-	int certificate_length = i2d_PUBKEY(X509_get0_pubkey(certificate), &of_certificate);
-	int result = -1;
+	enum key_object_match match = KEY_OBJECT_HIDDEN;
+	int err = key_object_find(module, &key->setup->uri, &key->object);
 
-	if (key_length > 0 && certificate_length > 0) {
-		result = key_length == certificate_length && CRYPTO_memcmp(of_key, of_certificate, (size_t)key_length) == 0;
-	}
-	OPENSSL_free(of_key);
-	OPENSSL_free(of_certificate);
-	ERR_clear_error();
-	return result;
-}
-
-static void find_one(struct token_key *key, PKCS11_KEY *found, unsigned count, struct module *module)
-{
-	PKCS11_KEY *match = NULL;
-	int same = -1;
-
-	key->mismatch = key->ambiguous = key->unchecked = false;
+	key->mismatch = key->unchecked = false;
 	key->looked = true;
-	for (unsigned i = 0; i < count; i++) {
-		if (identity_matches(&key->setup->uri, found[i].id, found[i].id_len, found[i].label)) {
-			key->ambiguous = match != NULL;
-			match = &found[i];
-		}
+	if (err != 0 || key->object.found != 1 || key->certificate == NULL) {
+		return err;
 	}
-	if (match == NULL || key->ambiguous) {
-		return;
-	}
-	key->private_key = PKCS11_get_private_key(match);
-	if (key->private_key == NULL) {
-		ERR_clear_error();
-		return;
-	}
-	key->always_authenticate = module_always_authenticate(module, span_of(match->id, match->id_len));
-	if (key->certificate != NULL) {
-		same = compare_public(key->private_key, key->certificate);
-		key->mismatch = same == 0;
-		key->unchecked = same < 0;
-	}
+	match = key_object_compare(module, &key->object, key->certificate);
+	key->mismatch = match == KEY_OBJECT_OTHER;
+	key->unchecked = match == KEY_OBJECT_HIDDEN;
+	return 0;
 }
 
 int key_find_private(struct token_key *keys, size_t count, struct module *module)
 {
-	PKCS11_KEY *found = NULL;
-	unsigned number = 0;
+	unsigned abilities = key_object_abilities(module);
 
 	key_forget_private(keys, count);
-	if (PKCS11_enumerate_keys(module->slot->token, &found, &number) != 0) {
-		module_openssl_why(module->why, sizeof module->why, NULL);
+	for (size_t i = 0; i < count; i++) {
+		int err = find_one(&keys[i], module);
+
+		if (err != 0) {
+			return err;
+		}
+		keys[i].abilities = abilities;
+	}
+	return 0;
+}
+
+int key_find_again(struct token_key *key, struct module *module)
+{
+	int err = find_one(key, module);
+
+	if (err != 0) {
+		return err;
+	}
+	if (key->object.found != 1) {
+		(void)snprintf(module->why, sizeof module->why, "the private key is not there any more");
 		return ERR_TOKEN;
 	}
-	for (size_t i = 0; i < count; i++) {
-		find_one(&keys[i], found, number, module);
+	if (key->mismatch) {
+		(void)snprintf(module->why, sizeof module->why, "another key stands where the private key was");
+		return ERR_CERT;
 	}
 	return 0;
 }
@@ -197,11 +185,11 @@ static enum key_state judge(const struct token_key *key, int64_t now_ms, char *r
 {
 	enum key_state state = KEY_MISSING;
 
-	if (key->looked && key->ambiguous) {
+	if (key->looked && key->object.found > 1) {
 		(void)snprintf(ret_why, size, "several private keys match the URI");
 		return KEY_MISSING;
 	}
-	if (key->looked && key->private_key == NULL) {
+	if (key->looked && key->object.found == 0) {
 		(void)snprintf(ret_why, size, "no private key matches the URI");
 		return KEY_MISSING;
 	}
@@ -236,8 +224,7 @@ bool key_judge(struct token_key *key, int64_t now_ms)
 void key_forget_private(struct token_key *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		EVP_PKEY_free(keys[i].private_key);
-		keys[i].private_key = NULL;
+		keys[i].object = (struct key_object){ 0 };
 		keys[i].looked = false;
 	}
 }

@@ -8,6 +8,7 @@
 
 #include "libcrypto.h"
 #include "certificate.h"
+#include "key_object.h"
 #include "module.h"
 #include "setup.h"
 
@@ -19,13 +20,13 @@ enum key_state { KEY_OK, KEY_MISSING, KEY_MISMATCH, KEY_EXPIRED, KEY_NOT_YET, KE
 
 struct token_key {
 	const struct setup_key *setup;
-	X509 *certificate;                   /* owned, NULL: none */
-	STACK_OF(X509) * chain;              /* issuers, owned, may be NULL */
-	struct certificate facts;            /* meaningful when `certificate` is there */
-	EVP_PKEY *private_key;               /* owned, lives in the token; NULL before login and when it was not found */
-	bool looked;                         /* the private key was sought after a login */
-	bool mismatch, ambiguous, unchecked; /* of the last search; unchecked: the token does not show the public half */
-	bool always_authenticate;
+	X509 *certificate;        /* owned, NULL: none */
+	STACK_OF(X509) * chain;   /* issuers, owned, may be NULL */
+	struct certificate facts; /* meaningful when `certificate` is there */
+	struct key_object object; /* the private key; found only after a login */
+	unsigned abilities;       /* CAN_* of the token */
+	bool looked;              /* the private key was sought after a login */
+	bool mismatch, unchecked; /* of the last search; unchecked: the token does not show the public half */
 	enum key_state state;
 	char warning[KEY_WARNING_BYTES]; /* why it is not ok, or what will be soon */
 };
@@ -36,9 +37,11 @@ int key_read_pem(struct token_key *key, int fd);
 void key_read_certificates(struct token_key *keys, size_t count, struct module *module);
 /* After login: finds the private keys and compares their public halves with the certificates. ERR_TOKEN when the token does not answer. */
 int key_find_private(struct token_key *keys, size_t count, struct module *module);
+/* The same for one key of which the handle went stale. ERR_TOKEN: it is not there; ERR_CERT: it is another key now. */
+int key_find_again(struct token_key *key, struct module *module);
 /* Sets `state` and `warning` by the clock; true when something changed. */
 bool key_judge(struct token_key *key, int64_t now_ms);
-/* Frees the private keys (before logout). */
+/* Forgets the private keys (before logout). */
 void key_forget_private(struct token_key *keys, size_t count);
 struct token_key *key_by_name(struct token_key *keys, size_t count, const char *name);
 const char *key_state_name(enum key_state state);

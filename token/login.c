@@ -74,7 +74,7 @@ static void become_ready(struct token *token)
 	}
 	for (size_t i = 0; i < token->setup.key_count; i++) {
 		(void)key_judge(&token->keys[i], clock_utc_ms());
-		keep_pin = keep_pin || token->keys[i].always_authenticate;
+		keep_pin = keep_pin || token->keys[i].object.always_authenticate;
 		if (token->keys[i].state != KEY_OK) {
 			log_warning("key %s: %s: %s", token->keys[i].setup->name, key_state_name(token->keys[i].state), token->keys[i].warning);
 		}

@@ -1,56 +1,20 @@
+#include "cryptoki.h"
 #include "module.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CRYPTOKI_COMPAT 1
-#include <p11-kit/pkcs11.h>
-
 #include "../appliance/base/err.h"
-
-struct module_api {
-	CK_FUNCTION_LIST list;
-};
 
 static CK_FUNCTION_LIST *api_of(const struct module *module)
 {
 	return &module->api->list;
 }
 
-static const char *rv_name(CK_RV rv)
-{
-	static const struct {
-		CK_RV rv;
-		const char *name;
-	} names[] = {
-		{ CKR_HOST_MEMORY, "CKR_HOST_MEMORY" },
-		{ CKR_GENERAL_ERROR, "CKR_GENERAL_ERROR" },
-		{ CKR_FUNCTION_FAILED, "CKR_FUNCTION_FAILED" },
-		{ CKR_DEVICE_ERROR, "CKR_DEVICE_ERROR" },
-		{ CKR_DEVICE_REMOVED, "CKR_DEVICE_REMOVED" },
-		{ CKR_PIN_INCORRECT, "CKR_PIN_INCORRECT" },
-		{ CKR_PIN_EXPIRED, "CKR_PIN_EXPIRED" },
-		{ CKR_PIN_LOCKED, "CKR_PIN_LOCKED" },
-		{ CKR_PIN_LEN_RANGE, "CKR_PIN_LEN_RANGE" },
-		{ CKR_SESSION_HANDLE_INVALID, "CKR_SESSION_HANDLE_INVALID" },
-		{ CKR_TOKEN_NOT_PRESENT, "CKR_TOKEN_NOT_PRESENT" },
-		{ CKR_TOKEN_NOT_RECOGNIZED, "CKR_TOKEN_NOT_RECOGNIZED" },
-		{ CKR_USER_PIN_NOT_INITIALIZED, "CKR_USER_PIN_NOT_INITIALIZED" },
-		{ CKR_USER_NOT_LOGGED_IN, "CKR_USER_NOT_LOGGED_IN" },
-	};
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (names[i].rv == rv) {
-			return names[i].name;
-		}
-	}
-	return "error";
-}
-
 static int fail(struct module *module, int err, const char *what, CK_RV rv)
 {
-	(void)snprintf(module->why, sizeof module->why, "%s: %s (0x%lx)", what, rv_name(rv), (unsigned long)rv);
+	(void)snprintf(module->why, sizeof module->why, "%s: %s (0x%lx)", what, cryptoki_name(rv), (unsigned long)rv);
 	return err;
 }
 
@@ -297,26 +261,6 @@ bool module_has_changed(struct module *module)
 
 	return api_of(module)->C_GetSlotList(CK_FALSE, NULL, &count) != CKR_OK || count != module->readers ||
 	       api_of(module)->C_GetSlotInfo(module->slot_id, &slot) != CKR_OK || (slot.flags & CKF_TOKEN_PRESENT) == 0;
-}
-
-bool module_always_authenticate(struct module *module, struct span id)
-{
-	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-	CK_ATTRIBUTE wanted[] = { { CKA_CLASS, &class, sizeof class }, { CKA_ID, (void *)(uintptr_t)id.data, id.length } };
-	CK_BBOOL always = CK_FALSE;
-	CK_ATTRIBUTE asked = { CKA_ALWAYS_AUTHENTICATE, &always, sizeof always };
-	CK_OBJECT_HANDLE object = 0;
-	CK_ULONG count = 0;
-
-	if (api_of(module)->C_FindObjectsInit(module->session, wanted, 2) != CKR_OK) {
-		return false;
-	}
-	if (api_of(module)->C_FindObjects(module->session, &object, 1, &count) != CKR_OK) {
-		count = 0;
-	}
-	(void)api_of(module)->C_FindObjectsFinal(module->session);
-	return count == 1 && api_of(module)->C_GetAttributeValue(module->session, object, &asked, 1) == CKR_OK && asked.ulValueLen == sizeof always &&
-	       always == CK_TRUE;
 }
 
 bool module_is_software(const struct module *module)

@@ -52,8 +52,6 @@ int module_login(struct module *module, const char *pin, size_t length);
 int module_logout(struct module *module);
 /* Is the session alive and, when `logged_in`, still logged in? 0, ERR_GONE (token removed), ERR_LOCKED (login lost), ERR_TOKEN. */
 int module_check(struct module *module, bool logged_in);
-/* Does this private key ask for the PIN before every use (CKA_ALWAYS_AUTHENTICATE)? False when it cannot be found out. */
-bool module_always_authenticate(struct module *module, struct span id);
 /* Has the token that was found been taken away, or has a reader come or gone? Works without a session. */
 bool module_has_changed(struct module *module);
 bool module_is_software(const struct module *module);

@@ -195,31 +195,6 @@ static void on_stop(void *context)
 
 /* --- start --- */
 
-/* libp11 asks for the PIN of keys with CKA_ALWAYS_AUTHENTICATE through OpenSSL's UI. */
-static int on_ui_read(UI *ui, UI_STRING *string)
-{
-	const struct token *token = UI_get0_user_data(ui);
-	enum UI_string_types type = UI_get_string_type(string);
-
-	if ((type != UIT_PROMPT && type != UIT_VERIFY) || token == NULL) {
-		return 1;
-	}
-	if (token->pin.length == 0) {
-		return 0;
-	}
-	return UI_set_result_ex(ui, string, token->pin.page, (int)token->pin.length) == 0;
-}
-
-static int install_ui(struct token *token)
-{
-	UI_METHOD *method = UI_create_method("podatelna-token");
-
-	if (method == NULL || UI_method_set_reader(method, on_ui_read) != 0 || PKCS11_set_ui_method(token->module.context, method, token) != 0) {
-		return ERR_MEMORY;
-	}
-	return 0;
-}
-
 static int open_keys(struct token *token, const int fds[WIRE_FDS_MAX])
 {
 	for (size_t i = 0; i < token->setup.key_count; i++) {
@@ -265,9 +240,6 @@ static void start_module(struct token *token)
 {
 	int err = module_load(&token->module, token->setup.module);
 
-	if (err == 0) {
-		err = install_ui(token);
-	}
 	if (err == 0) {
 		err = module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial);
 	}

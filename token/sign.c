@@ -20,9 +20,10 @@
 /* One request, with what belongs to it. */
 struct job {
 	struct token_key *key;
+	struct operation operation;
 	const EVP_MD *digest;
-	const char *digest_name;
 	bool attached, cades;
+	enum operation_padding padding;
 	char name[SETUP_NAME_BYTES], purpose[64], form[32], digest_text[16], want[256];
 	uint64_t index, size, deadline_ms;
 	int first, second, out; /* owned */
@@ -66,13 +67,18 @@ static void parameter(struct span lines, const char *name, char *ret, size_t siz
 static int read_parameters(const struct wire_message *message, struct job *job)
 {
 	struct span lines = wire_span(message, WIRE_F_LINES);
-	char cades[8];
+	char cades[8], padding[8];
 
 	parameter(lines, "form", job->form, sizeof job->form);
 	parameter(lines, "digest", job->digest_text, sizeof job->digest_text);
 	parameter(lines, "want", job->want, sizeof job->want);
 	parameter(lines, "cades", cades, sizeof cades);
+	parameter(lines, "padding", padding, sizeof padding);
 	job->cades = strcmp(cades, "no") != 0;
+	job->padding = strcmp(padding, "pss") == 0 ? OPERATION_PSS : OPERATION_PKCS1;
+	if (job->padding != OPERATION_PSS && padding[0] != '\0' && strcmp(padding, "pkcs1") != 0) {
+		return fail(job, ERR_UNSUPPORTED, N_("this padding is not supported"));
+	}
 	job->attached = strcmp(job->form, "attached-der") == 0;
 	if (!job->attached && strcmp(job->form, "detached-der") != 0) {
 		return fail(job, ERR_UNSUPPORTED, N_("this form of signature is not supported"));
@@ -89,27 +95,21 @@ static int read_parameters(const struct wire_message *message, struct job *job)
 	return 0;
 }
 
-/* The key must be there, of the right use, and its certificate good now, whatever it was at login. */
 static int check_key(struct token *token, struct job *job)
 {
-	struct token_key *key = key_by_name(token->keys, token->setup.key_count, job->name);
+	struct token_key *key = NULL;
 	char wishes[KEY_WARNING_BYTES];
+	const char *why = "";
+	int err = token_use_key(token, job->name, USE_SIGN, &key, &why);
 
-	if (key == NULL) {
-		return fail(job, ERR_NOTFOUND, N_("this token has no key of that name"));
+	if (err != 0) {
+		return fail(job, err, why);
 	}
-	if ((key->setup->use & USE_SIGN) == 0 || strcmp(job->purpose, "tls") == 0 || strcmp(job->purpose, "journal") == 0) {
+	if (strcmp(job->purpose, "tls") == 0 || strcmp(job->purpose, "journal") == 0) {
 		return fail(job, ERR_DENIED, N_("the key is not for this use"));
 	}
-	if (token->state != TOKEN_READY) {
-		return fail(job, token->state == TOKEN_BROKEN || token->state == TOKEN_ABSENT ? ERR_TOKEN : ERR_LOCKED,
-		            token->text[0] != '\0' ? token->text : N_("the token is not logged in"));
-	}
-	if (key_judge(key, clock_utc_ms())) {
-		token_tell_status(token);
-	}
-	if (key->state != KEY_OK) {
-		return fail(job, ERR_CERT, key->warning);
+	if (!operation_can_sign(key, job->padding)) {
+		return fail(job, ERR_UNSUPPORTED, N_("the token cannot make this kind of signature"));
 	}
 	if (certificate_check_wishes(&key->facts, job->want, wishes, sizeof wishes) != 0) {
 		return fail(job, ERR_CERT, wishes);
@@ -220,12 +220,11 @@ static int write_attached(struct job *job, struct span detached)
 	return write_out(job, tail.data, tail.length);
 }
 
-/* A module that hangs inside its signature must not hold the process: the signal ends it, and the parent starts another. */
-static void guard(uint64_t deadline_ms)
+static int sign_with_key(void *context, struct span digest, uint8_t *ret, size_t *ret_length)
 {
-	int left = clock_left(deadline_ms);
+	const struct job *job = context;
 
-	(void)alarm(left < 0 ? 0 : (unsigned)left / 1000 + 2);
+	return operation_sign(&job->operation, job->padding, job->digest, digest, ret, ret_length);
 }
 
 static int make_signature(struct token *token, struct job *job, uint8_t **ret_der, size_t *ret_length)
@@ -233,34 +232,28 @@ static int make_signature(struct token *token, struct job *job, uint8_t **ret_de
 	struct cms_signer signer = {
 		.certificate = job->key->certificate,
 		.chain = job->key->chain,
-		.key = job->key->private_key,
 		.digest = job->digest,
 		.cades = job->cades,
+		.pss = job->key->facts.is_rsa && job->padding == OPERATION_PSS,
+		.sign = sign_with_key,
+		.context = job,
 	};
-	char words[160];
-	bool pin_refused = false;
 	int err = ERR_INTERNAL;
 
-	ERR_clear_error();
-	guard(job->deadline_ms);
+	job->operation = token_operation(token, job->key);
+	token->module.why[0] = '\0';
+	token_guard(job->deadline_ms);
 	err = cms_sign_digest(&signer, job->hash, job->hash_length, ret_der, ret_length);
-	(void)alarm(0);
-	if (err == 0) {
-		return 0;
-	}
-	module_openssl_why(words, sizeof words, &pin_refused);
-	if (pin_refused) {
-		/* CKA_ALWAYS_AUTHENTICATE: the PIN that is kept no longer holds. It is dropped at the first refusal. */
-		pin_note_refused(&token->pin);
-		pin_wipe(&token->pin);
-		token_note(token, "pin-refused", "key");
-		token_set_state(token, TOKEN_PIN_REFUSED, N_("the token refused the PIN for a key that asks before each use"));
-		return fail(job, ERR_PIN, token->text);
-	}
+	token_unguard();
 	if (err == ERR_DAMAGE) {
 		return fail(job, err, N_("the token made a wrong signature; it was thrown away"));
 	}
-	(void)snprintf(job->why, sizeof job->why, "the token did not sign: %s", words);
+	if (err == ERR_PIN) {
+		return fail(job, err, N_("the token refused the PIN for a key that asks before each use"));
+	}
+	if (err != 0) {
+		(void)snprintf(job->why, sizeof job->why, "the token did not sign: %s", token->module.why);
+	}
 	return err;
 }
 
@@ -300,7 +293,7 @@ static int answer(struct token *token, const struct wire_message *request, const
 
 	lines_set(&lines, "signer", job->key->facts.sha256);
 	lines_set(&lines, "serial", job->key->facts.serial);
-	lines_setf(&lines, "algorithm", "%s-%s", job->key->facts.is_rsa ? "rsa-pkcs1" : "ecdsa", job->digest_text);
+	lines_setf(&lines, "algorithm", "%s-%s", !job->key->facts.is_rsa ? "ecdsa" : job->padding == OPERATION_PSS ? "rsa-pss" : "rsa-pkcs1", job->digest_text);
 	if (job->warning[0] != '\0') {
 		lines_set(&lines, "warning", job->warning);
 	}
@@ -341,8 +334,6 @@ int token_sign(struct token *token, struct wire_message *message)
 		log_info("intent %llu was signed", (unsigned long long)job.index);
 		(void)answer(token, message, &job);
 	}
-	if (err == ERR_TOKEN || err == ERR_DAMAGE) {
-		token_check_session(token);
-	}
+	token_use_failed(token, err);
 	return 0;
 }

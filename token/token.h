@@ -31,6 +31,7 @@
  * .days-left .sha256 .serial .algorithm. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
  *
  * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
+ * padding (of RSA: pkcs1, the default, or pss with the same digest and a salt of its length),
  * want (words of the partner, several): epo = RSA of at least 2048 bits, warnings when IK MPSV is missing or the certificate is self-signed
  * (as its specification asks); epo-ecdsa = like epo, ECDSA allowed; software-ok = a software token may sign although allow-software-token is no (the
  * test environment of a partner).
@@ -46,6 +47,7 @@
 #include "../appliance/wire/child.h"
 #include "key.h"
 #include "module.h"
+#include "operation.h"
 #include "pin.h"
 #include "setup.h"
 
@@ -122,6 +124,16 @@ int token_logout(struct token *token, struct wire_message *message);
 void token_login_free(struct token *token);
 /* The hub that asked is gone: its number means nothing to the next one. A try that is with the store already goes on. */
 void token_login_orphan(struct token *token);
+
+/* use.c: the key must be there, of that use (USE_*), and its certificate good now, whatever it was at login. ERR_NOTFOUND, ERR_DENIED, ERR_LOCKED, ERR_TOKEN or
+ * ERR_CERT, with *ret_why words that live as long as the token. */
+int token_use_key(struct token *token, const char *name, unsigned use, struct token_key **ret, const char **ret_why);
+struct operation token_operation(struct token *token, struct token_key *key);
+/* A module that hangs inside a call must not hold the process: past the deadline a signal ends it, and the parent starts another. */
+void token_guard(uint64_t deadline_ms);
+void token_unguard(void);
+/* After an operation failed, and after its answer: drops a refused PIN, sets the state, looks whether the session is still good. */
+void token_use_failed(struct token *token, int err);
 
 /* sign.c, unwrap.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
 int token_sign(struct token *token, struct wire_message *message);

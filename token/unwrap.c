@@ -25,7 +25,25 @@ static void free_bio(BIO **bio)
 	BIO_free(*bio);
 }
 
-static int decrypt(const struct token_key *key, struct span wrapped, BIO *out)
+static EVP_PKEY *private_key_of(struct token *token, const struct token_key *key)
+{
+	const struct p11uri *uri = &key->setup->uri;
+	PKCS11_KEY *found = NULL;
+	unsigned count = 0;
+
+	if (PKCS11_enumerate_keys(token->module.slot->token, &found, &count) != 0) {
+		return NULL;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if ((uri->id_length == 0 || span_equals(span_of(uri->id, uri->id_length), span_of(found[i].id, found[i].id_len))) &&
+		    (uri->object[0] == '\0' || (found[i].label != NULL && strcmp(uri->object, found[i].label) == 0))) {
+			return PKCS11_get_private_key(&found[i]);
+		}
+	}
+	return NULL;
+}
+
+static int decrypt(EVP_PKEY *private_key, const struct token_key *key, struct span wrapped, BIO *out)
 {
 	const unsigned char *place = wrapped.data;
 	__attribute__((cleanup(free_cms))) CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &place, (long)wrapped.length);
@@ -33,7 +51,7 @@ static int decrypt(const struct token_key *key, struct span wrapped, BIO *out)
 	if (cms == NULL || place != wrapped.data + wrapped.length) {
 		return ERR_FORMAT;
 	}
-	return CMS_decrypt(cms, key->private_key, key->certificate, NULL, out, CMS_BINARY) == 1 ? 0 : ERR_FORMAT;
+	return CMS_decrypt(cms, private_key, key->certificate, NULL, out, CMS_BINARY) == 1 ? 0 : ERR_FORMAT;
 }
 
 /* Tries each vault key; a key file names its recipients, so that a key which is none of them costs nothing. */
@@ -41,17 +59,22 @@ static int open_wrapped(struct token *token, struct span wrapped, BIO **ret)
 {
 	for (size_t i = 0; i < token->setup.key_count; i++) {
 		struct token_key *key = &token->keys[i];
+		EVP_PKEY *private_key = NULL;
 		BIO *out = NULL;
+		bool done = false;
 
 		/* What was wrapped while the certificate was valid stays readable after its end. */
-		if (key->setup->use != USE_VAULT || key->private_key == NULL || key->certificate == NULL || key->mismatch) {
+		if (key->setup->use != USE_VAULT || key->object.found != 1 || key->certificate == NULL || key->mismatch) {
 			continue;
 		}
 		out = BIO_new(BIO_s_secmem());
 		if (out == NULL) {
 			return ERR_MEMORY;
 		}
-		if (decrypt(key, wrapped, out) == 0) {
+		private_key = private_key_of(token, key);
+		done = private_key != NULL && decrypt(private_key, key, wrapped, out) == 0;
+		EVP_PKEY_free(private_key);
+		if (done) {
 			*ret = out;
 			return 0;
 		}
