@@ -143,7 +143,8 @@ static bool is_not_sent(const struct server_offer *offer)
 static void stage_record(struct server_offer *offer)
 {
 	_cleanup_lines_ struct lines body = { 0 };
-	static const char *const fields[] = { "body-sent", "content-type", "curl-code", "error", "far", "http-status", "location", "peer-sha256", "tls" };
+	static const char *const fields[] = { "body-sent", "content-type", "curl-code", "date-off-ms", "error",
+		                              "far",       "http-status",  "location",  "peer-sha256", "tls" };
 	char ref[OBJECT_REF_SIZE], why[TABLE_WHY_SIZE] = "";
 	bool not_sent = is_not_sent(offer);
 	int err = 0;

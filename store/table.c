@@ -16,7 +16,7 @@
 #define TRANSPARENT TABLE_TRANSPARENT
 #define FORCED TABLE_FORCED
 #define QUIET TABLE_QUIET
-#define REPORT "body-sent content-type curl-code error far http-status location peer-sha256 tls"
+#define REPORT "body-sent content-type curl-code date-off-ms error far http-status location peer-sha256 tls"
 
 /* clang-format off */
 static const struct table_rule rules[] = {

@@ -29,6 +29,7 @@ static const struct {
 	[CAUSE_MAIL_SETTINGS] = { N_("the login for the mail server cannot be used: look at \"mail\" in the configuration"), PAUSE_PERSON_MS },
 	[CAUSE_MAIL_LOGIN_REFUSED] = { N_("the mail server refuses the login: check user and password_file in \"mail\""), PAUSE_LOGIN_MS },
 	[CAUSE_MAIL_NO_TLS] = { N_("the mail server offers no encryption (STARTTLS): without it nothing is sent"), PAUSE_PERSON_MS },
+	[CAUSE_LOGIN_SETTINGS] = { N_("the login for the server cannot be used: look at user and password_file in \"tsa\""), PAUSE_PERSON_MS },
 	[CAUSE_MAIL_REFUSED] = { N_("the mail server does not take the message"), 0 },
 };
 

@@ -80,6 +80,7 @@ struct hub {
 	int64_t checkpoint_ms;                 /* UTC of the last `anchor`; 0: none yet */
 	uint64_t stamps_used[CONFIG_TSAS_MAX]; /* records `stamped` that name this time-stamp authority */
 	size_t works;
+	size_t errands; /* under way (errand.h) */
 	int sweep_timer;
 	int share; /* O_PATH of the share, -1 while it is not there */
 	struct inbox *inbox;

@@ -110,6 +110,46 @@ static int add_mail(const struct config_mail *mail, struct setup *setup)
 	return add_password(setup, mail->password_file, "mail-password-fd", "mail-fault");
 }
 
+/* As with mail: a login goes to the addresses that stand beside it in the configuration, whatever the hub asks for. */
+static int add_login(const struct config_tsa *tsa, size_t n, struct setup *setup)
+{
+	char place[LINES_NAME_MAX + 1], fault[LINES_NAME_MAX + 1], url[LINES_NAME_MAX + 1];
+
+	if (tsa->user[0] == '\0') {
+		return 0;
+	}
+	(void)snprintf(place, sizeof place, "login.%zu.password-fd", n);
+	(void)snprintf(fault, sizeof fault, "login.%zu.fault", n);
+	setup_set_numbered(&setup->lines, "login", n, "name", tsa->name);
+	setup_set_numbered(&setup->lines, "login", n, "user", tsa->user);
+	if (tsa->ca_file[0] != '\0') {
+		setup_set_numbered(&setup->lines, "login", n, "ca-file", tsa->ca_file);
+	}
+	for (size_t i = 0; i < tsa->urls.count; i++) {
+		(void)snprintf(url, sizeof url, "url.%zu", i);
+		setup_set_numbered(&setup->lines, "login", n, url, tsa->urls.items[i]);
+	}
+	return add_password(setup, tsa->password_file, place, fault);
+}
+
+static int add_tsas(const struct config *config, size_t *ca_files, struct setup *setup)
+{
+	for (size_t i = 0; i < config->tsa_count; i++) {
+		const struct config_tsa *tsa = &config->tsas[i];
+		int err = add_login(tsa, i, setup);
+
+		if (err < 0) {
+			return err;
+		}
+		if (tsa->ca_file[0] != '\0') {
+			setup_set_numbered(&setup->lines, "ca-file", (*ca_files)++, "", tsa->ca_file);
+		} else {
+			lines_set(&setup->lines, "system-anchors", "yes");
+		}
+	}
+	return 0;
+}
+
 int setup_transport(const struct config *config, struct setup *setup)
 {
 	size_t count = 0;
@@ -127,6 +167,10 @@ int setup_transport(const struct config *config, struct setup *setup)
 		} else {
 			lines_set(&setup->lines, "system-anchors", "yes");
 		}
+	}
+	err = add_tsas(config, &count, setup);
+	if (err < 0) {
+		return err;
 	}
 	switch (config->proxy.mode) {
 	case CONFIG_PROXY_SYSTEM:

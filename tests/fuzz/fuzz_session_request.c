@@ -17,7 +17,7 @@ static void try_request(struct span input)
 	const char *why = NULL;
 	uint64_t body = input.length > 0 ? input.data[0] : 0;
 
-	if (request_parse(input, body, &request, &why) == 0) {
+	if (request_parse(input, body, input.length % 2 == 0 ? REQUEST_SESSION : REQUEST_ERRAND, &request, &why) == 0) {
 		if (strncmp(request.url, "https://", 8) != 0 || (request.filing && !request.post) || request.deadline_ms == 0 || request.reply_limit == 0) {
 			abort();
 		}

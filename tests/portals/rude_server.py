@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from email.utils import formatdate
 
 LEDGER_LOCK = threading.Lock()
 
@@ -114,6 +115,16 @@ class Handler:
     def do_ok(self):
         text = f"{self.method} {len(self.body)} {hashlib.sha256(self.body).hexdigest()}\n"
         self.reply(200, text.encode(), "Content-Type: text/plain; charset=utf-8\r\n")
+        self.close_cleanly()
+
+    def do_date(self):
+        """A clock that is 100 seconds ahead; the second Date, in a trailer's place, must not count."""
+        ahead = formatdate(time.time() + 100, usegmt=True)
+        self.reply(200, b"", f"Date: {ahead}\r\nDate: Thu, 01 Jan 1970 00:00:01 GMT\r\n")
+        self.close_cleanly()
+
+    def do_no_date(self):
+        self.reply(200, b"", "Date: yesterday, or so\r\n")
         self.close_cleanly()
 
     def do_headers(self):

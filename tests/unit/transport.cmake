@@ -6,3 +6,9 @@ foreach(name exchange session)
     TRANSPORT_PROGRAM="$<TARGET_FILE:podatelna-transport>" RUDE_SERVER="${CMAKE_SOURCE_DIR}/tests/portals/rude_server.py")
   add_dependencies(transport_${name} podatelna-transport)
 endforeach()
+
+# Both ends of an errand: the hub's and the real network program.
+podatelna_unit_test(transport_errand SOURCES transport_errand.c transport_bench.c LIBS podatelna_hub_core)
+target_compile_definitions(transport_errand PRIVATE
+  TRANSPORT_PROGRAM="$<TARGET_FILE:podatelna-transport>" RUDE_SERVER="${CMAKE_SOURCE_DIR}/tests/portals/rude_server.py")
+add_dependencies(transport_errand podatelna-transport)

@@ -103,9 +103,10 @@ static void exec_program(int link)
 
 static void start_program(unsigned limit)
 {
-	char settings[512], address[64];
+	char settings[2048], address[64];
 	struct wire_message message;
 	int theirs = -1, length = 0, proxy = -1, password = fd_memfd_sealed("password", BENCH_PASSWORD, strlen(BENCH_PASSWORD));
+	int login = fd_memfd_sealed("login", BENCH_LOGIN "\n", strlen(BENCH_LOGIN) + 1);
 
 	pair(&bench.parent, &theirs);
 	bench.program = fork();
@@ -115,8 +116,11 @@ static void start_program(unsigned limit)
 	}
 	(void)close(theirs);
 	length = snprintf(settings, sizeof settings,
-	                  "ca-file.1: %s/ca.pem\nca-file.2: %s/foreign-ca.pem\nproxy: own\nproxy-fd: 0\nproxy-password-fd: 1\nproxy-user: box\n",
-	                  bench.directory, bench.directory);
+	                  "ca-file.1: %s/ca.pem\nca-file.2: %s/foreign-ca.pem\nlogin.0.ca-file: %s/ca.pem\nlogin.0.name: tsa\nlogin.0.password-fd: 2\n"
+	                  "login.0.url.0: https://localhost:%d/headers\nlogin.0.url.1: https://localhost:%d/login\nlogin.0.user: firm\n"
+	                  "login.1.fault: password\nlogin.1.name: broken\nlogin.1.url.0: https://localhost:%d/ok\nlogin.1.user: x\nproxy: own\nproxy-fd: "
+	                  "0\nproxy-password-fd: 1\nproxy-user: box\n",
+	                  bench.directory, bench.directory, bench.directory, bench_port("tls"), bench_port("tls"), bench_port("tls"));
 	(void)snprintf(address, sizeof address, "http://127.0.0.1:%d", bench_port("proxy"));
 	proxy = fd_memfd_sealed("proxy", address, strlen(address));
 	if (limit > 0) {
@@ -127,11 +131,13 @@ static void start_program(unsigned limit)
 	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(settings));
 	wire_put_fd(&message, proxy);
 	wire_put_fd(&message, password);
+	wire_put_fd(&message, login);
 	assert_int_equal(wire_send_blocking(bench.parent, WIRE_PARENT, WIRE_TRANSPORT, &message, clock_deadline(BENCH_WAIT_MS)), 0);
 	assert_int_equal(wire_receive_blocking(bench.parent, WIRE_PARENT, WIRE_TRANSPORT, packet, &message, clock_deadline(BENCH_WAIT_MS)), 0);
 	assert_int_equal(message.type, WIRE_READY);
 	(void)close(proxy);
 	(void)close(password);
+	(void)close(login);
 	bench_new_hub();
 }
 

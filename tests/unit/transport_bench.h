@@ -9,6 +9,7 @@
 
 #define BENCH_TEXT_MAX 65536
 #define BENCH_WAIT_MS 15000
+#define BENCH_LOGIN "tsa-password"           /* user: firm; name of the login: tsa, for https://localhost:<tls>/headers and /login */
 #define BENCH_PASSWORD "secret of the proxy" /* user: box */
 
 /* One session as hub and store see it. */

@@ -24,7 +24,7 @@
 static int parse(const char *lines, uint64_t size, struct request *ret)
 {
 	const char *why = NULL;
-	int err = request_parse(span_of_string(lines), size, ret, &why);
+	int err = request_parse(span_of_string(lines), size, REQUEST_SESSION, ret, &why);
 
 	assert_true((err == 0) == (why == NULL));
 	return err;
@@ -256,7 +256,7 @@ static void test_report(void **state)
 /* A zygote that dies in the instant in which it forks leaves a process that no signal would ever end: it ends by itself. */
 static void test_orphan_ends(void **state)
 {
-	const struct session_start start = { .hub = -1, .store = -1, .body = -1, .zygote = -1, .parent = getpid() + 1 };
+	const struct session_start start = { .hub = -1, .store = -1, .body = -1, .zygote = -1, .reply = -1, .parent = getpid() + 1 };
 	pid_t child = fork();
 	int status = 0;
 

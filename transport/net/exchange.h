@@ -11,6 +11,7 @@
 
 #include "../../appliance/base/loop.h"
 #include "body.h"
+#include "login.h"
 #include "peer.h"
 #include "proxy.h"
 #include "reply.h"
@@ -39,6 +40,7 @@ struct exchange_socket {
 struct exchange {
 	struct loop *loop;
 	const struct proxy *proxy;     /* NULL: without one */
+	const struct login *login;     /* of the server; NULL: none */
 	const struct request *request; /* these five are borrowed and outlive the exchange */
 	struct body *body;
 	struct reply *reply;
@@ -50,10 +52,11 @@ struct exchange {
 	struct curl_slist *headers;
 	struct exchange_socket sockets[EXCHANGE_SOCKETS_MAX];
 	int curl_timer, body_watch, deadline_timer;
-	bool reached;      /* TCP stands: TLS began */
-	bool ready;        /* the connection stands, TLS checked: the request may go out from now on */
-	bool receiving;    /* said so */
-	bool offers_basic; /* the proxy takes that login */
+	bool reached;                        /* TCP stands: TLS began */
+	bool ready;                          /* the connection stands, TLS checked: the request may go out from now on */
+	bool receiving;                      /* said so */
+	bool offers_basic;                   /* the proxy takes that login */
+	int64_t ready_utc_ms, headed_utc_ms; /* our clock at `ready` and at the final status line; 0: not yet */
 	bool done;
 	char words[CURL_ERROR_SIZE];
 };

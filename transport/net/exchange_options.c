@@ -51,6 +51,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 		return 0;
 	}
 	if (!exchange->receiving && exchange->reply->started) {
+		exchange->headed_utc_ms = clock_utc_ms();
 		exchange->receiving = true;
 		exchange->events.on_stage(exchange->events.context, EXCHANGE_RECEIVING);
 	}
@@ -84,6 +85,7 @@ static int on_ready(void *context, char *primary_ip, char *local_ip, int primary
 		return CURL_PREREQFUNC_ABORT; /* a second connection of the same exchange would be a second request */
 	}
 	exchange->ready = true;
+	exchange->ready_utc_ms = clock_utc_ms();
 	if (curl_easy_getinfo(exchange->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info != NULL && info->backend == CURLSSLBACKEND_OPENSSL) {
 		peer_note_tls(exchange->peer, info->internals);
 	}
@@ -131,6 +133,9 @@ static bool set_method(struct exchange *exchange)
 	CURL *easy = exchange->easy;
 	const struct request *request = exchange->request;
 
+	if (request->head) {
+		return SET(CURLOPT_NOBODY, 1L);
+	}
 	if (!request->post) {
 		return SET(CURLOPT_HTTPGET, 1L);
 	}
@@ -166,6 +171,15 @@ static bool set_proxy(const struct exchange *exchange)
 	       (proxy->user[0] == '\0' || SET(CURLOPT_PROXYUSERNAME, proxy->user)) && (proxy->user[0] == '\0' || SET(CURLOPT_PROXYPASSWORD, proxy->password));
 }
 
+/* To this server alone: there are no redirects, and the address is one that the login came with. */
+static bool set_login(const struct exchange *exchange)
+{
+	CURL *easy = exchange->easy;
+	const struct login *login = exchange->login;
+
+	return login == NULL || (SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) && SET(CURLOPT_USERNAME, login->user) && SET(CURLOPT_PASSWORD, login->password));
+}
+
 static bool set_tls(struct exchange *exchange)
 {
 	CURL *easy = exchange->easy;
@@ -197,7 +211,7 @@ bool exchange_set_options(struct exchange *exchange)
 	const struct request *request = exchange->request;
 
 	return SET(CURLOPT_URL, request->url) && SET(CURLOPT_PRIVATE, exchange) && SET(CURLOPT_ERRORBUFFER, exchange->words) && set_once(easy) &&
-	       set_proxy(exchange) && set_tls(exchange) && set_times(exchange) && set_method(exchange) && set_headers(exchange) &&
+	       set_proxy(exchange) && set_login(exchange) && set_tls(exchange) && set_times(exchange) && set_method(exchange) && set_headers(exchange) &&
 	       (request->user_agent[0] == 0 || SET(CURLOPT_USERAGENT, request->user_agent)) && SET(CURLOPT_WRITEFUNCTION, on_reply) &&
 	       SET(CURLOPT_WRITEDATA, exchange) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, exchange) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_ready) && SET(CURLOPT_PREREQDATA, exchange);

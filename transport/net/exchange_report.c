@@ -5,6 +5,8 @@
 #include "../../appliance/base/cause.h"
 #include "exchange.h"
 
+#define HALF_SECOND_MS 500
+
 static uint64_t bytes_sent(struct exchange *exchange)
 {
 	curl_off_t sent = 0;
@@ -114,6 +116,10 @@ static void note_head(struct exchange *exchange, struct report *report)
 		return;
 	}
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &report->http_status);
+	if (exchange->reply->date_s > 0 && exchange->ready_utc_ms > 0 && exchange->headed_utc_ms > 0) {
+		report->has_date = true;
+		report->date_off_ms = exchange->reply->date_s * 1000 + HALF_SECOND_MS - (exchange->ready_utc_ms + exchange->headed_utc_ms) / 2;
+	}
 	if (curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL) {
 		report_text(span_of_string(type), report->content_type, sizeof report->content_type);
 	}

@@ -153,7 +153,9 @@ static void put_failure(struct lines *ret, const char *why)
 _Noreturn void mail_run(const struct mail_job *job)
 {
 	static char text[LINES_BODY_MAX + 1];
-	struct session_start start = { .hub = job->hub, .body = job->message, .store = -1, .zygote = -1, .parent = job->parent, .narrow = job->narrow };
+	struct session_start start = {
+		.hub = job->hub, .body = job->message, .store = -1, .zygote = -1, .reply = -1, .parent = job->parent, .narrow = job->narrow
+	};
 	struct sending sending = { .job = job };
 	struct lines report = { 0 };
 	struct wire_message message;

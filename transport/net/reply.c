@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -7,6 +8,8 @@
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
 #include "../../appliance/base/span.h"
+
+#define DATE_MAX_BYTES 64
 
 int reply_open(uint64_t limit, struct reply *ret)
 {
@@ -47,6 +50,21 @@ static bool has_name(struct span line, const char *name)
 	return line.length >= length && strncasecmp((const char *)line.data, name, length) == 0;
 }
 
+static const char date_name[] = "date:";
+
+/* "Date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 6.6.1); 0 for what is no date. */
+static int64_t read_date(struct span line)
+{
+	char text[DATE_MAX_BYTES];
+	struct span value = span_of(line.data + strlen(date_name), line.length - strlen(date_name));
+	time_t date = -1;
+
+	if (value.length < sizeof text && span_copy_string(value, text, sizeof text)) {
+		date = curl_getdate(text, NULL);
+	}
+	return date > 0 ? (int64_t)date : 0;
+}
+
 int reply_header(struct reply *reply, const char *line, size_t length)
 {
 	const struct span whole = span_of(line, length);
@@ -65,6 +83,9 @@ int reply_header(struct reply *reply, const char *line, size_t length)
 	}
 	if (reply->started && (has_name(whole, "content-length:") || has_name(whole, "transfer-encoding:"))) {
 		reply->measured = true;
+	}
+	if (reply->started && reply->date_s == 0 && has_name(whole, date_name)) {
+		reply->date_s = read_date(whole);
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@ struct reply {
 	size_t header_count, header_bytes;
 	bool measured;   /* the final head says how long the body is, or that it comes in chunks */
 	bool started;    /* a final status line (not 1xx) came */
+	int64_t date_s;  /* its Date, seconds since 1970; 0: none */
 	const char *why; /* static words when collecting failed */
 };
 

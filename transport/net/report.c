@@ -37,5 +37,8 @@ int report_compose(const struct report *report, char *ret, size_t size)
 	set_text(&lines, "error", report->error);
 	set_text(&lines, "peer-sha256", report->peer_sha256);
 	set_text(&lines, "tls", report->tls);
+	if (report->has_date) {
+		lines_setf(&lines, "date-off-ms", "%lld", (long long)report->date_off_ms);
+	}
 	return lines_finish(&lines, ret, size);
 }

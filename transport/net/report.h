@@ -7,11 +7,14 @@
  *        reply-started a final status line came
  *        reply-done    the whole reply came, by its own measure (Content-Length, last chunk, or an orderly close)
  * none and connected, and only these, mean: not sent.
- * Further lines, where known: http-status, content-type, location, curl-code, error, peer-sha256, body-sent (bytes), tls.
+ * Further lines, where known: http-status, content-type, location, curl-code, error, peer-sha256, body-sent (bytes), tls,
+ * date-off-ms (the Date of the reply minus our clock at the middle of the exchange, rounded to the nearest: a Date has whole seconds only; never without TLS
+ * that was verified).
  */
 #ifndef NET_REPORT_H
 #define NET_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +37,8 @@ struct report {
 	char error[REPORT_TEXT_MAX_BYTES + 1];
 	char peer_sha256[65];
 	char tls[96];
+	bool has_date;
+	int64_t date_off_ms;
 };
 
 const char *report_far_name(enum far far);

@@ -117,7 +117,8 @@ static const char *read_line(struct span name, struct span value, struct request
 {
 	if (span_equals_string(name, "method")) {
 		request->post = span_equals_string(value, "POST");
-		return request->post || span_equals_string(value, "GET") ? NULL : "bad request: method";
+		request->head = span_equals_string(value, "HEAD");
+		return request->post || request->head || span_equals_string(value, "GET") ? NULL : "bad request: method";
 	}
 	if (span_equals_string(name, "url")) {
 		return span_copy_string(value, request->url, sizeof request->url) && url_is_good(request->url) ? NULL : "bad request: url";
@@ -132,10 +133,13 @@ static const char *read_line(struct span name, struct span value, struct request
 	if (span_equals_string(name, "user-agent")) {
 		return span_copy_string(value, request->user_agent, sizeof request->user_agent) ? NULL : "bad request: user-agent";
 	}
+	if (span_equals_string(name, "login")) {
+		return span_copy_string(value, request->login, sizeof request->login) && request->login[0] != '\0' ? NULL : "bad request: login";
+	}
 	return read_transport(name, value, request);
 }
 
-static const char *check_whole(struct span lines, const struct request *request)
+static const char *check_whole(struct span lines, enum request_kind kind, const struct request *request)
 {
 	struct span value;
 
@@ -152,17 +156,20 @@ static const char *check_whole(struct span lines, const struct request *request)
 	if (request->filing && request->size == 0) {
 		return "bad request: filing without a body";
 	}
-	return NULL;
+	if (kind == REQUEST_ERRAND && request->filing) {
+		return "bad request: an errand files nothing";
+	}
+	return kind == REQUEST_SESSION && (request->head || request->login[0] != '\0') ? "bad request: for errands only" : NULL;
 }
 
-int request_parse(struct span lines, uint64_t size, struct request *ret, const char **ret_why)
+int request_parse(struct span lines, uint64_t size, enum request_kind kind, struct request *ret, const char **ret_why)
 {
 	struct span rest = lines, name, value;
 	const char *why = lines_valid(lines) ? NULL : "bad request: lines";
 
 	/* Not all of it is wiped: it is large, and what no line names is told by an empty text or by a count. */
-	ret->post = ret->filing = ret->proxied = false;
-	ret->url[0] = ret->ca_file[0] = ret->user_agent[0] = '\0';
+	ret->post = ret->head = ret->filing = ret->proxied = false;
+	ret->url[0] = ret->ca_file[0] = ret->user_agent[0] = ret->login[0] = '\0';
 	ret->header_count = 0;
 	ret->connect_timeout_ms = REQUEST_CONNECT_DEFAULT_MS;
 	ret->deadline_ms = REQUEST_DEADLINE_DEFAULT_MS;
@@ -172,7 +179,7 @@ int request_parse(struct span lines, uint64_t size, struct request *ret, const c
 		why = read_line(name, value, ret);
 	}
 	if (why == NULL) {
-		why = check_whole(lines, ret);
+		why = check_whole(lines, kind, ret);
 	}
 	if (why != NULL) {
 		*ret_why = why;

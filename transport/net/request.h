@@ -1,6 +1,6 @@
-/* request.h - what the hub asks one session to do: the LINES of SESSION_START, checked word by word.
+/* request.h - what the hub asks one session or errand to do: the LINES of SESSION_START and ERRAND_START, checked word by word.
  *
- *   method             GET | POST
+ *   method             GET | POST | HEAD (errands only)
  *   url                https only, no user, no fragment
  *   header.<n>         "Name: value"; not those that say how the message travels (Host, Content-Length, ...): those are libcurl's
  *   filing             yes | no (default): this request files something and must never go twice
@@ -8,6 +8,7 @@
  *   connect-timeout-ms, deadline-ms (whole exchange, from the start of the session), reply-limit (bytes)
  *   proxy              direct (default) | configured (as SETUP says, proxy.h)
  *   user-agent
+ *   login              errands only: name of a login of SETUP (login.h)
  *
  * Any other name is an error: a request that is not understood whole is not sent.
  */
@@ -25,6 +26,7 @@
 #define REQUEST_HEADERS_MAX 24
 #define REQUEST_PATH_MAX_BYTES 1024
 #define REQUEST_AGENT_MAX_BYTES 200
+#define REQUEST_NAME_MAX_BYTES 64
 #define REQUEST_CONNECT_DEFAULT_MS 10000
 #define REQUEST_CONNECT_MAX_MS 300000
 #define REQUEST_DEADLINE_DEFAULT_MS 120000
@@ -33,8 +35,11 @@
 #define REQUEST_REPLY_DEFAULT_BYTES (UINT64_C(22) << 20)
 #define REQUEST_REPLY_MAX_BYTES (UINT64_C(256) << 20)
 
+/* An errand files nothing, and is the only one that may take a login to a server. */
+enum request_kind { REQUEST_SESSION, REQUEST_ERRAND };
+
 struct request {
-	bool post;
+	bool post, head; /* neither: GET */
 	bool filing;
 	bool proxied; /* through the proxy, where one is configured for that host */
 	char url[REQUEST_URL_MAX_BYTES + 1];
@@ -42,6 +47,7 @@ struct request {
 	size_t header_count;
 	char ca_file[REQUEST_PATH_MAX_BYTES + 1]; /* empty: the system's roots */
 	char user_agent[REQUEST_AGENT_MAX_BYTES + 1];
+	char login[REQUEST_NAME_MAX_BYTES + 1]; /* empty: none */
 	uint64_t connect_timeout_ms;
 	uint64_t deadline_ms; /* relative, as given */
 	uint64_t reply_limit; /* bytes */
@@ -49,6 +55,6 @@ struct request {
 };
 
 /* 0, or ERR_FORMAT with *ret_why (static English words); then *ret counts for nothing. `lines` is canonical text or not: it is checked. */
-int request_parse(struct span lines, uint64_t size, struct request *ret, const char **ret_why);
+int request_parse(struct span lines, uint64_t size, enum request_kind kind, struct request *ret, const char **ret_why);
 
 #endif

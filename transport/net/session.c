@@ -15,7 +15,7 @@
 /* Everything but these and the standard descriptors: the zygote's links, the other sessions' ends. */
 static int close_others(const struct session_start *start)
 {
-	int keep[] = { start->hub, start->store, start->body, start->zygote };
+	int keep[] = { start->hub, start->store, start->body, start->zygote, start->reply };
 	int next = STDERR_FILENO + 1;
 
 	for (size_t i = 1; i < sizeof keep / sizeof *keep; i++) {
@@ -207,7 +207,7 @@ static void begin(struct session *session, const struct session_start *start, in
 {
 	const char *why = "";
 	uint64_t limit = REQUEST_REPLY_DEFAULT_BYTES;
-	int parsed = request_parse(start->lines, start->size, &session->request, &why);
+	int parsed = request_parse(start->lines, start->size, REQUEST_SESSION, &session->request, &why);
 
 	if (reply_open(parsed == 0 ? session->request.reply_limit : limit, &session->reply) != 0) {
 		log_error("session %llu: no memory for a reply", (unsigned long long)session->id);

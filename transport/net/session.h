@@ -26,6 +26,7 @@ struct session_start {
 	struct span lines;
 	uint64_t size;
 	int hub, store, body, zygote; /* body -1 when size is 0 */
+	int reply;                    /* of an errand; -1 for a session, which makes its own */
 	pid_t parent;
 	const struct proxy *proxy;
 	const struct sandbox_filter *narrow; /* narrower than the zygote's; the paths are the same */

@@ -15,6 +15,7 @@
 #include "../../appliance/base/lines.h"
 #include "../../appliance/base/log.h"
 #include "anchors.h"
+#include "errand.h"
 #include "mail.h"
 #include "zygote_paths.h"
 #include "zygote_table.h"
@@ -34,6 +35,7 @@ struct zygote {
 	struct proxy proxy;
 	struct sandbox_filter *narrow; /* of the sessions */
 	struct mail mail;
+	struct errands errands;
 };
 
 /* --- living sessions --- */
@@ -70,7 +72,7 @@ static void on_life_over(void *context, uint32_t events)
 
 static void stop_when_idle(struct zygote *zygote)
 {
-	if (zygote->stopping && zygote->table.count == 0 && !mail_lives(&zygote->mail)) {
+	if (zygote->stopping && zygote->table.count == 0 && !mail_lives(&zygote->mail) && !errands_live(&zygote->errands)) {
 		loop_stop(zygote->loop, 0);
 	}
 }
@@ -89,6 +91,7 @@ static void on_child_signal(void *context, uint32_t events)
 
 		if (entry == NULL) {
 			mail_ended(&zygote->mail, pid);
+			errand_ended(&zygote->errands, pid);
 			continue;
 		}
 		if (WIFSIGNALED(status)) {
@@ -111,6 +114,7 @@ static void fork_session(struct zygote *zygote, struct wire_message *message, st
 		.lines = wire_span(message, WIRE_F_LINES),
 		.size = wire_number(message, WIRE_F_SIZE, 0),
 		.zygote = ends[1],
+		.reply = -1,
 		.parent = getpid(),
 		.proxy = &zygote->proxy,
 		.narrow = zygote->narrow,
@@ -211,6 +215,13 @@ static void start_mail(struct zygote *zygote, struct wire_message *message)
 	}
 }
 
+static void start_errand(struct zygote *zygote, struct wire_message *message)
+{
+	if (!zygote->stopping) {
+		errand_start(&zygote->errands, message, &zygote->proxy, zygote->narrow);
+	}
+}
+
 static int on_hub_message(void *context, struct channel *channel, struct wire_message *message)
 {
 	struct zygote *zygote = context;
@@ -228,6 +239,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 		return 0;
 	case WIRE_MAIL_START:
 		start_mail(zygote, message);
+		return 0;
+	case WIRE_ERRAND_START:
+		start_errand(zygote, message);
 		return 0;
 	default:
 		return ERR_PROTOCOL;
@@ -287,7 +301,7 @@ static void on_stale_check(void *context, uint32_t events)
 	const char *changed = paths_changed(&zygote->paths);
 
 	(void)events;
-	if (changed != NULL && zygote->table.count == 0) {
+	if (changed != NULL && zygote->table.count == 0 && !errands_live(&zygote->errands)) {
 		log_info("%s was replaced: starting anew", changed);
 		loop_stop(zygote->loop, 0);
 		return;
@@ -337,6 +351,7 @@ int zygote_run(struct child *child)
 	proxy_read(&zygote.proxy, child_settings(child), take_setup_fd, child);
 	anchors_load(&zygote.paths);
 	mail_read(&zygote.mail, child_settings(child), take_setup_fd, child);
+	logins_read(&zygote.errands.logins, child_settings(child), take_setup_fd, child);
 	zygote.limit = session_limit(child_settings(child));
 	zygote.narrow = sandbox_filter_new(SANDBOX_OPEN | SANDBOX_NET | SANDBOX_THREADS);
 	if (zygote.narrow == NULL) {

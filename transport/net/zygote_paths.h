@@ -13,7 +13,7 @@
 #include "../../appliance/base/span.h"
 #include "request.h"
 
-#define PATHS_CA_FILES_MAX 16
+#define PATHS_CA_FILES_MAX 48 /* partners, time-stamp authorities, mail */
 #define PATHS_MAX (24 + PATHS_CA_FILES_MAX)
 
 struct paths {
