@@ -83,7 +83,7 @@ static int read_environment(struct span settings, struct token_setup *setup, cha
 		if (setenv(name, value, 1) != 0) {
 			return ERR_MEMORY;
 		}
-		if (strcmp(name, "SOFTHSM2_CONF") == 0 && add_directory_of(setup, value) != 0) {
+		if ((strcmp(name, "SOFTHSM2_CONF") == 0 || strcmp(name, "OPENSC_CONF") == 0) && add_directory_of(setup, value) != 0) {
 			return fail(setting, "too many paths", ret_why, size);
 		}
 	}

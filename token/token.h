@@ -8,7 +8,7 @@
  *                      changes; the parent restarts the process to hand over a changed file.
  *   environment.<n>    "NAME=value", set before the module is loaded
  *   readable.<n>       directory or file that the module reads after the sandbox is up (the module's own directory, /etc and the directory
- *                      of SOFTHSM2_CONF are readable anyway). SoftHSM needs to read its token directory, and that is enough to log in and to
+ *                      of SOFTHSM2_CONF and OPENSC_CONF are readable anyway). SoftHSM needs to read its token directory, and that is enough to log in and to
  *                      use keys. But it tries to write at each login, and when that fails it gives no more information about the token: after a
  *                      refused PIN and after a logout the process then ends (TOKEN_EXIT_AGAIN) for a fresh one, which does not know what
  *                      PINs persons had refused; and keys with CKA_ALWAYS_AUTHENTICATE do not work. SoftHSM counts no tries.

@@ -13,7 +13,7 @@ BUILD = os.path.dirname(BIN)
 HELPERS = ("store", "token", "partner", "transport")
 FILES = (["bin/podatelna", "sbin/podatelnad", *[f"libexec/podatelna/podatelna-{name}" for name in HELPERS],
           "share/locale/cs/LC_MESSAGES/podatelna.mo", "share/podatelna/podatelna.conf.example",
-          "share/doc/podatelna/FORMAT.txt", "share/doc/podatelna/README.md", "share/doc/podatelna/LICENSE", "share/doc/podatelna/examples/smb.conf.example",
+          "share/doc/podatelna/FORMAT.txt", "share/doc/podatelna/README.md", "share/doc/podatelna/LICENSE", "share/doc/podatelna/examples/smb.conf.example", "share/podatelna/opensc.conf",
           "share/man/man1/podatelna.1", "share/man/man8/podatelnad.8", "share/man/man5/podatelna.conf.5", "share/man/cs/man1/podatelna.1",
           "share/bash-completion/completions/podatelna", "lib/systemd/system/podatelna.service", "lib/sysusers.d/podatelna.conf", "lib/tmpfiles.d/podatelna.conf", "lib/udev/rules.d/70-podatelna.rules"])
 FILES += [f"share/podatelna/catalogue/{name}" for name in os.listdir(os.path.join(TOP, "config", "catalogue"))]

@@ -115,6 +115,8 @@ def literal(value):
 class Tokens:
     """SoftHSM tokens that the token programs can use; they are made once and copied for each box."""
 
+    software = True
+
     def __init__(self, directory, tokens, pki_dir, pin="123456"):
         self.hsm = softhsm.make(directory, tokens, pki_dir, pin)
         self.dir = self.hsm.dir
@@ -132,6 +134,12 @@ class Tokens:
         twin.hsm, twin.dir = hsm, directory
         return twin
 
+    def settings(self, token):
+        """What the configuration says of how a token is reached."""
+        return {"module": self.hsm.module, "uri": f"pkcs11:token={token['label']}", "pcsc": False,
+                "environment": [f"SOFTHSM2_CONF={self.hsm.conf}"], "readable": [self.hsm.dir],
+                "writable": [os.path.join(self.hsm.dir, "tokens")]}
+
     def give(self):
         """To the user of the token programs (the tools that make tokens run as root)."""
         os.chmod(self.dir, 0o755)
@@ -144,7 +152,7 @@ class Tokens:
 
 
 class Box:
-    """portals: simulators (their name is that of the partner). tokens: Tokens, or {label: [KEY, ...]} for softhsm.make.
+    """portals: simulators (their name is that of the partner). tokens: Tokens, card.Cards, or {label: [KEY, ...]} for softhsm.make.
     pin: "file" | "prompt" | a wrong PIN to be put into the file. settings: {section: {key: value}}, added over the
     defaults; section "" is the top of the file, value None takes a key away. start=False: write everything only."""
 
@@ -158,6 +166,8 @@ class Box:
         self.bin = reachable(bin_dir, self.dir)
         if isinstance(tokens, Tokens):
             self.tokens = tokens.copy(os.path.join(self.dir, "hsm"))
+        elif hasattr(tokens, "settings"):
+            self.tokens = tokens
         else:
             tokens = tokens or {"office": ["sign", "vault"]}
             self.tokens = Tokens(os.path.join(self.dir, "hsm"), tokens, pki_dir or os.path.join(self.dir, "pki"))
@@ -211,10 +221,7 @@ class Box:
             conf[f'user "{os.geteuid()}"'] = {"rights": ["admin"]}
         for token in self.hsm.tokens:
             conf[f'token "{token["label"]}"'] = {
-                "module": self.hsm.module, "uri": f"pkcs11:token={token['label']}", "pcsc": False,
-                "pin": "prompt" if pin == "prompt" else self.pin_file(token["label"], pin),
-                "environment": [f"SOFTHSM2_CONF={self.hsm.conf}"], "readable": [self.hsm.dir],
-                "writable": [os.path.join(self.hsm.dir, "tokens")]}
+                **self.tokens.settings(token), "pin": "prompt" if pin == "prompt" else self.pin_file(token["label"], pin)}
             for key in token["keys"]:
                 use = {"sign": "sign", "vaul": "vault", "tls": "tls", "jour": "journal"}[key["name"][:4].rstrip("-")]
                 conf[f'key "{key["name"]}"'] = {"token": token["label"], "uri": key["uri"], "use": [use],
@@ -229,7 +236,7 @@ class Box:
         # A partner whose whole protocol is one address names it in its own code: there the URL is the server alone.
         url = portal.url if portal.name == "epo" else portal.base
         values = {"url": url, "env": "sandbox", "sign_key": "sign", "interval": "0",
-                  "ca_file": os.path.join(self.pki, "ca.pem"), "allow_software_token": True, "poll_first": "200 ms",
+                  "ca_file": os.path.join(self.pki, "ca.pem"), "allow_software_token": self.tokens.software, "poll_first": "200 ms",
                   "poll_max": "1 s", "connect_timeout": "3 s", "deadline": "20 s"}
         if portal.name == "epo":
             values.update(anchors=os.path.join(self.pki, "confirm-ca.pem"), signer_cn=[pki.SANDBOX_CN],
