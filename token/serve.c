@@ -130,6 +130,8 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 		return message->id == 0 ? ERR_PROTOCOL : token_sign(token, message);
 	case WIRE_TOKEN_UNWRAP:
 		return message->id == 0 ? ERR_PROTOCOL : token_unwrap(token, message);
+	case WIRE_TOKEN_SEAL:
+		return message->id == 0 ? ERR_PROTOCOL : token_seal(token, message);
 	default:
 		return ERR_PROTOCOL;
 	}

@@ -37,6 +37,10 @@
  * test environment of a partner).
  * TOKEN_SIGNED LINES: signer (SHA-256 of the certificate), serial, algorithm, warning.
  *
+ * TOKEN_SEAL: only keys with use `journal`, only the text of a C2SP checkpoint of that size (origin LF, size LF, root in base64 LF). TOKEN_SEALED: BYTES a
+ * detached CAdES-BES signature over it with SHA-256; LINES: signer, serial, algorithm, and for keys on P-256 note: base64 of key id and ECDSA signature in DER
+ * (C2SP signed-note, type 0x02; the name of the key is the origin, its id the start of SHA-256(name LF 0x02 SubjectPublicKeyInfo)).
+ *
  * PIN  Never tried: without a store (its `pin-try` record comes first), when the token says that it is the last try or that the PIN is blocked,
  * when the same file was refused before, when the same PIN was refused before in this process, when the outcome of the last try is unknown and
  * the token says that tries were used up.
@@ -135,8 +139,9 @@ void token_unguard(void);
 /* After an operation failed, and after its answer: drops a refused PIN, sets the state, looks whether the session is still good. */
 void token_use_failed(struct token *token, int err);
 
-/* sign.c, unwrap.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
+/* sign.c, unwrap.c, seal.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
 int token_sign(struct token *token, struct wire_message *message);
 int token_unwrap(struct token *token, struct wire_message *message);
+int token_seal(struct token *token, struct wire_message *message);
 
 #endif

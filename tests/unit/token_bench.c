@@ -134,6 +134,38 @@ static void write_ca(void)
 	assert_int_equal(fclose(file), 0);
 }
 
+void bench_make_key(int id, const char *type, const char *more)
+{
+	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --login --pin " BENCH_PIN
+	                           " --keypairgen --key-type %s --id 0%d --label key%d %s >/dev/null 2>&1",
+	                           SOFTHSM_MODULE, type, id, id, more),
+	                 0);
+	if (strcmp(type, "EC:secp384r1") == 0) {
+		/* pkcs11-tool cannot write this one: the SubjectPublicKeyInfo is put before the point by hand (RFC 5480). */
+		assert_int_equal(
+		    bench_run("{ printf 3076301006072a8648ce3d020106052b81040022036200; pkcs11-tool --module %s --token-label bench -O --type pubkey --id 0%d"
+		              " 2>/dev/null | sed -n 's/.*EC_POINT: *0461//p'; } | tr -d '\\n' | perl -ne 'print pack(\"H*\", $_)' > %s/%d.pub",
+		              SOFTHSM_MODULE, id, directory, id),
+		    0);
+		return;
+	}
+	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --read-object --type pubkey --id 0%d -o %s/%d.pub >/dev/null 2>&1",
+	                           SOFTHSM_MODULE, id, directory, id),
+	                 0);
+}
+
+void bench_write(const char *name, const void *data, size_t length)
+{
+	char path[256];
+	FILE *file = NULL;
+
+	(void)snprintf(path, sizeof path, "%s/%s", directory, name);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void make_token(void)
 {
 	static const char *const types[] = { "rsa:2048", "rsa:2048", "EC:prime256v1", "EC:prime256v1" };
@@ -145,13 +177,7 @@ static void make_token(void)
 	    bench_run("mkdir %s/tokens && printf 'directories.tokendir = %s/tokens\\nobjectstore.backend = file\\n' > %s", directory, directory, conf), 0);
 	assert_int_equal(bench_run("softhsm2-util --init-token --free --label bench --pin " BENCH_PIN " --so-pin 12345678 >/dev/null"), 0);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --login --pin " BENCH_PIN
-		                           " --keypairgen --key-type %s --id 0%d --label key%d >/dev/null 2>&1",
-		                           SOFTHSM_MODULE, types[i], i + 1, i + 1),
-		                 0);
-		assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --read-object --type pubkey --id 0%d -o %s/%d.pub >/dev/null 2>&1",
-		                           SOFTHSM_MODULE, i + 1, directory, i + 1),
-		                 0);
+		bench_make_key(i + 1, types[i], "");
 	}
 }
 
@@ -424,6 +450,7 @@ int bench_wait_exit(struct bench *bench)
 {
 	int status = 0;
 
+	assert_true(bench->pid > 0); /* 0 would be this whole group of processes */
 	for (int i = 0; i < 1000; i++) {
 		if (waitpid(bench->pid, &status, WNOHANG) == bench->pid) {
 			bench->pid = 0;
@@ -446,6 +473,20 @@ int bench_stop(struct bench *bench)
 	wire_begin(&message, WIRE_STOP, 0, CLOCK_NEVER_MS);
 	(void)wire_send_blocking(bench->parent, WIRE_PARENT, WIRE_TOKEN, &message, clock_deadline(STEP_MS));
 	return bench_wait_exit(bench);
+}
+
+struct wire_message *bench_ask(struct bench *bench, const struct wire_message *message, enum wire_type answer)
+{
+	send_as(bench, bench->store, message);
+	return bench_wait(bench, bench->store, answer);
+}
+
+int bench_code(const struct wire_message *answer)
+{
+	if (answer == NULL) {
+		return ERR_GONE;
+	}
+	return answer->type == WIRE_ERROR ? -(int)wire_number(answer, WIRE_F_CODE, 0) : 0;
 }
 
 /* --- signing --- */

@@ -43,6 +43,9 @@ int bench_group_teardown(void **state);
 const char *bench_dir(void);
 int bench_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* One more key ("rsa:3072", "EC:secp384r1") under an id of its own; what pkcs11-tool is told besides, or "". */
+void bench_make_key(int id, const char *type, const char *more);
+
 X509 *bench_certificate(const struct bench_cert *wanted);
 /* A memfd with the certificate and the CA's in PEM. */
 int bench_pem(const struct bench_cert *wanted);
@@ -68,6 +71,13 @@ void bench_ready(struct bench *bench, const struct lines *lines, const int *fds,
 int bench_stop(struct bench *bench);
 /* The exit code of a process that ends by itself, -1 - signal. */
 int bench_wait_exit(struct bench *bench);
+
+/* Sends a request of the store and waits for its answer, of this type or WIRE_ERROR. NULL: the link ended. */
+struct wire_message *bench_ask(struct bench *bench, const struct wire_message *message, enum wire_type answer);
+/* 0, or the error of an answer. */
+int bench_code(const struct wire_message *answer);
+/* A file in bench_dir(). */
+void bench_write(const char *name, const void *data, size_t length);
 
 struct bench_sign {
 	uint64_t index;

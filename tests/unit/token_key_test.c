@@ -127,13 +127,7 @@ static void test_always_authenticate(void **state)
 	char text[1024];
 
 	(void)state;
-	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --login --pin " BENCH_PIN
-	                           " --keypairgen --key-type rsa:2048 --id 06 --label key6 --always-auth >/dev/null 2>&1",
-	                           SOFTHSM_MODULE),
-	                 0);
-	assert_int_equal(bench_run("pkcs11-tool --module %s --token-label bench --read-object --type pubkey --id 06 -o %s/6.pub >/dev/null 2>&1",
-	                           SOFTHSM_MODULE, bench_dir()),
-	                 0);
+	bench_make_key(6, "rsa:2048", "--always-auth");
 	fd = bench_pem(&certificate);
 	bench_settings(&lines);
 	lines_setf(&lines, "writable.0", "%s/tokens", bench_dir());

@@ -54,18 +54,6 @@ static int teardown(void **state)
 	return bench_group_teardown(state);
 }
 
-static void write_file(const char *name, const void *data, size_t length)
-{
-	char path[256];
-	FILE *file = NULL;
-
-	(void)snprintf(path, sizeof path, "%s/%s", bench_dir(), name);
-	file = fopen(path, "wb");
-	assert_non_null(file);
-	assert_int_equal(fwrite(data, 1, length, file), length);
-	assert_int_equal(fclose(file), 0);
-}
-
 /* Encoded again, it is the same bytes; and no length is indefinite on the way to the content. */
 static void check_der(const uint8_t *cms, size_t length)
 {
@@ -102,8 +90,8 @@ static void sign_and_verify(const char *key, const char *form, const char *diges
 	if (length < LARGE_BYTES) {
 		check_der(cms, cms_length);
 	}
-	write_file("content", content, length);
-	write_file("cms", cms, cms_length);
+	bench_write("content", content, length);
+	bench_write("cms", cms, cms_length);
 	assert_int_equal(bench_run("cd %s && openssl cms -verify -cades -inform DER -binary -CAfile ca.pem -purpose any -in cms %s -out back 2>err ||"
 	                           " { cat err; exit 1; } && cmp -s back content",
 	                           bench_dir(), detached ? "-content content" : ""),
@@ -171,7 +159,7 @@ static void test_attributes(void **state)
 	assert_int_equal(bench_sign(&bench, &wanted, &cms, &length, text, sizeof text), 0);
 	assert_null(strstr(text, "warning"));
 	assert_non_null(strstr(text, "algorithm: rsa-pkcs1-sha256\n"));
-	write_file("cms", cms, length);
+	bench_write("cms", cms, length);
 	assert_int_equal(
 	    bench_run("cd %s && openssl cms -cmsout -print -noout -inform DER -in cms >print 2>&1 && grep -q 'id-smime-aa-signingCertificateV2' print &&"
 	              " grep -q signingTime print && ! grep -qi 'S/MIME Capab' print && grep -q issuerAndSerialNumber print &&"
