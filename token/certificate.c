@@ -28,7 +28,7 @@ static bool read_time(const ASN1_TIME *from, int64_t *ret_ms, char *ret, size_t 
 	return true;
 }
 
-static void read_subject(X509 *certificate, char *ret, size_t size)
+static void read_name(const X509_NAME *name, char *ret, size_t size)
 {
 	BIO *words = BIO_new(BIO_s_mem());
 	char *text = NULL;
@@ -39,8 +39,7 @@ static void read_subject(X509 *certificate, char *ret, size_t size)
 		return;
 	}
 	/* RFC 2253 form without escaping UTF-8: that is RFC 4514. */
-	if (X509_NAME_print_ex(words, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0 &&
-	    (length = BIO_get_mem_data(words, &text)) > 0) {
+	if (X509_NAME_print_ex(words, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0 && (length = BIO_get_mem_data(words, &text)) > 0) {
 		(void)escape_text(ESCAPE_TERMINAL, span_of(text, (size_t)length), ret, size);
 	}
 	BIO_free(words);
@@ -125,7 +124,8 @@ int certificate_read(X509 *certificate, struct certificate *ret)
 		return ERR_CERT;
 	}
 	hex_encode(digest, length, read.sha256);
-	read_subject(certificate, read.subject, sizeof read.subject);
+	read_name(X509_get_subject_name(certificate), read.subject, sizeof read.subject);
+	read_name(X509_get_issuer_name(certificate), read.issuer, sizeof read.issuer);
 	read.has_ik_mpsv = san_has_ik(certificate) || subject_has_ik(certificate);
 	read.self_signed = X509_self_signed(certificate, 0) == 1;
 	usage = X509_get_key_usage(certificate); /* all ones when the extension is absent (RFC 5280 4.2.1.3 leaves usage open then) */

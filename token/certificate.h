@@ -16,7 +16,8 @@ enum certificate_state { CERTIFICATE_OK, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YE
 
 struct certificate {
 	char subject[CERTIFICATE_SUBJECT_BYTES]; /* RFC 4514, UTF-8, escaped for a terminal */
-	char not_after[32];                      /* "2026-11-21T18:39:00.000Z" */
+	char issuer[CERTIFICATE_SUBJECT_BYTES];
+	char not_after[32]; /* "2026-11-21T18:39:00.000Z" */
 	char not_before[32];
 	char sha256[65];
 	char serial[64];    /* hexadecimal, cut at 31 bytes */

@@ -115,6 +115,10 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 		return message->id == 0 ? ERR_PROTOCOL : token_login_person(token, message);
 	case WIRE_TOKEN_LOGOUT:
 		return message->id == 0 ? ERR_PROTOCOL : token_logout(token, message);
+	case WIRE_TOKEN_LOOK:
+		return message->id == 0 ? ERR_PROTOCOL : token_look(token, message);
+	case WIRE_TOKEN_TEST:
+		return message->id == 0 ? ERR_PROTOCOL : token_test(token, message);
 	default:
 		return ERR_PROTOCOL;
 	}

@@ -8,6 +8,7 @@
 #include "../appliance/base/escape.h"
 #include "../appliance/base/lines.h"
 #include "../appliance/base/log.h"
+#include "usage.h"
 
 #define NOTE_TIMEOUT_MS 30000
 
@@ -39,7 +40,7 @@ static void set_key(struct lines *lines, size_t n, const char *what, const char 
 
 static void add_key(struct lines *lines, size_t n, const struct token_key *key, int64_t now_ms)
 {
-	char days[24];
+	char days[24], allows[256];
 
 	set_key(lines, n, "name", key->setup->name);
 	set_key(lines, n, "use", key->setup->use_text);
@@ -54,6 +55,9 @@ static void add_key(struct lines *lines, size_t n, const struct token_key *key, 
 	}
 	(void)snprintf(days, sizeof days, "%lld", (long long)certificate_days_left(&key->facts, now_ms));
 	set_key(lines, n, "subject", key->facts.subject);
+	set_key(lines, n, "issuer", key->facts.issuer);
+	usage_words(key->certificate, allows, sizeof allows);
+	set_key(lines, n, "allows", allows);
 	set_key(lines, n, "not-after", key->facts.not_after);
 	set_key(lines, n, "days-left", days);
 	set_key(lines, n, "sha256", key->facts.sha256);

@@ -27,8 +27,8 @@
  *
  * STATE of TOKEN_STATUS: absent, pin-needed, ready, pin-refused, pin-last-try, pin-blocked, foreign, broken.
  * Its LINES: token, module, text (why), and with a token: label, serial, model, software (yes/no), and per key in the order of the settings
- * key.<n>.name .use .state (ok missing mismatch expired not-yet bad-usage) .warning, and with a certificate .subject (RFC 4514) .not-after (UTC)
- * .days-left .sha256 .serial .algorithm. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
+ * key.<n>.name .use .state (ok missing mismatch expired not-yet bad-usage) .warning, and with a certificate .subject .issuer (RFC 4514) .not-after (UTC)
+ * .days-left .allows (usage.h) .sha256 .serial .algorithm. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
  *
  * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
  * padding (of RSA: pkcs1, the default, or pss with the same digest and a salt of its length),
@@ -40,6 +40,14 @@
  * TOKEN_SEAL: only keys with use `journal`, only the text of a C2SP checkpoint of that size (origin LF, size LF, root in base64 LF). TOKEN_SEALED: BYTES a
  * detached CAdES-BES signature over it with SHA-256; LINES: signer, serial, algorithm, and for keys on P-256 note: base64 of key id and ECDSA signature in DER
  * (C2SP signed-note, type 0x02; the name of the key is the origin, its id the start of SHA-256(name LF 0x02 SubjectPublicKeyInfo)).
+ *
+ * TOKEN_SEEN LINES (look.h): module, text (what could not be looked at), readers (their number), and n from 0, at most LOOK_READERS_MAX:
+ *   reader.<n>.name .token (yes, no, blank, unreadable) .ours (yes: the one of this process), and with a token .maker .model .label .serial .uri (for the
+ *   configuration), .pinpad (yes/no) and .pin: none (no login needed), not-set, ok, few-tries, last-try, blocked
+ * objects (their number), and at most LOOK_OBJECTS_MAX of them, those with one id being one:
+ *   object.<n>.id (hexadecimal) .label .uri .private (yes, not-shown) .public (yes/no) .certificate (yes, no, unreadable) .algorithm, with a certificate
+ *   .subject .issuer .serial .not-before .not-after .days-left .sha256 .allows (usage.h) .suited (uses of the configuration), and when it is configured .key .use
+ * TOKEN_TESTED LINES: key, operation (sign, decrypt), algorithm, ms (how long the token took). A key that does not work is answered by ERROR.
  *
  * PIN  Never tried: without a store (its `pin-try` record comes first), when the token says that it is the last try or that the PIN is blocked,
  * when the same file was refused before, when the same PIN was refused before in this process, when the outcome of the last try is unknown and
@@ -143,5 +151,9 @@ void token_use_failed(struct token *token, int err);
 int token_sign(struct token *token, struct wire_message *message);
 int token_unwrap(struct token *token, struct wire_message *message);
 int token_seal(struct token *token, struct wire_message *message);
+
+/* seen.c: handlers of requests of the hub; 0 or ERR_PROTOCOL. */
+int token_look(struct token *token, struct wire_message *message);
+int token_test(struct token *token, struct wire_message *message);
 
 #endif

@@ -71,7 +71,25 @@ static const struct label kinds[] = {
 	{ "filing", N_("filing") }, { "query", N_("query") }, { "delivery", N_("delivery") }, { "task", N_("task") }, { NULL, NULL },
 };
 
-static const struct label answers[] = { { "yes", N_("yes") }, { "no", N_("no") }, { NULL, NULL } };
+static const struct label answers[] = {
+	{ "yes", N_("yes") },
+	{ "no", N_("no") },
+	{ "good", N_("good") },
+	{ "failed", N_("failed") },
+	{ "sign", N_("signature") },
+	{ "decrypt", N_("decryption") },
+	{ NULL, NULL },
+};
+
+static const struct label key_states[] = {
+	{ "ok", N_("in order") },
+	{ "missing", N_("not found") },
+	{ "mismatch", N_("the certificate belongs to another key") },
+	{ "expired", N_("the certificate is over") },
+	{ "not-yet", N_("the certificate is not valid yet") },
+	{ "bad-usage", N_("the certificate is not for this use") },
+	{ NULL, NULL },
+};
 
 #define CASES "cases-" /* how many cases are in a state */
 
@@ -95,6 +113,11 @@ const char *label_state(const char *id)
 const char *label_yes(const char *id)
 {
 	return find(answers, id);
+}
+
+const char *label_key_state(const char *id)
+{
+	return find(key_states, id);
 }
 
 const char *label_kind(const char *id)

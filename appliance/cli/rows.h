@@ -8,7 +8,10 @@
  *   program  program, pid, protection, restarts, text
  *   token    token, state, label, serial, software, text
  *   partner  partner, env, state, since, next, open, text
- *   key      key, token, use, state, not-after, subject, warning
+ *   key      key, token, use, state, note, subject, issuer, serial, not-after, days-left, allows, algorithm, warning      shown as a block (block.h),
+ *   reader   reader, module, token (yes no blank unreadable), label, serial, model, maker, pin, pinpad, uri, configured   as are these
+ *   object   token, id, label, uri, key, use, private, public, certificate, and as for a key; suited. Those with a `key` are shown as that only
+ *   test     key, token, result (good failed), operation (sign decrypt), algorithm, ms, text
  *   finding  file, line, level, text
  *   text     line
  * Consecutive rows of one kind make one table. In JSON: one array of objects, each with `kind` and all lines as strings.
@@ -53,8 +56,10 @@ const char *label_state(const char *id);
 /* What the LED shows and what that means; how a partner was last found. Translated. */
 const char *label_led(const char *id);
 const char *label_partner_state(const char *id);
-/* "yes" and "no". */
+/* "yes" and "no"; what a test of a key was, and how it ended. */
 const char *label_yes(const char *id);
+/* How a key of the configuration is. */
+const char *label_key_state(const char *id);
 /* What kind a case is of. */
 const char *label_kind(const char *id);
 /* "uid:1000" -> "jana (uid:1000)" where this machine knows the login; the journal itself has no names. */

@@ -4,6 +4,7 @@
 #include "../base/escape.h"
 #include "../base/state.h"
 #include "../base/text.h"
+#include "block.h"
 #include "columns.h"
 #include "rows.h"
 
@@ -55,14 +56,14 @@ static const struct layout {
 	    { "next", N_("Next try"), TIME },
 	    { "open", N_("Open cases"), PLAIN },
 	    { "text", N_("Note"), PLAIN } } },
-	{ "key",
+	{ "test",
 	  { { "key", N_("Key"), PLAIN },
 	    { "token", N_("Token"), PLAIN },
-	    { "use", N_("Use"), PLAIN },
-	    { "state", N_("State"), PLAIN },
-	    { "not-after", N_("Valid until"), TIME },
-	    { "subject", N_("Holder"), PLAIN },
-	    { "warning", N_("Warning"), PLAIN } } },
+	    { "result", N_("Result"), YES },
+	    { "operation", N_("Operation"), YES },
+	    { "algorithm", N_("Algorithm"), PLAIN },
+	    { "ms", N_("Milliseconds"), PLAIN },
+	    { "text", N_("Note"), PLAIN } } },
 	{ "finding", { { "file", N_("File"), PLAIN }, { "line", N_("Line"), PLAIN }, { "level", N_("Weight"), PLAIN }, { "text", N_("Finding"), PLAIN } } },
 };
 
@@ -265,7 +266,7 @@ void rows_print_table(const struct rows *rows, FILE *to)
 		for (size_t k = 0; layout == NULL && k < count; k++) {
 			if (strcmp(row->kind, "field") == 0) {
 				print_field(&row[k], columns_terminal(to), to);
-			} else {
+			} else if (!block_print(&row[k], k == 0, to)) {
 				print_plain(&row[k], to);
 			}
 		}

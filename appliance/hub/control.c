@@ -32,7 +32,7 @@ static const struct command commands[] = {
 	{ "token", "logout", CONFIG_RIGHT_TOKEN, 2, false, command_token_logout },
 	{ "journal", "verify", CONFIG_RIGHT_READ, 2, false, command_journal_verify },
 	{ "journal", "checkpoint", CONFIG_RIGHT_ADMIN, 2, false, command_journal_checkpoint },
-	{ "token", "test", CONFIG_RIGHT_READ, 2, false, command_token_test },
+	{ "token", "test", CONFIG_RIGHT_TOKEN, 2, false, command_token_test },
 	{ "journal", "accept", CONFIG_RIGHT_ADMIN, 2, false, command_journal_accept },
 	{ "clock", "accept", CONFIG_RIGHT_ADMIN, 2, false, command_clock_accept },
 	{ "mail", "test", CONFIG_RIGHT_ADMIN, 2, false, command_mail_test },

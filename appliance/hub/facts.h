@@ -4,6 +4,8 @@
 
 #include "hub.h"
 
+#define FACT_CERTIFICATE_DAYS 30 /* a certificate is to be renewed from so many days before its end */
+
 /* The room where `path` is, in bytes. False when it cannot be told. */
 bool fact_disk(const char *path, uint64_t *ret_free, uint64_t *ret_total);
 

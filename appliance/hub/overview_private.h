@@ -15,8 +15,8 @@
 #define OVERVIEW_CLOSED_DAYS 7
 #define OVERVIEW_TASKS_MAX 64
 #define OVERVIEW_CERTIFICATES_MAX CONFIG_KEYS_MAX
-#define OVERVIEW_CERTIFICATE_DAYS 30 /* to be renewed from so many days before its end */
-#define OVERVIEW_STAMPS_PERCENT 10   /* of the package: to be bought */
+#define OVERVIEW_CERTIFICATE_DAYS FACT_CERTIFICATE_DAYS
+#define OVERVIEW_STAMPS_PERCENT 10 /* of the package: to be bought */
 #define OVERVIEW_TEXT_BYTES 600
 #define OVERVIEW_NAMES_MAX_BYTES (8U * 1024 * 1024)
 
