@@ -24,6 +24,7 @@
 #define CONFIG_TSAS_MAX 8
 #define CONFIG_USERS_MAX 256
 #define CONFIG_LIST_MAX 64
+#define CONFIG_SIGN_KEYS_MAX 8 /* of one partner */
 
 struct config_list {
 	char **items;
@@ -94,12 +95,12 @@ struct config_partner {
 	char *name;
 	char *url; /* https, without a final slash */
 	enum config_env env;
-	char *sign_key;
-	size_t sign_key_index;
-	bool test_first, test_first_set; /* not set: as the catalogue says */
-	char *ca_file;                   /* PEM, "": the roots of the system */
-	char *anchors;                   /* PEM, trust anchors for signed replies; "": none */
-	struct config_list signer_cn;    /* accepted common names of the signer of replies; empty: any under the anchors */
+	struct config_list sign_keys;                /* they share the work; never empty after config_parse */
+	size_t sign_key_index[CONFIG_SIGN_KEYS_MAX]; /* of keys */
+	bool test_first, test_first_set;             /* not set: as the catalogue says */
+	char *ca_file;                               /* PEM, "": the roots of the system */
+	char *anchors;                               /* PEM, trust anchors for signed replies; "": none */
+	struct config_list signer_cn;                /* accepted common names of the signer of replies; empty: any under the anchors */
 	char *signer_o;
 	struct config_list signer_sha256; /* pinned certificates, 64 lower-case hex digits */
 	char *email;
@@ -135,7 +136,8 @@ struct config_user {
 	char *name; /* login name, or a number */
 	uid_t uid;
 	uint32_t rights;
-	char *sign_key;
+	char *sign_key; /* signs what this person hands in, instead of the partner's; "": none */
+	size_t sign_key_index;
 	char *mail; /* address for what concerns their own files, "": none */
 };
 

@@ -71,6 +71,26 @@ static void check_keys(struct reading *reading, struct config *config)
 	}
 }
 
+static void check_sign_keys(struct reading *reading, const struct config *config, size_t i, struct config_partner *partner)
+{
+	int line = config_reading_line(reading, "partner", i, "sign_key");
+
+	if (config_reading_given(reading, "partner", i, "sign_key") && partner->sign_keys.count == 0) {
+		COMPLAIN(reading, line, _("\"sign_key\" names no key"));
+	}
+	if (partner->sign_keys.count > CONFIG_SIGN_KEYS_MAX) {
+		COMPLAIN(reading, line, _("\"sign_key\" names more than %d keys"), CONFIG_SIGN_KEYS_MAX);
+	}
+	for (size_t k = 0; k < partner->sign_keys.count && k < CONFIG_SIGN_KEYS_MAX; k++) {
+		partner->sign_key_index[k] = use_key(reading, config, line, partner->sign_keys.items[k], CONFIG_USE_SIGN, "sign");
+		for (size_t earlier = 0; earlier < k; earlier++) {
+			if (strcmp(partner->sign_keys.items[earlier], partner->sign_keys.items[k]) == 0) {
+				COMPLAIN(reading, line, _("\"sign_key\" names the key \"%s\" twice"), partner->sign_keys.items[k]);
+			}
+		}
+	}
+}
+
 static void check_partners(struct reading *reading, struct config *config)
 {
 	for (size_t i = 0; i < config->partner_count; i++) {
@@ -78,8 +98,7 @@ static void check_partners(struct reading *reading, struct config *config)
 
 		check_title(reading, "partner", i, partner->name);
 		partner->test_first_set = config_reading_given(reading, "partner", i, "test_first");
-		partner->sign_key_index =
-		    use_key(reading, config, config_reading_line(reading, "partner", i, "sign_key"), partner->sign_key, CONFIG_USE_SIGN, "sign");
+		check_sign_keys(reading, config, i, partner);
 		if (partner->poll_max_ms != 0 && partner->poll_first_ms > partner->poll_max_ms) {
 			COMPLAIN(reading, config_reading_line(reading, "partner", i, "poll_max"), _("\"poll_max\" is less than \"poll_first\""));
 		}
@@ -142,7 +161,8 @@ static void check_users(struct reading *reading, struct config *config)
 			}
 		}
 		if (user->sign_key[0] != '\0') {
-			(void)use_key(reading, config, config_reading_line(reading, "user", i, "sign_key"), user->sign_key, CONFIG_USE_SIGN, "sign");
+			user->sign_key_index =
+			    use_key(reading, config, config_reading_line(reading, "user", i, "sign_key"), user->sign_key, CONFIG_USE_SIGN, "sign");
 		}
 	}
 }

@@ -109,7 +109,7 @@ static const struct schema_field key_fields[] = {
 static const struct schema_field partner_fields[] = {
 	{ "url",                  SCHEMA_URL,      false, AT(config_partner, url),                  NULL, NULL, 0, 0 },
 	{ "env",                  SCHEMA_WORD,     false, AT(config_partner, env),                  NULL, "production|sandbox|test", 0, 0 },
-	{ "sign_key",             SCHEMA_NAME,     false, AT(config_partner, sign_key),             NULL, NULL, 0, 0 },
+	{ "sign_key",             SCHEMA_NAME,     true,  AT(config_partner, sign_keys),            NULL, NULL, 0, 0 },
 	{ "test_first",           SCHEMA_BOOL,     false, AT(config_partner, test_first),           "true", NULL, 0, 0 },
 	{ "ca_file",              SCHEMA_PATH,     false, AT(config_partner, ca_file),              "", NULL, 0, 0 },
 	{ "anchors",              SCHEMA_PATH,     false, AT(config_partner, anchors),              "", NULL, 0, 0 },

@@ -7,6 +7,7 @@
 #include "../base/err.h"
 #include "../base/log.h"
 #include "../base/text.h"
+#include "signer.h"
 
 #define WAIT_PERSON_MS 3600000 /* nothing but a person moves it; looked at now and then all the same */
 #define TEST_FRESH_MS 1800000  /* a passed test run counts for 30 minutes (spec/epo 9) */
@@ -97,33 +98,6 @@ static const char *obstacle(struct hub *hub, struct hub_case *of)
 	return NULL;
 }
 
-static bool token_ready(struct hub *hub, size_t index)
-{
-	return index < CONFIG_TOKENS_MAX && hub->tokens[index].channel != NULL && strcmp(hub->tokens[index].state, "ready") == 0;
-}
-
-/* Why the signing token cannot be used, in words of the catalogue. */
-static const char *token_waiting(const struct hub *hub, size_t index)
-{
-	static const struct {
-		const char *state, *words;
-	} known[] = {
-		{ "pin-needed", N_("waits for the PIN of the token") },
-		{ "pin-refused", N_("the PIN of the token was refused") },
-		{ "pin-last-try", N_("the token has its last PIN try left: a person must act") },
-		{ "pin-blocked", N_("the PIN of the token is blocked") },
-		{ "foreign", N_("another token than the configured one is inserted") },
-		{ "broken", N_("the token does not work") },
-	};
-
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-		if (strcmp(hub->tokens[index].state, known[i].state) == 0) {
-			return known[i].words;
-		}
-	}
-	return N_("the token is not there");
-}
-
 static void next_ready(struct hub *hub, struct hub_case *of)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
@@ -131,9 +105,8 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
-	} else if (!token_ready(hub, partner->config->sign_key_index < hub->config->key_count ? hub->config->keys[partner->config->sign_key_index].token_index
-	                                                                                      : CONFIG_TOKENS_MAX)) {
-		wait_for(of, token_waiting(hub, hub->config->keys[partner->config->sign_key_index].token_index), WAIT_PERSON_MS);
+	} else if ((why = signer_waiting(hub, of)) != NULL) {
+		wait_for(of, why, WAIT_PERSON_MS);
 	} else if (!clock_expired(partner->not_before_ms)) {
 		of->waiting = hub_partner_waiting(partner);
 		of->due_ms = partner->not_before_ms;

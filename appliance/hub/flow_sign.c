@@ -6,12 +6,18 @@
 #include "../base/err.h"
 #include "../base/text.h"
 #include "flow.h"
+#include "signer.h"
 
 #define CONTENT_LIMIT_BYTES (64U * 1024 * 1024)
 #define WAIT_TOKEN_MS 3600000
 
 static void on_signed(struct work *work)
 {
+	signer_release(work, work->err != 0);
+	if (work->err != 0 && signer_has_other(work->hub, work->of)) {
+		work_retry(work, N_("the token could not sign"));
+		return;
+	}
 	switch (work->err) {
 	case 0:
 		work_end(work);
@@ -52,7 +58,12 @@ static void sign(struct work *work, const char *role, const char *ref)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
 	_cleanup_lines_ struct lines parameters = { 0 };
+	const char *key = signer_take(work);
 
+	if (key == NULL) { /* it left while the content was made */
+		work_retry(work, N_("the token is not there"));
+		return;
+	}
 	lines_set(&parameters, "form", partner->catalogue->sign_form);
 	lines_set(&parameters, "digest", partner->catalogue->digest);
 	lines_set(&parameters, "by", "box");
@@ -62,7 +73,7 @@ static void sign(struct work *work, const char *role, const char *ref)
 	if (ref != NULL) {
 		lines_set(&parameters, "ref", ref);
 	}
-	work_sign(work, partner->config->sign_key, role, &parameters, on_signed);
+	work_sign(work, key, role, &parameters, on_signed);
 }
 
 /* Kept for the requests that follow; forgotten with this process, and then asked for again. */

@@ -38,6 +38,13 @@ struct hub_program {
 	char why[128];
 };
 
+/* What signer.c knows of a key of the configuration (same index). */
+struct hub_key {
+	uint32_t signing;       /* signatures under way */
+	uint64_t used;          /* turn of its last signature: who waited longest goes first */
+	uint64_t not_before_ms; /* monotonic: it failed, another one goes first until then */
+};
+
 struct hub_partner {
 	const struct config_partner *config;
 	const struct catalogue_partner *catalogue;
@@ -64,6 +71,8 @@ struct hub {
 	struct catalogue *catalogue;
 	struct channel *store, *partner, *transport;
 	struct hub_token tokens[CONFIG_TOKENS_MAX];
+	struct hub_key keys[CONFIG_KEYS_MAX];
+	uint64_t sign_turns;
 	struct hub_partner partners[CONFIG_PARTNERS_MAX];
 	struct hub_program programs[HUB_PROGRAMS_MAX];
 	size_t program_count;

@@ -7,6 +7,7 @@
 #include "../base/err.h"
 #include "../base/log.h"
 #include "flow.h"
+#include "signer.h"
 
 struct work *work_begin(struct hub *hub, struct hub_case *of)
 {
@@ -33,6 +34,7 @@ static void release(struct work *work)
 {
 	struct hub *hub = work->hub;
 
+	signer_release(work, false);
 	for (size_t i = 0; i < work->output_count; i++) {
 		if (work->outputs[i].memfd >= 0) {
 			(void)close(work->outputs[i].memfd);

@@ -63,9 +63,9 @@ class Place:
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def box(self, name, prepare=None):
-        """A box that works, its token logged in. prepare(box): before the start."""
-        made = Box(os.path.join(self.dir, name), self.bin, self.portal, tokens=self.tokens, settings=SETTINGS, start=False)
+    def box(self, name, prepare=None, tokens=None):
+        """A box that works, its token logged in. prepare(box): before the start. tokens: others than the one of this place."""
+        made = Box(os.path.join(self.dir, name), self.bin, self.portal, tokens=tokens or self.tokens, settings=SETTINGS, start=False)
         self.boxes.append(made)
         if prepare is not None:
             prepare(made)

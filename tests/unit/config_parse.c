@@ -90,7 +90,7 @@ static void test_values(void **state)
 	assert_int_equal(config->keys[1].token_index, 0);
 	assert_int_equal(config->partner_count, 1);
 	assert_int_equal(config->partners[0].env, CONFIG_ENV_TEST);
-	assert_int_equal(config->partners[0].sign_key_index, 0);
+	assert_int_equal(config->partners[0].sign_key_index[0], 0);
 	assert_false(config->partners[0].test_first_set);
 	assert_int_equal(config->partners[0].sessions_max, 4);
 	assert_int_equal(config_rights_of(config, 4711), CONFIG_RIGHT_READ | CONFIG_RIGHT_SEND);
@@ -200,6 +200,21 @@ static void test_cross(void **state)
 	       "f:26: error: a key for \"vault\" can have no other use\n"
 	       "f:28: error: this machine has no user \"no-such-user-here\"\n"
 	       "f:29: error: key \"K4\": expected a name of small letters, digits and \"-\", at most 32 of them\n");
+	expect(BASE "partner \"p2\" { url = \"https://a\" env = test sign_key = { \"sign\", \"nobody\", \"sign\" } }\n"
+	            "partner \"p3\" { url = \"https://a\" env = test sign_key = {} }\n"
+	            "partner \"p4\" { url = \"https://a\" env = test sign_key = { \"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\" } }\n",
+	       "f:15: error: \"sign_key\" names the key \"sign\" twice\n"
+	       "f:15: error: there is no key \"nobody\"\n"
+	       "f:16: error: \"sign_key\" names no key\n"
+	       "f:17: error: \"sign_key\" names more than 8 keys\n"
+	       "f:17: error: there is no key \"a\"\n"
+	       "f:17: error: there is no key \"b\"\n"
+	       "f:17: error: there is no key \"c\"\n"
+	       "f:17: error: there is no key \"d\"\n"
+	       "f:17: error: there is no key \"e\"\n"
+	       "f:17: error: there is no key \"f\"\n"
+	       "f:17: error: there is no key \"g\"\n"
+	       "f:17: error: there is no key \"h\"\n");
 	expect("language = \"en\"\ndata_dir = \"/srv/share/data\"\nmark_file = \"/srv/share/data/mark\"\nshare {\n path = \"/srv/share\"\n claim_dir = "
 	       "\"/srv/share/claim\"\n"
 	       " done = \"podat\"\n}\ntoken \"t\" { module = \"/m\" uri = \"pkcs11:\" }\nkey \"v\" { token = \"t\" uri = \"pkcs11:id=%01\" use = { \"vault\" } "
