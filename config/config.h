@@ -52,18 +52,20 @@ struct config_share {
 };
 
 #define CONFIG_PIN_PROMPT "prompt"
+#define CONFIG_PIN_PAD "pinpad"
 
 /* `token "name" { }`; index in the array = index of the token process */
 struct config_token {
 	char *name;
 	char *module;                   /* absolute path of the PKCS#11 module */
 	char *uri;                      /* RFC 7512 */
-	char *pin;                      /* "prompt", or the absolute path of a file that only root reads */
+	char *pin;                      /* "prompt", "pinpad", or the absolute path of a file that only root reads */
 	char *serial;                   /* expected serial number, "": the one seen first */
 	struct config_list environment; /* "NAME=value" for the process */
 	struct config_list readable;    /* absolute paths the module must read, beside its own folder and /etc */
 	struct config_list writable;    /* absolute paths the module must write */
 	bool pcsc;                      /* the process talks to pcscd */
+	bool keep_pin;                  /* the PIN of a person stays in memory while the card is away; with "prompt" only */
 };
 
 #define CONFIG_USE_SIGN (1u << 0)

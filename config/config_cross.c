@@ -45,7 +45,13 @@ static void check_keys(struct reading *reading, struct config *config)
 	bool vault = false;
 
 	for (size_t i = 0; i < config->token_count; i++) {
-		check_title(reading, "token", i, config->tokens[i].name);
+		const struct config_token *token = &config->tokens[i];
+
+		check_title(reading, "token", i, token->name);
+		if (token->keep_pin && strcmp(token->pin, CONFIG_PIN_PROMPT) != 0) {
+			COMPLAIN(reading, config_reading_line(reading, "token", i, "keep_pin"),
+			         _("\"keep_pin\" is for a PIN that a person enters (pin = \"prompt\")"));
+		}
 	}
 	for (size_t i = 0; i < config->key_count; i++) {
 		struct config_key *key = &config->keys[i];

@@ -97,6 +97,7 @@ static const struct schema_field token_fields[] = {
 	{ "readable",    SCHEMA_PATH,        true,  AT(config_token, readable),    "", NULL, 0, 0 },
 	{ "writable",    SCHEMA_PATH,        true,  AT(config_token, writable),    "", NULL, 0, 0 },
 	{ "pcsc",        SCHEMA_BOOL,        false, AT(config_token, pcsc),        "true", NULL, 0, 0 },
+	{ "keep_pin",    SCHEMA_BOOL,        false, AT(config_token, keep_pin),    "false", NULL, 0, 0 },
 };
 
 static const struct schema_field key_fields[] = {

@@ -168,7 +168,7 @@ static bool is_text_of(const struct schema_field *field, const char *text)
 	case SCHEMA_PKCS11:
 		return config_value_pkcs11(text, field->words != NULL && strcmp(field->words, "key") == 0);
 	case SCHEMA_PIN:
-		return strcmp(text, CONFIG_PIN_PROMPT) == 0 || config_value_path(text);
+		return strcmp(text, CONFIG_PIN_PROMPT) == 0 || strcmp(text, CONFIG_PIN_PAD) == 0 || config_value_path(text);
 	case SCHEMA_HEX256:
 		return is_made_of(text, DIGITS "abcdefABCDEF", DIGITS "abcdefABCDEF", 64) && strlen(text) == 64;
 	case SCHEMA_OPTION:
@@ -297,7 +297,7 @@ static const char *expected_text(const struct schema_field *field)
 		           ? _("a key as RFC 7512 has it, such as \"pkcs11:id=%01\"")
 		           : _("a token as RFC 7512 has it, such as \"pkcs11:serial=1234\", without a PIN");
 	case SCHEMA_PIN:
-		return _("\"prompt\", or the absolute path of a file that only root reads (never the PIN itself)");
+		return _("\"prompt\", \"pinpad\", or the absolute path of a file that only root reads (never the PIN itself)");
 	case SCHEMA_HEX256:
 		return _("64 hexadecimal digits");
 	case SCHEMA_OPTION:

@@ -229,6 +229,18 @@ void key_forget_private(struct token_key *keys, size_t count)
 	}
 }
 
+void key_forget_certificates(struct token_key *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (keys[i].setup->cert_fd < 0) {
+			X509_free(keys[i].certificate);
+			keys[i].certificate = NULL;
+			sk_X509_pop_free(keys[i].chain, X509_free);
+			keys[i].chain = NULL;
+		}
+	}
+}
+
 struct token_key *key_by_name(struct token_key *keys, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {

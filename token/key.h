@@ -41,6 +41,8 @@ int key_find_private(struct token_key *keys, size_t count, struct module *module
 int key_find_again(struct token_key *key, struct module *module);
 /* Sets `state` and `warning` by the clock; true when something changed. */
 bool key_judge(struct token_key *key, int64_t now_ms);
+/* Frees the certificates that were read from the token: another one may be in the reader now. */
+void key_forget_certificates(struct token_key *keys, size_t count);
 /* Forgets the private keys (before logout). */
 void key_forget_private(struct token_key *keys, size_t count);
 struct token_key *key_by_name(struct token_key *keys, size_t count, const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../appliance/base/err.h"
+#include "../appliance/base/text.h"
 
 static CK_FUNCTION_LIST *api_of(const struct module *module)
 {
@@ -79,7 +80,29 @@ int module_load(struct module *module, const char *path)
 	if (PKCS11_CTX_load(module->context, path) != 0) {
 		return fail_openssl(module, ERR_TOKEN, "loading the module");
 	}
+	module->loaded = true;
 	return 0;
+}
+
+void module_unload(struct module *module)
+{
+	if (module->slots != NULL) {
+		PKCS11_release_all_slots(module->context, module->slots, module->slot_count);
+	}
+	/* libp11 finalizes what it loaded, whoever initialised it. */
+	if (module->loaded) {
+		PKCS11_CTX_unload(module->context);
+	} else if (module->api != NULL) {
+		(void)api_of(module)->C_Finalize(NULL);
+	}
+	if (module->context != NULL) {
+		PKCS11_CTX_free(module->context);
+	}
+	if (module->library != NULL) {
+		(void)dlclose(module->library);
+	}
+	ERR_clear_error();
+	*module = (struct module){ 0 };
 }
 
 static bool text_matches(const char *wanted, const char *found)
@@ -91,6 +114,16 @@ static bool token_matches(const PKCS11_TOKEN *token, const struct p11uri *uri, b
 {
 	return token != NULL && token->initialized && text_matches(uri->token, token->label) && text_matches(uri->manufacturer, token->manufacturer) &&
 	       text_matches(uri->model, token->model) && (!with_serial || text_matches(uri->serial, token->serialnr));
+}
+
+static unsigned count_tokens(const struct module *module)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < module->slot_count; i++) {
+		found += module->slots[i].token != NULL && module->slots[i].token->initialized;
+	}
+	return found;
 }
 
 static unsigned find_matching(struct module *module, const struct p11uri *uri, bool with_serial, PKCS11_SLOT **ret)
@@ -126,7 +159,7 @@ int module_find_token(struct module *module, const struct p11uri *uri, const cha
 	}
 	if (count == 0) {
 		/* libp11 0.4.12 takes an empty list for a lack of memory. */
-		(void)snprintf(module->why, sizeof module->why, "there is no card reader");
+		(void)snprintf(module->why, sizeof module->why, "%s", N_("there is no card reader"));
 		return ERR_NOTFOUND;
 	}
 	module->readers = count;
@@ -134,6 +167,7 @@ int module_find_token(struct module *module, const struct p11uri *uri, const cha
 		return fail_openssl(module, ERR_TOKEN, "listing the slots");
 	}
 	found = find_matching(module, uri, true, &slot);
+	module->strangers = count_tokens(module) - found;
 	if (found > 1) {
 		(void)snprintf(module->why, sizeof module->why, "several tokens match the URI: add serial=");
 		return ERR_EXISTS;
@@ -141,7 +175,7 @@ int module_find_token(struct module *module, const struct p11uri *uri, const cha
 	if (found == 1) {
 		take_slot(module, slot);
 		if (!text_matches(expected_serial, slot->token->serialnr)) {
-			(void)snprintf(module->why, sizeof module->why, "the token has another serial number than expected");
+			(void)snprintf(module->why, sizeof module->why, "%s", N_("the token has another serial number than expected"));
 			return ERR_MISMATCH;
 		}
 		return 0;
@@ -149,10 +183,11 @@ int module_find_token(struct module *module, const struct p11uri *uri, const cha
 	/* A token that differs in nothing but its serial was exchanged; one without any other mark in its URI is just another token. */
 	if ((uri->token[0] != '\0' || uri->model[0] != '\0') && find_matching(module, uri, false, &slot) == 1) {
 		take_slot(module, slot);
-		(void)snprintf(module->why, sizeof module->why, "the token has another serial number than the URI says");
+		(void)snprintf(module->why, sizeof module->why, "%s", N_("the token has another serial number than the URI says"));
 		return ERR_MISMATCH;
 	}
-	(void)snprintf(module->why, sizeof module->why, "no token matches the URI");
+	(void)snprintf(module->why, sizeof module->why, "%s",
+	               module->strangers > 0 ? N_("the token in the reader is not the configured one; it is not used") : N_("no token matches the URI"));
 	return ERR_NOTFOUND;
 }
 
@@ -182,9 +217,11 @@ int module_read_flags(struct module *module, struct module_flags *ret)
 		return fail(module, ERR_TOKEN, "C_GetTokenInfo", rv);
 	}
 	ret->login_required = (info.flags & CKF_LOGIN_REQUIRED) != 0;
-	ret->count_low = (info.flags & CKF_USER_PIN_COUNT_LOW) != 0;
-	ret->final_try = (info.flags & CKF_USER_PIN_FINAL_TRY) != 0;
-	ret->locked = (info.flags & CKF_USER_PIN_LOCKED) != 0;
+	ret->pin_pad = (info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
+	ret->tries = (info.flags & CKF_USER_PIN_LOCKED) != 0      ? MODULE_TRIES_NONE
+	             : (info.flags & CKF_USER_PIN_FINAL_TRY) != 0 ? MODULE_TRIES_LAST
+	             : (info.flags & CKF_USER_PIN_COUNT_LOW) != 0 ? MODULE_TRIES_LOW
+	                                                          : MODULE_TRIES_OK;
 	return 0;
 }
 
@@ -202,6 +239,9 @@ int module_login(struct module *module, const char *pin, size_t length)
 		return fail(module, ERR_PIN, "C_Login", rv);
 	case CKR_PIN_LOCKED:
 		return fail(module, ERR_PIN_BLOCKED, "C_Login", rv);
+	case CKR_CANCEL:
+	case CKR_FUNCTION_CANCELED:
+		return fail(module, ERR_DEADLINE, "C_Login", rv);
 	default:
 		return fail(module, ERR_TOKEN, "C_Login", rv);
 	}

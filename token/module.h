@@ -26,27 +26,36 @@ struct module {
 	void *library;
 	struct module_api *api;
 	PKCS11_CTX *context;
+	bool loaded; /* into `context` */
 	PKCS11_SLOT *slots;
 	unsigned slot_count;
 	unsigned long readers; /* slots with and without token, when they were listed */
+	unsigned strangers;    /* tokens that do not match, when they were listed */
 	PKCS11_SLOT *slot;     /* of our token, NULL: none */
 	unsigned long slot_id;
 	unsigned long session; /* ours; keeps the login alive. 0: none */
 	char why[MODULE_WHY_BYTES];
 };
 
+/* What the token tells of the tries that are left. Most cards count, PKCS#11 gives no number (CKF_USER_PIN_COUNT_LOW and its like). */
+enum module_tries { MODULE_TRIES_UNKNOWN, MODULE_TRIES_OK, MODULE_TRIES_LOW, MODULE_TRIES_LAST, MODULE_TRIES_NONE };
+
 struct module_flags {
-	bool login_required, count_low, final_try, locked;
+	bool login_required;
+	bool pin_pad; /* the PIN can be entered at the reader (CKF_PROTECTED_AUTHENTICATION_PATH); one that comes from here works too */
+	enum module_tries tries;
 };
 
 int module_load(struct module *module, const char *path);
+/* C_Finalize and dlclose, also half-way through loading; key objects must have been freed. Afterwards module_load may come again. */
+void module_unload(struct module *module);
 /* Finds the one token. ERR_NOTFOUND; ERR_EXISTS: several match; ERR_MISMATCH: there is one, but of another serial than the URI or `expected_serial` says
  * (then `slot` points to it, for its name). */
 int module_find_token(struct module *module, const struct p11uri *uri, const char *expected_serial);
 int module_open_session(struct module *module);
 /* A fresh look at the token, not what was read at the start. */
 int module_read_flags(struct module *module, struct module_flags *ret);
-/* C_Login as user. 0, ERR_PIN (refused), ERR_PIN_BLOCKED, ERR_TOKEN. */
+/* C_Login as user; `pin` NULL: it is entered at the reader. 0, ERR_PIN (refused), ERR_PIN_BLOCKED, ERR_DEADLINE (nobody entered it, or cancelled), ERR_TOKEN. */
 int module_login(struct module *module, const char *pin, size_t length);
 /* Logs out and forgets all of libp11's objects; key objects must have been freed. There is no slot and no session after it. */
 int module_logout(struct module *module);

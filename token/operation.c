@@ -104,17 +104,23 @@ static int authenticate(const struct operation *operation)
 	if (!operation->key->object.always_authenticate) {
 		return 0;
 	}
-	if (pin->length == 0) {
+	if (pin->length == 0 && operation->at_reader == NULL) {
 		return refuse(operation, ERR_PIN, "the key asks for the PIN before each use, and none is kept");
 	}
 	if (module_read_flags(operation->module, &flags) != 0) {
 		return ERR_TOKEN;
 	}
-	if (flags.locked || flags.final_try) {
-		return refuse(operation, flags.locked ? ERR_PIN_BLOCKED : ERR_PIN_LAST,
-		              flags.locked ? "the PIN is blocked" : "only one try of the PIN is left");
+	if (flags.tries == MODULE_TRIES_NONE || flags.tries == MODULE_TRIES_LAST) {
+		return refuse(operation, flags.tries == MODULE_TRIES_NONE ? ERR_PIN_BLOCKED : ERR_PIN_LAST,
+		              flags.tries == MODULE_TRIES_NONE ? "the PIN is blocked" : "only one try of the PIN is left");
 	}
-	rv = api_of(operation)->C_Login(operation->module->session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)(uintptr_t)pin->page, pin->length);
+	if (operation->at_reader != NULL) {
+		operation->at_reader(operation->context, true);
+		rv = api_of(operation)->C_Login(operation->module->session, CKU_CONTEXT_SPECIFIC, NULL, 0);
+		operation->at_reader(operation->context, false);
+	} else {
+		rv = api_of(operation)->C_Login(operation->module->session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)(uintptr_t)pin->page, pin->length);
+	}
 	switch (rv) {
 	case CKR_OK:
 	case CKR_USER_ALREADY_LOGGED_IN:

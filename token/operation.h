@@ -28,6 +28,9 @@ struct operation {
 	struct module *module;
 	struct pin *pin;
 	struct token_key *key;
+	/* Where a person enters the PIN at the reader: told before and after, for whoever shows that. NULL: the PIN is here. */
+	void (*at_reader)(void *context, bool waiting);
+	void *context;
 };
 
 /* What may be asked of this key at all, so that nobody has to try. */

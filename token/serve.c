@@ -10,81 +10,6 @@
 #include "../appliance/base/log.h"
 #include "../appliance/base/text.h"
 
-static void on_time_to_go(void *context, uint32_t events)
-{
-	struct token *token = context;
-
-	(void)events;
-	loop_stop(token->loop, TOKEN_EXIT_AGAIN);
-}
-
-static void exit_after(struct token *token, uint64_t ms)
-{
-	if (!token->dying) {
-		token->dying = true;
-		if (loop_timer(token->loop, clock_deadline(ms), on_time_to_go, token) <= 0) {
-			loop_stop(token->loop, TOKEN_EXIT_AGAIN);
-		}
-	}
-}
-
-void token_retire(struct token *token)
-{
-	exit_after(token, TOKEN_GRACE_MS);
-}
-
-void token_fail(struct token *token, enum token_state state, const char *text)
-{
-	char words[TOKEN_TEXT_BYTES];
-
-	(void)snprintf(words, sizeof words, "%s", text);
-	if (token->dying) {
-		return;
-	}
-	pin_wipe(&token->pin);
-	token_note(token, "removed", words);
-	token_set_state(token, state, words);
-	exit_after(token, TOKEN_GRACE_MS);
-}
-
-void token_check_session(struct token *token)
-{
-	int err = ERR_INTERNAL;
-
-	if (token->dying || token->module.session == 0) {
-		return;
-	}
-	(void)alarm(TOKEN_MODULE_S);
-	err = module_check(&token->module, token->state == TOKEN_READY && token->module.slot->token->loginRequired);
-	(void)alarm(0);
-	if (err == ERR_GONE) {
-		token_fail(token, TOKEN_ABSENT, token->module.why);
-	} else if (err != 0) {
-		token_fail(token, TOKEN_BROKEN, token->module.why);
-	}
-}
-
-/* A removable token is asked whether it is still there; one in a file or soldered in is not. A foreign one is waited out in the same process, so that
- * it makes one record, not one at each look. */
-static void on_watch(void *context, uint32_t events)
-{
-	struct token *token = context;
-
-	(void)events;
-	if (token->state == TOKEN_FOREIGN) {
-		(void)alarm(TOKEN_MODULE_S);
-		if (module_has_changed(&token->module)) {
-			token_retire(token);
-		}
-		(void)alarm(0);
-	} else {
-		token_check_session(token);
-	}
-	if (!token->dying && loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
-		log_error("no timer left to watch the token");
-	}
-}
-
 /* Certificates come to their end while the process lives. */
 static void on_review(void *context, uint32_t events)
 {
@@ -185,11 +110,8 @@ static void on_peer(void *context, enum wire_role role, uint64_t index, const ch
 		return;
 	}
 	token_send_status(token, *place);
-	if (role == WIRE_STORE && token->state == TOKEN_FOREIGN && !token->foreign_noted) {
-		token->foreign_noted = true;
-		token_note(token, "foreign", NULL);
-	}
-	token_login_file(token);
+	token_note_foreign(token);
+	token_login_auto(token);
 }
 
 static void on_stop(void *context)
@@ -241,28 +163,6 @@ static int take_descriptors(struct token *token)
 	return err;
 }
 
-/* The module is loaded while files can still be opened anywhere; what it finds decides the first state. */
-static void start_module(struct token *token)
-{
-	int err = module_load(&token->module, token->setup.module);
-
-	if (err == 0) {
-		err = module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial);
-	}
-	if (err == 0) {
-		err = module_open_session(&token->module);
-	}
-	token->state = err == ERR_NOTFOUND ? TOKEN_ABSENT : err == ERR_MISMATCH ? TOKEN_FOREIGN : err != 0 ? TOKEN_BROKEN : TOKEN_PIN_NEEDED;
-	(void)snprintf(token->text, sizeof token->text, "%s", err == 0 ? "" : token->module.why);
-	if (err == 0) {
-		key_read_certificates(token->keys, token->setup.key_count, &token->module);
-	} else {
-		/* An absent token is looked for every two seconds for as long as it takes: the status says so, the log does not. */
-		log_write(token->state == TOKEN_ABSENT ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "token %s: %s: %s", child_name(token->child),
-		          token_state_name(token->state), token->text);
-	}
-}
-
 int token_open(struct token *token, struct child *child)
 {
 	char why[256];
@@ -282,7 +182,7 @@ int token_open(struct token *token, struct child *child)
 	if (err != 0) {
 		return err;
 	}
-	start_module(token);
+	token_session_load(token);
 	return 0;
 }
 
@@ -300,18 +200,8 @@ int token_run(struct token *token)
 	}
 	child_handlers(token->child, on_peer, on_stop, NULL, token);
 	child_ready(token->child, &sandbox);
-	for (size_t i = 0; i < token->setup.key_count; i++) {
-		(void)key_judge(&token->keys[i], clock_utc_ms());
-	}
-	if (token->state == TOKEN_PIN_NEEDED) {
-		token_begin(token);
-	}
-	if (token->state == TOKEN_FOREIGN || (token->module.session != 0 && token->module.slot->removable)) {
-		if (loop_timer(token->loop, clock_deadline(TOKEN_WATCH_MS), on_watch, token) <= 0) {
-			return 1;
-		}
-	} else if (token->module.session == 0) {
-		exit_after(token, token->state == TOKEN_ABSENT ? TOKEN_LOOK_MS : TOKEN_MEND_MS);
+	if (token_session_begin(token) != 0) {
+		return 1;
 	}
 	if (loop_timer(token->loop, clock_deadline(TOKEN_REVIEW_MS), on_review, token) <= 0) {
 		return 1;

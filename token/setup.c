@@ -210,6 +210,13 @@ static int read_simple(struct span settings, struct token_setup *setup, char *re
 	if (!read_yes_no(settings, "pin-file", &setup->pin_file)) {
 		return fail("pin-file", "must be yes or no", ret_why, size);
 	}
+	setup->pin_pad = lines_find(settings, "pin", &value) && span_equals_string(value, "pinpad");
+	if (setup->pin_pad && setup->pin_file) {
+		return fail("pin", "is pinpad, and there is a PIN file too", ret_why, size);
+	}
+	if (!read_yes_no(settings, "keep-pin", &setup->keep_pin) || (setup->keep_pin && (setup->pin_pad || setup->pin_file))) {
+		return fail("keep-pin", "must be no, or yes for a PIN that a person enters here", ret_why, size);
+	}
 	if (!read_yes_no(settings, "allow-software-token", &setup->allow_software)) {
 		return fail("allow-software-token", "must be yes or no", ret_why, size);
 	}
@@ -235,6 +242,10 @@ int setup_read(struct span settings, struct token_setup *ret, char *ret_why, siz
 	err = read_simple(settings, ret, ret_why, size);
 	if (err == 0) {
 		err = add_path(ret, span_of_string("/etc"), false);
+	}
+	/* The module is loaded anew in the sandbox, with the libraries that it needs. */
+	if (err == 0) {
+		err = add_path(ret, span_of_string("/usr/lib"), false);
 	}
 	if (err == 0) {
 		err = add_directory_of(ret, ret->module);

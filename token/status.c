@@ -14,7 +14,9 @@
 
 const char *token_state_name(enum token_state state)
 {
-	static const char *const names[] = { "absent", "pin-needed", "ready", "pin-refused", "pin-last-try", "pin-blocked", "foreign", "broken" };
+	static const char *const names[] = {
+		"absent", "pin-needed", "pin-at-reader", "ready", "pin-refused", "pin-last-try", "pin-blocked", "foreign", "broken"
+	};
 
 	return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "broken";
 }
@@ -69,10 +71,15 @@ static void fill(const struct token *token, struct lines *lines)
 {
 	const PKCS11_TOKEN *found = token->module.slot != NULL ? token->module.slot->token : NULL;
 	int64_t now_ms = clock_utc_ms();
+	static const char *const tries[] = { NULL, "ok", "low", "last", "none" };
 
 	lines_set(lines, "token", child_name(token->child));
 	set_foreign(lines, "module", token->setup.module);
 	set_foreign(lines, "text", token->text);
+	lines_set(lines, "pin", token->setup.pin_pad ? "pinpad" : token->setup.pin_file ? "file" : "prompt");
+	if (tries[token->tries] != NULL) {
+		lines_set(lines, "pin-tries", tries[token->tries]);
+	}
 	if (found != NULL) {
 		set_foreign(lines, "label", found->label);
 		set_foreign(lines, "serial", found->serialnr);

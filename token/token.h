@@ -10,10 +10,14 @@
  *   readable.<n>       directory or file that the module reads after the sandbox is up (the module's own directory, /etc and the directory
  *                      of SOFTHSM2_CONF and OPENSC_CONF are readable anyway). SoftHSM needs to read its token directory, and that is enough to log in and to
  *                      use keys. But it tries to write at each login, and when that fails it gives no more information about the token: after a
- *                      refused PIN and after a logout the process then ends (TOKEN_EXIT_AGAIN) for a fresh one, which does not know what
- *                      PINs persons had refused; and keys with CKA_ALWAYS_AUTHENTICATE do not work. SoftHSM counts no tries.
+ *                      refused PIN and after a logout the module is then loaded anew; and keys with CKA_ALWAYS_AUTHENTICATE do not work.
+ *                      SoftHSM counts no tries.
  *   writable.<n>       the same with the right to write
- *   pcsc               yes: the module talks to pcscd (socket(AF_UNIX) is allowed)
+ *   pcsc               yes: the module talks to pcscd (socket(AF_UNIX) is allowed); so does this program, to learn at once that a card came or went
+ *   pin                pinpad: a person enters the PIN at the reader (TOKEN_LOGIN starts it; its descriptor is not read). Anything else says nothing
+ *                      here: see pin-file
+ *   keep-pin           yes: the PIN that a person entered stays in locked memory while the card is away, and is tried once, on record, when the same
+ *                      card is back. It is dropped at the first refusal, at a logout, when another token appears, and when this process ends
  *   key.<n>.name, key.<n>.uri (id=, object=), key.<n>.use (words of: sign vault tls journal decrypt; vault stands alone)
  *   key.<n>.cert-fd    which descriptor of SETUP (0 is the first, the PIN file included) is a PEM certificate, issuers after it; absent: the
  *                      certificate is read from the token
@@ -21,12 +25,16 @@
  *   expected-serial    another serial number makes the token `foreign`
  * n counts from 0 without gaps. A wrong setting ends the process with exit code 1 before READY.
  *
- * EXIT CODES  0: STOP; 1: wrong settings; TOKEN_EXIT_AGAIN: no token, or the session with it was lost, or the module needs a fresh start: start
- * another process after a short delay (where no token was found this one told so for TOKEN_LOOK_MS or TOKEN_MEND_MS). There is no recovery
- * inside the process: modules do not survive it.
+ * EXIT CODES  0: STOP; 1: wrong settings; TOKEN_EXIT_AGAIN: the module does not work and needs a fresh process (told so for TOKEN_MEND_MS before).
+ * Killed by SIGALRM: a call into the module took longer than its limit.
  *
- * STATE of TOKEN_STATUS: absent, pin-needed, ready, pin-refused, pin-last-try, pin-blocked, foreign, broken.
- * Its LINES: token, module, text (why), and with a token: label, serial, model, software (yes/no), and per key in the order of the settings
+ * RECOVERY  When the session with the token is lost the module is finalized, unloaded and loaded anew inside the process (session.c): modules do not
+ * survive removal, but loading them anew is enough. The keys are then found by their URI again and compared with their certificates. Only
+ * a module that hangs or crashes takes the process with it; the parent starts another, and a kept PIN is gone.
+ *
+ * STATE of TOKEN_STATUS: absent, pin-needed, pin-at-reader (a person is entering it now), ready, pin-refused, pin-last-try, pin-blocked, foreign, broken.
+ * Its LINES: token, module, text (why), pin (prompt, file, pinpad), and with a token: label, serial, model, software (yes/no), pin-tries (what the token
+ * says of them: ok, low, last, none; absent when it was not asked), and per key in the order of the settings
  * key.<n>.name .use .state (ok missing mismatch expired not-yet bad-usage) .warning, and with a certificate .subject .issuer (RFC 4514) .not-after (UTC)
  * .days-left .allows (usage.h) .sha256 .serial .algorithm. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
  *
@@ -61,24 +69,55 @@
 #include "module.h"
 #include "operation.h"
 #include "pin.h"
+#include "readers.h"
 #include "setup.h"
 
-#define TOKEN_EXIT_AGAIN 75    /* EX_TEMPFAIL */
-#define TOKEN_LOOK_MS 2000     /* how long a process without a token lives */
-#define TOKEN_MEND_MS 30000    /* and one whose module does not work */
-#define TOKEN_GRACE_MS 300     /* for status and record to leave before the exit */
-#define TOKEN_WATCH_MS 2000    /* how often a removable token is asked whether it is there */
+#define TOKEN_EXIT_AGAIN 75  /* EX_TEMPFAIL */
+#define TOKEN_READERS_MS 200 /* how often pcscd is asked whether a card came or went */
+#define TOKEN_LOOK_MS 2000   /* how often a token is looked for where pcscd cannot tell */
+#define TOKEN_IDLE_MS 10000  /* and where it can, but did not */
+#define TOKEN_SETTLE_MS 1000 /* between looks at a card that was put in and does not answer yet */
+#define TOKEN_SETTLE_LOOKS 3 /* how many of those */
+#define TOKEN_MEND_MS 30000  /* how long a process whose module does not work lives */
+#define TOKEN_WATCH_MS 2000  /* how often a removable token is asked whether it is there and logged in */
+#define TOKEN_STEADY_MS 5000 /* a session that lasted less is opened anew after a pause, each longer than the one before */
+#define TOKEN_PAUSE_FIRST_MS 100
+#define TOKEN_PAUSE_MAX_MS 60000
 #define TOKEN_REVIEW_MS 600000 /* how often certificates are judged again */
 #define TOKEN_MODULE_S 60      /* a call into the module that takes longer ends the process (SIGALRM) */
+#define TOKEN_CHECK_S 10       /* the same for a look at the session, at the readers, and for unloading the module */
+#define TOKEN_PAD_S 120        /* the same for a PIN at the reader, which has a shorter limit of its own */
 #define TOKEN_TEXT_BYTES 256
 
-enum token_state { TOKEN_ABSENT, TOKEN_PIN_NEEDED, TOKEN_READY, TOKEN_PIN_REFUSED, TOKEN_PIN_LAST_TRY, TOKEN_PIN_BLOCKED, TOKEN_FOREIGN, TOKEN_BROKEN };
+enum token_state {
+	TOKEN_ABSENT,
+	TOKEN_PIN_NEEDED,
+	TOKEN_PIN_AT_READER,
+	TOKEN_READY,
+	TOKEN_PIN_REFUSED,
+	TOKEN_PIN_LAST_TRY,
+	TOKEN_PIN_BLOCKED,
+	TOKEN_FOREIGN,
+	TOKEN_BROKEN
+};
+
+/* Where the PIN of a try comes from; `source` of the record `pin-try`. */
+enum token_source { TOKEN_SOURCE_PROMPT, TOKEN_SOURCE_FILE, TOKEN_SOURCE_KEPT, TOKEN_SOURCE_PINPAD };
+
+/* The PIN that stays in `pin` while the card is away (keep-pin). */
+struct token_kept {
+	bool held;
+	bool unknown;       /* the last C_Login with it brought no answer */
+	char serial[65];    /* SHA-256 of the token's that accepted it */
+	unsigned strangers; /* other tokens in the readers at that time */
+};
 
 /* A login under way; one at a time. */
 struct token_login {
 	bool busy;
-	bool from_file;
+	enum token_source source;
 	uint64_t request; /* of the hub; 0: nobody waits for the answer */
+	uint64_t asked;   /* number of our question to the store */
 	char by[64];
 	char fingerprint[SETUP_FINGERPRINT_BYTES];
 	int fd; /* pipe of the person, -1 */
@@ -95,25 +134,43 @@ struct token {
 	char text[TOKEN_TEXT_BYTES]; /* English words why */
 	struct channel *hub, *store;
 	struct pin pin;
+	struct token_kept kept;
 	struct token_login login;
-	bool file_refused;    /* in the life of this process */
-	bool no_auto_login;   /* a person logged out */
-	bool stale;           /* logged out, and the module does not find its token any more: the next login needs a fresh process */
-	uint64_t last_intent; /* index of the last intent that was accepted for signing, 0 for none */
-	bool foreign_noted;
-	bool dying; /* the exit is set */
+	enum module_tries tries; /* as the token said last */
+	bool file_refused;       /* in the life of this process */
+	bool no_auto_login;      /* a person logged out */
+	uint64_t last_intent;    /* index of the last intent that was accepted for signing, 0 for none */
+	char foreign_noted[65];  /* SHA-256 of the serial of the foreign token that has its record */
+
+	/* session.c */
+	struct readers readers;
+	bool lost;          /* the session is given up: nothing more is asked of the module until it is opened anew */
+	int watch, renewal; /* timers */
+	unsigned settle_looks;
+	uint64_t pause_ms, opened_ms, check_ms, look_ms, mend_ms;
 };
 
 /* serve.c */
 int token_open(struct token *token, struct child *child);
 /* Enters the sandbox and runs until the end; the exit code. */
 int token_run(struct token *token);
-/* The session with the token is gone or senseless: status, record `removed`, exit TOKEN_EXIT_AGAIN. */
+
+/* session.c */
+/* Loads the module and looks for the token; before the sandbox, while files can still be opened anywhere. What it finds is the first state. */
+void token_session_load(struct token *token);
+/* In the sandbox: reads flags, watches the readers and the token from now on. */
+int token_session_begin(struct token *token);
+/* The session with the token is gone or senseless: status, record `removed`, and the module is loaded anew when the caller has returned to the loop. The
+ * PIN is wiped unless it is kept. */
 void token_fail(struct token *token, enum token_state state, const char *text);
-/* Ends the process with TOKEN_EXIT_AGAIN, a little later, without a change of state. */
-void token_retire(struct token *token);
+/* Loads the module anew, without a record: it does not say any more what its token is like. */
+void token_renew(struct token *token);
 /* Looks after an operation failed: is the session still good? Calls token_fail when not. */
 void token_check_session(struct token *token);
+/* The same after a use of a key failed; when the session is good, the keys are looked for anew and compared with their certificates. */
+void token_recheck(struct token *token);
+/* The record of a token that is not ours, once. */
+void token_note_foreign(struct token *token);
 
 /* status.c */
 const char *token_state_name(enum token_state state);
@@ -128,12 +185,16 @@ void token_serial_hash(const struct token *token, char ret[65]);
 /* login.c */
 /* What the flags of the token say, without a try: sets pin-needed, pin-last-try, pin-blocked, or ready where no login is required. */
 void token_begin(struct token *token);
-/* Tries the PIN file when everything allows it. */
-void token_login_file(struct token *token);
+/* Tries the PIN file, or the PIN that was kept, when everything allows it. */
+void token_login_auto(struct token *token);
+/* Wipes the PIN that was kept when the token in the reader, or a stranger beside it, is not what it was entered for. */
+void token_judge_kept(struct token *token);
 int token_login_person(struct token *token, struct wire_message *message);
 int token_logout(struct token *token, struct wire_message *message);
-/* Drops the login under way without an answer. */
+/* Drops the login under way without an answer, and the PIN with it. */
 void token_login_free(struct token *token);
+/* The token is gone: ends the login under way, if there is one, with these words. */
+void token_login_abort(struct token *token, const char *text);
 /* The hub that asked is gone: its number means nothing to the next one. A try that is with the store already goes on. */
 void token_login_orphan(struct token *token);
 

@@ -34,9 +34,19 @@ int token_use_key(struct token *token, const char *name, unsigned use, struct to
 	return 0;
 }
 
+/* A key that asks before each use, at a reader with a pin pad: whoever waits for the signature sees why. */
+static void on_reader(void *context, bool waiting)
+{
+	struct token *token = context;
+
+	token_set_state(token, waiting ? TOKEN_PIN_AT_READER : TOKEN_READY, waiting ? N_("enter the PIN at the reader") : "");
+}
+
 struct operation token_operation(struct token *token, struct token_key *key)
 {
-	return (struct operation){ .module = &token->module, .pin = &token->pin, .key = key };
+	return (struct operation){
+		.module = &token->module, .pin = &token->pin, .key = key, .at_reader = token->setup.pin_pad ? on_reader : NULL, .context = token
+	};
 }
 
 void token_guard(uint64_t deadline_ms)
@@ -62,18 +72,20 @@ void token_use_failed(struct token *token, int err)
 			pin_note_refused(&token->pin);
 		}
 		pin_wipe(&token->pin);
+		token->kept.held = false;
 		token_note(token, err == ERR_PIN ? "pin-refused" : "blocked", "key");
 		token_set_state(token, err == ERR_PIN ? TOKEN_PIN_REFUSED : TOKEN_PIN_BLOCKED,
 		                N_("the token refused the PIN for a key that asks before each use"));
 		break;
 	case ERR_PIN_LAST:
 		pin_wipe(&token->pin);
+		token->kept.held = false;
 		token_set_state(token, TOKEN_PIN_LAST_TRY, N_("only one try of the PIN is left: log in once with the tools of the token's maker"));
 		break;
 	case ERR_TOKEN:
 	case ERR_DAMAGE:
 	case ERR_CERT:
-		token_check_session(token);
+		token_recheck(token);
 		break;
 	default:
 		break;

@@ -67,6 +67,7 @@ static const struct {
 } token_states[] = {
 	{ "absent", N_("not there") },
 	{ "pin-needed", N_("PIN needed") },
+	{ "pin-at-reader", N_("the PIN is being entered at the reader") },
 	{ "ready", N_("token ready") },
 	{ "pin-refused", N_("PIN refused") },
 	{ "pin-last-try", N_("only one try for the PIN is left") },

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fdio.h"
 #include "../base/state.h"
 #include "../base/text.h"
 #include "rows.h"
@@ -79,10 +80,45 @@ static bool choose_token(struct cli *cli, char *ret, size_t size)
 	return code == CLI_YES && waiting == 1;
 }
 
+/* Is the PIN of this token entered at its reader? `name` NULL: there is one token only. An exit code when the box does not say. */
+static int look_for_pad(struct cli *cli, const char *name, bool *ret)
+{
+	struct rows rows = { 0 };
+	char found[128], pin[16];
+	size_t count = 0, pads = 0;
+	int code = rows_fetch(cli, "status", &rows);
+
+	for (size_t i = 0; i < rows.count; i++) {
+		rows_value(&rows.rows[i], "token", found, sizeof found);
+		rows_value(&rows.rows[i], "pin", pin, sizeof pin);
+		if (strcmp(rows.rows[i].kind, "token") == 0 && (name == NULL || strcmp(found, name) == 0)) {
+			count++;
+			pads += strcmp(pin, "pinpad") == 0;
+		}
+	}
+	rows_free(&rows);
+	*ret = count == 1 && pads == 1;
+	return code;
+}
+
+/* Nothing is read here: the command carries an empty pipe. */
+static int login_at_reader(struct cli *cli, const struct cli_call *call)
+{
+	_cleanup_close_ int from = -1;
+	_cleanup_close_ int to = -1;
+
+	if (fd_pipe(&from, &to) < 0) {
+		return CLI_NO;
+	}
+	(void)fputs(_("Enter the PIN at the reader now.\n"), cli->err);
+	return cli_talk(cli, call, call->word_count, from, -1);
+}
+
 static int run_login(struct cli *cli, const struct cli_call *call)
 {
 	_cleanup_close_ int pin = -1;
 	struct cli_call named = *call;
+	bool at_reader = false;
 	char name[128];
 
 	if (call->word_count == 2 && call->given[CLI_O_PIN_FILE] == NULL && isatty(STDIN_FILENO) == 1) {
@@ -90,6 +126,13 @@ static int run_login(struct cli *cli, const struct cli_call *call)
 			return CLI_NO;
 		}
 		named.words[named.word_count++] = name;
+	}
+	if (call->given[CLI_O_PIN_FILE] == NULL) {
+		int code = look_for_pad(cli, named.word_count > 2 ? named.words[2] : NULL, &at_reader);
+
+		if (code != CLI_YES || at_reader) {
+			return code != CLI_YES ? code : login_at_reader(cli, &named);
+		}
 	}
 	pin = cli_pin_pipe(cli, named.word_count > 2 ? named.words[2] : NULL, call->given[CLI_O_PIN_FILE]);
 	return pin < 0 ? CLI_NO : cli_talk(cli, &named, named.word_count, pin, -1);

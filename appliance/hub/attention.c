@@ -89,6 +89,7 @@ enum attention_who attention_token(const struct hub *hub, size_t index, const ch
 		const char *state, *todo;
 	} known[] = {
 		{ "pin-needed", N_("it waits for its PIN, which is entered at the console of the box (podatelna token login).") },
+		{ "pin-at-reader", N_("it waits for its PIN, which is entered at the reader now.") },
 		{ "pin-refused", N_("the PIN was refused and is not tried again by itself. Enter the right one (podatelna token login).") },
 		{ "pin-last-try", N_("one try is left for the PIN, and the box never uses it. Log in once with the software of the token's maker.") },
 		{ "pin-blocked", N_("the PIN is blocked. Unblock it by the PUK with the software of the token's maker.") },

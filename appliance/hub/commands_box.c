@@ -7,7 +7,7 @@
 #include "../base/text.h"
 #include "control_private.h"
 
-#define LOGIN_TIMEOUT_MS 60000
+#define LOGIN_TIMEOUT_MS 150000 /* a person may be at the pin pad of the reader */
 #define VERIFY_TIMEOUT_MS (24ULL * 3600 * 1000)
 
 /* The token that a word names; without a word the only one. CONFIG_TOKENS_MAX when there is none. */

@@ -96,7 +96,7 @@ static struct span told(const struct hub_token *token)
 
 static void put_token(struct caller *caller, size_t index)
 {
-	static const char *const cells[] = { "label", "serial", "model", "software", "module" };
+	static const char *const cells[] = { "label", "serial", "model", "software", "module", "pin", "pin-tries" };
 	const struct hub_token *token = &caller->hub->tokens[index];
 	struct lines row = { 0 };
 	char text[CASE_REASON_MAX_BYTES] = "";

@@ -120,14 +120,16 @@ static void put_token_summary(struct caller *caller)
 	for (size_t i = 0; i < caller->hub->config->token_count; i++) {
 		const struct hub_token *token = &caller->hub->tokens[i];
 		struct lines row = { 0 };
-		char software[8] = "";
+		char software[8] = "", pin[16] = "";
 
 		if (token->lines != NULL) {
 			(void)lines_find_string(span_of_string(token->lines), "software", software, sizeof software);
+			(void)lines_find_string(span_of_string(token->lines), "pin", pin, sizeof pin);
 		}
 		lines_set(&row, "token", caller->hub->config->tokens[i].name);
 		lines_set(&row, "state", token->state);
 		lines_set(&row, "software", software);
+		lines_set(&row, "pin", pin);
 		caller_row(caller, "token", &row);
 	}
 }

@@ -74,6 +74,7 @@ static const char *token_waiting(const struct hub_token *token)
 		const char *state, *words;
 	} known[] = {
 		{ "pin-needed", N_("waits for the PIN of the token") },
+		{ "pin-at-reader", N_("waits for the PIN, which is entered at the reader") },
 		{ "pin-refused", N_("the PIN of the token was refused") },
 		{ "pin-last-try", N_("the token has its last PIN try left: a person must act") },
 		{ "pin-blocked", N_("the PIN of the token is blocked") },

@@ -101,8 +101,9 @@ static int setup_pin(const struct config_token *token, struct setup *setup)
 {
 	struct stat status;
 
-	if (strcmp(token->pin, CONFIG_PIN_PROMPT) == 0) {
-		lines_set(&setup->lines, "pin", "prompt");
+	if (strcmp(token->pin, CONFIG_PIN_PROMPT) == 0 || strcmp(token->pin, CONFIG_PIN_PAD) == 0) {
+		lines_set(&setup->lines, "pin", token->pin);
+		lines_set(&setup->lines, "keep-pin", token->keep_pin ? "yes" : "no");
 		return 0;
 	}
 	if (config_secret_check(token->pin) != 0) {

@@ -268,7 +268,7 @@ static void test_pin_is_not_printed(void **state)
 	(void)state;
 	expect(BASE "token \"u\" {\n  module = \"/m\"\n  uri = \"pkcs11:token=a?pin-value=87654321\"\n  pin = \"12345678\"\n}\n",
 	       "f:17: error: \"uri\": expected a token as RFC 7512 has it, such as \"pkcs11:serial=1234\", without a PIN\n"
-	       "f:18: error: \"pin\": expected \"prompt\", or the absolute path of a file that only root reads (never the PIN itself)\n");
+	       "f:18: error: \"pin\": expected \"prompt\", \"pinpad\", or the absolute path of a file that only root reads (never the PIN itself)\n");
 }
 
 static void test_environment(void **state)

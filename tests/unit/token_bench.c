@@ -292,6 +292,7 @@ static void serve(struct bench *bench, int fd, struct wire_message *message)
 	if (message->type == WIRE_TOKEN_STATUS) {
 		assert_true(wire_string(message, WIRE_F_STATE, bench->state, sizeof bench->state));
 		assert_true(span_copy_string(lines, bench->lines, sizeof bench->lines));
+		bench->at_reader += strcmp(bench->state, "pin-at-reader") == 0;
 	} else if (message->type == WIRE_TOKEN_PIN_TRY) {
 		bench->tries++;
 		assert_true(lines_find_string(lines, "fingerprint", bench->fingerprint, sizeof bench->fingerprint));

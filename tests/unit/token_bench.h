@@ -31,7 +31,8 @@ struct bench {
 	char fingerprint[128];  /* of the last one */
 	char events[BENCH_EVENTS_MAX][32];
 	unsigned event_count;
-	char state[32]; /* of the last TOKEN_STATUS to hub or store */
+	unsigned at_reader; /* TOKEN_STATUS pin-at-reader seen */
+	char state[32];     /* of the last TOKEN_STATUS to hub or store */
 	char lines[LINES_BODY_MAX + 1];
 	unsigned protection; /* PROTECT_* of READY */
 	uint8_t packet[WIRE_MESSAGE_MAX_BYTES];

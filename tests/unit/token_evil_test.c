@@ -159,11 +159,12 @@ static void test_unknown_before(void **state)
 	assert_int_equal(bench_stop(&bench), 0);
 }
 
-/* The token is pulled while it lies idle: status, record, and an exit that asks for a fresh process. */
+/* The token is pulled while it lies idle and put back: status and record, and the same process has it again; the PIN is asked for anew. */
 static void test_removal(void **state)
 {
 	_cleanup_lines_ struct lines lines = { 0 };
 	_cleanup_close_ int fd = bench_pem(&rsa);
+	size_t length = 0;
 
 	(void)state;
 	evil_settings(&lines, "EVIL_REMOVABLE", "1");
@@ -171,12 +172,52 @@ static void test_removal(void **state)
 	bench_ready(&bench, &lines, &fd, 1);
 	assert_int_equal(bench_run("touch %s/gone", bench_dir()), 0);
 	bench_wait_state(&bench, bench.store, "absent");
-	assert_int_equal(bench_wait_exit(&bench), TOKEN_EXIT_AGAIN);
-	assert_true(bench_saw(&bench, "removed"));
 	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "pin-needed");
+	assert_true(bench_saw(&bench, "removed"));
+	assert_int_equal(bench.tries, 1);
+	assert_int_equal(sign_once(5, &length), ERR_LOCKED);
+	assert_int_equal(bench_login(&bench, BENCH_PIN), 0);
+	assert_int_equal(bench.tries, 2);
+	assert_int_equal(sign_once(5, &length), 0);
+	assert_int_equal(bench_stop(&bench), 0);
 }
 
-/* A token of another serial makes one record, and a fresh process looks when it is taken away. */
+/* The same with a PIN that is kept: one more try, on record, and none after it was refused. */
+static void test_removal_kept(void **state)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	_cleanup_close_ int fd = bench_pem(&rsa);
+	size_t length = 0;
+
+	(void)state;
+	evil_settings(&lines, "EVIL_REMOVABLE", "1");
+	lines_setf(&lines, "environment.3", "EVIL_GONE=%s/gone", bench_dir());
+	lines_setf(&lines, "environment.4", "EVIL_REFUSE=%s/refuse", bench_dir());
+	lines_set(&lines, "keep-pin", "yes");
+	bench_ready(&bench, &lines, &fd, 1);
+	for (unsigned round = 1; round <= 3; round++) {
+		assert_int_equal(bench_run("touch %s/gone", bench_dir()), 0);
+		bench_wait_state(&bench, bench.store, "absent");
+		assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+		bench_wait_state(&bench, bench.store, "ready");
+		assert_int_equal(bench.tries, 1 + round);
+		assert_int_equal(sign_once(4 + round, &length), 0);
+	}
+	assert_int_equal(bench_run("touch %s/gone %s/refuse", bench_dir(), bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "absent");
+	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "pin-refused");
+	assert_int_equal(bench.tries, 5);
+	assert_int_equal(bench_run("touch %s/gone && rm %s/refuse", bench_dir(), bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "absent");
+	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "pin-needed");
+	assert_int_equal(bench.tries, 5);
+	assert_int_equal(bench_stop(&bench), 0);
+}
+
+/* A token of another serial makes one record, and is missed when it is taken away. */
 static void test_foreign(void **state)
 {
 	_cleanup_lines_ struct lines lines = { 0 };
@@ -188,11 +229,77 @@ static void test_foreign(void **state)
 	lines_set(&lines, "expected-serial", "0");
 	bench_start(&bench, &lines, &fd, 1);
 	bench_link(&bench, WIRE_STORE);
-	bench_link(&bench, WIRE_STORE);
 	assert_string_equal(bench.state, "foreign");
 	assert_int_equal(bench_run("touch %s/gone", bench_dir()), 0);
-	assert_int_equal(bench_wait_exit(&bench), TOKEN_EXIT_AGAIN);
+	bench_wait_state(&bench, bench.store, "absent");
 	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "foreign");
+	assert_int_equal(bench.event_count, 1);
+	assert_true(bench_saw(&bench, "foreign"));
+	assert_int_equal(bench_stop(&bench), 0);
+}
+
+/* The PIN is entered at the reader: nothing is taken from the pipe. `how` is what the reader does. */
+static void start_with_pad(const char *how)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	_cleanup_close_ int fd = bench_pem(&rsa);
+
+	evil_settings(&lines, "EVIL_PINPAD", how);
+	lines_set(&lines, "environment.3", "EVIL_PIN=" BENCH_PIN);
+	lines_set(&lines, "pin", "pinpad");
+	bench_start(&bench, &lines, &fd, 1);
+	bench_link(&bench, WIRE_STORE);
+	bench_link(&bench, WIRE_HUB);
+	bench_wait_state(&bench, bench.hub, "pin-needed");
+	assert_true(bench_status_is(&bench, "pin", "pinpad"));
+}
+
+static void test_pad(void **state)
+{
+	size_t length = 0;
+
+	(void)state;
+	start_with_pad("ok");
+	assert_int_equal(bench.tries, 0); /* never by itself */
+	assert_int_equal(bench_login(&bench, ""), 0);
+	assert_int_equal(bench.tries, 1);
+	assert_true(bench.at_reader > 0);
+	assert_int_equal(sign_once(5, &length), 0);
+	assert_int_equal(bench_stop(&bench), 0);
+	start_with_pad("cancel");
+	assert_int_equal(bench_login(&bench, ""), ERR_DEADLINE);
+	bench_wait_state(&bench, bench.hub, "pin-needed");
+	assert_false(bench_saw(&bench, "pin-refused"));
+	assert_int_equal(bench_stop(&bench), 0);
+	start_with_pad("refuse");
+	assert_int_equal(bench_login(&bench, ""), ERR_PIN);
+	bench_wait_state(&bench, bench.hub, "pin-refused");
+	assert_true(bench_saw(&bench, "pin-refused"));
+	assert_int_equal(bench.tries, 1);
+	assert_int_equal(bench_stop(&bench), 0);
+}
+
+/* pin = "pinpad" at a reader without one; and a PIN that comes from here where the reader has a pin pad. */
+static void test_pad_and_prompt(void **state)
+{
+	_cleanup_lines_ struct lines without = { 0 }, with = { 0 };
+	_cleanup_close_ int fd = bench_pem(&rsa);
+	size_t length = 0;
+
+	(void)state;
+	evil_settings(&without, "EVIL_FLAGS", "none");
+	lines_set(&without, "pin", "pinpad");
+	bench_start(&bench, &without, &fd, 1);
+	bench_link(&bench, WIRE_STORE);
+	bench_link(&bench, WIRE_HUB);
+	assert_int_equal(bench_login(&bench, BENCH_PIN), ERR_UNSUPPORTED);
+	assert_int_equal(bench.tries, 0);
+	assert_int_equal(bench_stop(&bench), 0);
+	evil_settings(&with, "EVIL_PINPAD", "refuse");
+	bench_ready(&bench, &with, &fd, 1);
+	assert_int_equal(sign_once(5, &length), 0);
+	assert_int_equal(bench_stop(&bench), 0);
 }
 
 /* From inside C_Login and C_SignInit: no network, no files, no processes. */
@@ -235,6 +342,9 @@ int main(void)
 		cmocka_unit_test(test_blocked),
 		cmocka_unit_test(test_unknown_before),
 		cmocka_unit_test(test_removal),
+		cmocka_unit_test(test_removal_kept),
+		cmocka_unit_test(test_pad),
+		cmocka_unit_test(test_pad_and_prompt),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_foreign),

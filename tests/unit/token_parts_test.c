@@ -63,8 +63,8 @@ static void test_settings(void **state)
 			assert_int_equal(setup.key_count, 1);
 			assert_int_equal(setup.keys[0].use, USE_SIGN | USE_JOURNAL);
 			assert_int_equal(setup.keys[0].cert_fd, -1);
-			assert_int_equal(setup.path_count, 3);
-			assert_true(setup.rules[2].write);
+			assert_int_equal(setup.path_count, 4);
+			assert_true(setup.rules[3].write);
 		}
 	}
 }

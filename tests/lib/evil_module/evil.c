@@ -9,6 +9,9 @@
  *   EVIL_NO_RAW_RSA=1       CKM_RSA_X_509 is refused, as many qualified devices do
  *   EVIL_FLAGS=final-try|count-low|locked   what the token says of its PIN
  *   EVIL_GONE=PATH          while that file exists the token is removed
+ *   EVIL_REFUSE=PATH        while that file exists every PIN is refused
+ *   EVIL_PINPAD=ok|cancel|refuse|hang   the token says that the reader has a pin pad; what happens when the PIN shall be entered there (ok: EVIL_PIN is
+ *                           what a person enters); a PIN that comes with the call works as ever
  *   EVIL_REMOVABLE=1        the slot says that its token can be removed
  *
  * Results are lines on standard error, each in one write:
@@ -68,11 +71,16 @@ static bool switched(const char *name, const char *value)
 	return found != NULL && strcmp(found, value) == 0;
 }
 
-static bool is_gone(void)
+static bool exists(const char *name)
 {
-	const char *path = getenv("EVIL_GONE");
+	const char *path = getenv(name);
 
 	return path != NULL && access(path, F_OK) == 0;
+}
+
+static bool is_gone(void)
+{
+	return exists("EVIL_GONE");
 }
 
 /* --- probes --- */
@@ -193,6 +201,21 @@ static void probe_once(bool *done)
 
 /* --- functions in front --- */
 
+/* A person at the reader. */
+static CK_RV login_at_pad(CK_SESSION_HANDLE session, CK_USER_TYPE user)
+{
+	char *pin = getenv("EVIL_PIN");
+
+	say("evil: pin pad\n");
+	while (switched("EVIL_PINPAD", "hang")) {
+		(void)sleep(1);
+	}
+	if (switched("EVIL_PINPAD", "ok") && pin != NULL) {
+		return real->C_Login(session, user, (CK_UTF8CHAR *)pin, strlen(pin));
+	}
+	return switched("EVIL_PINPAD", "refuse") ? CKR_PIN_INCORRECT : CKR_FUNCTION_CANCELED;
+}
+
 static CK_RV evil_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG length)
 {
 	static bool probed;
@@ -201,7 +224,13 @@ static CK_RV evil_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHA
 		say("evil: C_Login\n");
 		probe_once(&probed);
 	}
-	return is_gone() ? CKR_DEVICE_REMOVED : real->C_Login(session, user, pin, length);
+	if (is_gone()) {
+		return CKR_DEVICE_REMOVED;
+	}
+	if (exists("EVIL_REFUSE")) {
+		return CKR_PIN_INCORRECT;
+	}
+	return pin == NULL && getenv("EVIL_PINPAD") != NULL ? login_at_pad(session, user) : real->C_Login(session, user, pin, length);
 }
 
 static CK_RV evil_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
@@ -277,6 +306,7 @@ static CK_RV evil_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	if (rv != CKR_OK) {
 		return rv;
 	}
+	info->flags |= getenv("EVIL_PINPAD") != NULL ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
 	info->flags |= switched("EVIL_FLAGS", "final-try") ? CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW : 0;
 	info->flags |= switched("EVIL_FLAGS", "count-low") ? CKF_USER_PIN_COUNT_LOW : 0;
 	info->flags |= switched("EVIL_FLAGS", "locked") ? CKF_USER_PIN_LOCKED : 0;
