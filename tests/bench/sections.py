@@ -4,6 +4,7 @@ import statistics
 import textwrap
 
 import accounts
+import keys
 from report import LINE, number, spread
 
 MS, MIB = 1000.0, 1024.0 * 1024.0
@@ -128,8 +129,20 @@ def show_slow_token(table, found):
     table.note(f"{found['count']} filings dropped at once, one signature each; from the first beginning of a signature to the last, and the same at the portal")
 
 
+def show_keys(table, found):
+    table.heading("6. Signatures per second, by key", "raw, 1", "ours, 1", "ratio", "raw, 4", "ours, 4", "ratio")
+    for kind, label in keys.TYPES:
+        cells = []
+        for many in (1, keys.FOUR):
+            raw, ours = (statistics.median(found[kind][who][many]) for who in ("raw", "ours"))
+            cells += [number(raw), number(ours), number(ours / raw)]
+        table.row(label, *cells)
+    table.note("medians; raw: C_SignInit and C_Sign in one session; ours: podatelna-token making whole CMS signatures (CAdES-BES, checked) over 1 KiB, one after the "
+               "other; 4: four tokens, a process each, at once on this machine's cores; SoftHSM")
+
+
 def show_several(table, found):
-    table.heading("6. Several tokens with one role")
+    table.heading("7. Several tokens with one role")
     table.row("one token, signatures per second", "", number(found["one"]))
     table.row("four tokens", "", number(found["four"]))
     table.row("four : one", "", f"{found['ratio']:.3f}")
@@ -139,7 +152,7 @@ def show_several(table, found):
 def show_journal(table, found):
     rates = {name: [r["rate"] for r in rounds] for name, rounds in found.items()}
     base = statistics.median(rates["append"])
-    table.heading("7. Journal, records per second", *SPREAD, "ratio", "CPU each")
+    table.heading("8. Journal, records per second", *SPREAD, "ratio", "CPU each")
     for name, label in (("append", "append + fdatasync"), (1, "1 writer"), (64, "64 writers")):
         table.row(label, *spread(rates[name]), number(statistics.median(rates[name]) / base),
                   f"{statistics.median([r['cpu'] for r in found[name]]) * 1e6:.0f} us")
