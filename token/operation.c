@@ -3,6 +3,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
+#include <openssl/rsa.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -330,6 +331,23 @@ int operation_sign(const struct operation *operation, enum operation_padding pad
 		break;
 	}
 	return refuse(operation, ERR_UNSUPPORTED, "this padding is not one of signatures");
+}
+
+bool operation_verify(const struct token_key *key, enum operation_padding padding, const EVP_MD *hash, struct span digest, struct span signature)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(X509_get0_pubkey(key->certificate), NULL);
+	bool good = context != NULL && EVP_PKEY_verify_init(context) == 1;
+
+	if (good && key->facts.is_rsa) {
+		good = EVP_PKEY_CTX_set_rsa_padding(context, padding == OPERATION_PSS ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1;
+	}
+	if (good && key->facts.is_rsa && padding == OPERATION_PSS) {
+		good = EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
+	}
+	good = good && EVP_PKEY_CTX_set_signature_md(context, hash) == 1 &&
+	       EVP_PKEY_verify(context, signature.data, signature.length, digest.data, digest.length) == 1;
+	EVP_PKEY_CTX_free(context);
+	return good;
 }
 
 /* --- opening --- */

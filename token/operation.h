@@ -40,6 +40,9 @@ bool operation_can_sign(const struct token_key *key, enum operation_padding padd
  * `padding` says): Ecdsa-Sig-Value in DER (RFC 3279 2.2.3). `ret`: OPERATION_MAX_BYTES. The result is not verified here. */
 int operation_sign(const struct operation *operation, enum operation_padding padding, const EVP_MD *hash, struct span digest, uint8_t *ret, size_t *ret_length);
 
+/* Is this what operation_sign should have made, by the certificate? A faulty RSA signature can give the key away, so nothing leaves unverified. */
+bool operation_verify(const struct token_key *key, enum operation_padding padding, const EVP_MD *hash, struct span digest, struct span signature);
+
 struct operation_oaep {
 	const EVP_MD *hash, *mgf_hash;
 	struct span label;

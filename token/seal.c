@@ -45,16 +45,6 @@ static int sign_with_key(void *context, struct span digest, uint8_t *ret, size_t
 	return operation_sign(&seal->operation, OPERATION_PKCS1, EVP_sha256(), digest, ret, ret_length);
 }
 
-static bool verifies(const struct seal *seal, const uint8_t *signature, size_t length)
-{
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(X509_get0_pubkey(seal->key->certificate), NULL);
-	bool good = context != NULL && EVP_PKEY_verify_init(context) == 1 && EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-	            EVP_PKEY_verify(context, signature, length, seal->digest, seal->digest_length) == 1;
-
-	EVP_PKEY_CTX_free(context);
-	return good;
-}
-
 /* Type 0x02: DER of an ECDSA signature of P-256 over SHA-256 of the text. C2SP has no type for RSA. */
 static int make_note(struct seal *seal)
 {
@@ -72,7 +62,8 @@ static int make_note(struct seal *seal)
 	if (err != 0) {
 		return err;
 	}
-	if (!verifies(seal, signature + CHECKPOINT_KEY_ID_BYTES, length)) {
+	if (!operation_verify(seal->key, OPERATION_PKCS1, EVP_sha256(), span_of(seal->digest, seal->digest_length),
+	                      span_of(signature + CHECKPOINT_KEY_ID_BYTES, length))) {
 		return ERR_DAMAGE;
 	}
 	length += CHECKPOINT_KEY_ID_BYTES;

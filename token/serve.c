@@ -59,6 +59,10 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 		return message->id == 0 ? ERR_PROTOCOL : token_sign(token, message);
 	case WIRE_TOKEN_UNWRAP:
 		return message->id == 0 ? ERR_PROTOCOL : token_unwrap(token, message);
+	case WIRE_TOKEN_CLIENT:
+		return message->id == 0 ? ERR_PROTOCOL : token_client(token, message);
+	case WIRE_TOKEN_TLS:
+		return message->id == 0 ? ERR_PROTOCOL : token_tls(token, message);
 	case WIRE_TOKEN_SEAL:
 		return message->id == 0 ? ERR_PROTOCOL : token_seal(token, message);
 	default:

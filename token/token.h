@@ -57,6 +57,12 @@
  *   .subject .issuer .serial .not-before .not-after .days-left .sha256 .allows (usage.h) .suited (uses of the configuration), and when it is configured .key .use
  * TOKEN_TESTED LINES: key, operation (sign, decrypt), algorithm, ms (how long the token took). A key that does not work is answered by ERROR.
  *
+ * TOKEN_CLIENT, TOKEN_TLS: only keys with use `tls`. TOKEN_CLIENT_IS: BYTES the certificate and its issuers in PEM; LINES: signer (SHA-256 of the certificate),
+ * algorithms: what the key can do in TLS 1.2 and 1.3, as words of OpenSSL's list of signature algorithms divided by blanks, best first: of RSA-PSS+SHA256 RSA-PSS+SHA384
+ * RSA-PSS+SHA512 RSA+SHA256 RSA+SHA384 RSA+SHA512 ECDSA+SHA256 ECDSA+SHA384 ECDSA+SHA512. TOKEN_TLS LINES: algorithm, one of these words; BYTES all that a TLS client
+ * signs in CertificateVerify, not its digest (tls_signed.h); anything else is refused with ERR_FORMAT, an algorithm that does not go with the version of TLS with
+ * ERR_UNSUPPORTED. TOKEN_TLS_SIGNED: BYTES as TLS carries it (ECDSA in DER).
+ *
  * PIN  Never tried: without a store (its `pin-try` record comes first), when the token says that it is the last try or that the PIN is blocked,
  * when the same file was refused before, when the same PIN was refused before in this process, when the outcome of the last try is unknown and
  * the token says that tries were used up.
@@ -208,10 +214,12 @@ void token_unguard(void);
 /* After an operation failed, and after its answer: drops a refused PIN, sets the state, looks whether the session is still good. */
 void token_use_failed(struct token *token, int err);
 
-/* sign.c, unwrap.c, seal.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
+/* sign.c, unwrap.c, seal.c, tls.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
 int token_sign(struct token *token, struct wire_message *message);
 int token_unwrap(struct token *token, struct wire_message *message);
 int token_seal(struct token *token, struct wire_message *message);
+int token_client(struct token *token, struct wire_message *message);
+int token_tls(struct token *token, struct wire_message *message);
 
 /* seen.c: handlers of requests of the hub; 0 or ERR_PROTOCOL. */
 int token_look(struct token *token, struct wire_message *message);

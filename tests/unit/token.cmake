@@ -12,7 +12,7 @@ if(PODATELNA_SOFTHSM)
   target_link_libraries(podatelna_evil_module PRIVATE ${CMAKE_DL_LIBS})
   set_target_properties(podatelna_evil_module PROPERTIES PREFIX "" OUTPUT_NAME evil-pkcs11 LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
 
-  foreach(name token_sign_test token_evil_test token_pin_test token_key_test token_seal_test)
+  foreach(name token_sign_test token_evil_test token_pin_test token_key_test token_seal_test token_tls_test)
     podatelna_unit_test(${name} SOURCES ${name}.c token_bench.c LIBS podatelna_token_core)
     target_compile_definitions(${name} PRIVATE TOKEN_PROGRAM="$<TARGET_FILE:podatelna-token>" SOFTHSM_MODULE="${PODATELNA_SOFTHSM}"
       EVIL_MODULE="$<TARGET_FILE:podatelna_evil_module>")
