@@ -116,13 +116,31 @@ struct config_partner {
 	struct config_list options;    /* "name=value", over those of the catalogue */
 };
 
+/* A package of stamps that was bought. */
+struct config_package {
+	uint64_t count;
+	int64_t from_ms, until_ms; /* UTC, the end exclusive */
+};
+
+#define CONFIG_PACKAGES_MAX 16
+/* Digests of what is stamped, in the order of enum config_hash. */
+#define CONFIG_HASHES "sha256|sha384|sha512"
+enum config_hash { CONFIG_HASH_SHA256, CONFIG_HASH_SHA384, CONFIG_HASH_SHA512 };
+
 /* `tsa "name" { }` */
 struct config_tsa {
 	char *name;
-	struct config_list urls;
+	struct config_list urls; /* in the order in which they are tried */
 	char *user, *password_file, *policy, *ca_file, *anchors;
-	uint64_t package; /* stamps bought, 0: not counted */
-	uint64_t interval_ms;
+	enum config_hash hash;                             /* of signatures; an anchor is always stamped by its SHA-256 */
+	uint64_t package;                                  /* stamps bought, without a limit of time; 0: see `packages` */
+	struct config_list packages;                       /* "200 2026-01-15 2051-01-15": how many, first and last day */
+	struct config_package bought[CONFIG_PACKAGES_MAX]; /* made of either, in their order */
+	size_t bought_count;                               /* 0: stamps are counted, but nothing is left or used up */
+	uint64_t stop_line;                                /* when no more than so many are left, only anchors are stamped */
+	uint64_t anchor_every_ms;                          /* the journal is stamped so long after the first record that no stamp covers */
+	bool day_end;                                      /* and after each Czech day with such records */
+	uint64_t check_every_ms;                           /* a stamp when there was none for so long, to see whether it works; 0: off */
 };
 
 #define CONFIG_RIGHT_FILE (1u << 0)    /* hand in by command line */
@@ -210,6 +228,8 @@ struct config {
 	uint64_t journal_segment_bytes;
 	uint64_t journal_quiet_ms; /* design 4, checkpoint: default 5 s and 60 s */
 	uint64_t journal_busy_ms;
+	uint64_t stamp_warn_ms; /* the oldest record that no stamp covers is so old: people are told, and then nothing new is filed; 0: off. Only with a tsa */
+	uint64_t stamp_stop_ms;
 	char *notes_dir; /* auditors' share for checkpoint notes, "": none */
 };
 
@@ -256,6 +276,7 @@ const struct config_partner *config_partner_find(const struct config *config, co
 const struct config_key *config_key_find(const struct config *config, const char *name);
 /* The rights of a caller; root has all, an unknown user none. */
 uint32_t config_rights_of(const struct config *config, uid_t uid);
+const char *config_hash_name(enum config_hash hash);          /* "sha256", "sha384", "sha512" */
 const char *config_env_name(enum config_env env);             /* "production", "sandbox", "test" */
 const char *config_proxy_name(enum config_proxy_mode mode);   /* "direct", "system", "own" */
 const char *config_receipt_name(enum config_receipt receipt); /* "full", "no-password", "none" */

@@ -110,6 +110,9 @@ static void check_keys(const struct config *config, struct config_report *report
 		check_secret(config, report, "tsa", config->tsas[i].name, config->tsas[i].password_file);
 		check_kind(config, report, "ca_file", config->tsas[i].ca_file, S_IFREG);
 		check_kind(config, report, "anchors", config->tsas[i].anchors, S_IFREG);
+		if (config->tsas[i].anchors[0] == '\0') {
+			COMPLAIN(report, config, _("tsa \"%s\": \"anchors\" must say whose time stamps count"), config->tsas[i].name);
+		}
 	}
 }
 

@@ -219,5 +219,6 @@ void config_cross_check(struct reading *reading, struct config *config)
 	check_tsas(reading, config);
 	check_users(reading, config);
 	config_network_check(reading, config);
+	config_stamps_check(reading, config);
 	check_places(reading, config);
 }

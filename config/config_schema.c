@@ -86,6 +86,8 @@ static const struct schema_field journal_fields[] = {
 	{ "quiet",     SCHEMA_DURATION, false, AT(config, journal_quiet_ms),      "5 s", NULL, 100, 60 * MINUTE_MS },
 	{ "busy",      SCHEMA_DURATION, false, AT(config, journal_busy_ms),       "60 s", NULL, 100, DAY_MS },
 	{ "notes_dir", SCHEMA_PATH,     false, AT(config, notes_dir),             "", NULL, 0, 0 },
+	{ "stamp_warn_after", SCHEMA_DURATION, false, AT(config, stamp_warn_ms),  "2 h", NULL, 0, 366 * DAY_MS },
+	{ "stamp_stop_after", SCHEMA_DURATION, false, AT(config, stamp_stop_ms),  "48 h", NULL, 0, 366 * DAY_MS },
 };
 
 static const struct schema_field token_fields[] = {
@@ -137,8 +139,13 @@ static const struct schema_field tsa_fields[] = {
 	{ "policy",        SCHEMA_TEXT,     false, AT(config_tsa, policy),        "", NULL, 0, 0 },
 	{ "ca_file",       SCHEMA_PATH,     false, AT(config_tsa, ca_file),       "", NULL, 0, 0 },
 	{ "anchors",       SCHEMA_PATH,     false, AT(config_tsa, anchors),       "", NULL, 0, 0 },
+	{ "hash",          SCHEMA_WORD,     false, AT(config_tsa, hash),          "sha256", CONFIG_HASHES, 0, 0 },
 	{ "package",       SCHEMA_COUNT,    false, AT(config_tsa, package),       "0", NULL, 0, 10000000 },
-	{ "interval",      SCHEMA_DURATION, false, AT(config_tsa, interval_ms),   "1 d", NULL, MINUTE_MS, 366 * DAY_MS },
+	{ "packages",      SCHEMA_TEXT,     true,  AT(config_tsa, packages),      "", NULL, 0, 0 },
+	{ "stop_line",     SCHEMA_COUNT,    false, AT(config_tsa, stop_line),     "0", NULL, 0, 10000000 },
+	{ "anchor_every",  SCHEMA_DURATION, false, AT(config_tsa, anchor_every_ms), "60 min", NULL, 1000, 366 * DAY_MS },
+	{ "day_end",       SCHEMA_BOOL,     false, AT(config_tsa, day_end),       "true", NULL, 0, 0 },
+	{ "check_every",   SCHEMA_DURATION, false, AT(config_tsa, check_every_ms), "1 d", NULL, 0, 366 * DAY_MS },
 };
 
 static const struct schema_field user_fields[] = {

@@ -24,6 +24,8 @@ extern const struct schema config_schema;
 
 /* What one key says about another: names exist, uses fit, folders do not lie in each other. Fills the indexes. */
 void config_cross_check(struct reading *reading, struct config *config);
+/* config_stamps.c: the part of it about time stamps. Makes the packages of their texts. */
+void config_stamps_check(struct reading *reading, struct config *config);
 /* config_network.c: the part of it about `proxy` and `mail`. Sets the events that are told of when none are named. */
 void config_network_check(struct reading *reading, struct config *config);
 

@@ -65,6 +65,8 @@ enum cli_option_id {
 	CLI_O_BY,
 	CLI_O_TEXT,
 	CLI_O_LIMIT,
+	CLI_O_CSV,
+	CLI_O_TSA,
 	CLI_O_COUNT,
 };
 
@@ -133,8 +135,10 @@ int cli_link_lost(struct cli *cli, const char *why);
 int cli_link_send(const struct cli *cli, int link, const struct cli_call *call, size_t words_sent, int fd, const char *after, uint64_t limit,
                   uint64_t deadline_ms);
 
-/* list.c: the command `list`. */
+/* list.c: the command `list`, */
 int cli_list(struct cli *cli, const struct cli_call *call);
+/* and its --since, --until, --month: an exit code, after saying what is wrong. */
+int cli_read_period(struct cli *cli, const struct cli_call *call, struct cli_filter *ret);
 /* period.c: "2026-11-21", "21. 11. 2026" -> the moment its day begins in the Czech calendar; the next day with `days` 1. */
 bool cli_period_day(const char *text, int days, int64_t *ret_utc_ms);
 /* "2026-11", "11. 2026", "11/2026" -> first moment of the month and of the next one. */

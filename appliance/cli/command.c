@@ -151,6 +151,16 @@ static int run_attach(struct cli *cli, const struct cli_call *call)
 	return cli_talk(cli, call, 2, fd, -1);
 }
 
+static int run_stamps(struct cli *cli, const struct cli_call *call)
+{
+	struct cli_filter filter = { .limit = ROWS_MAX };
+	struct cli_call filtered = *call;
+	int code = cli_read_period(cli, call, &filter);
+
+	filtered.filter = &filter;
+	return code == CLI_YES ? cli_talk(cli, &filtered, call->word_count, -1, -1) : code;
+}
+
 static int run_export(struct cli *cli, const struct cli_call *call)
 {
 	const char *path = call->words[2];
@@ -169,6 +179,9 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define FORM (1u << CLI_O_FORM)
 #define XML (1u << CLI_O_XML)
 #define SHA256 (1u << CLI_O_SHA256)
+#define PERIOD (1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH)
+#define CSV (1u << CLI_O_CSV)
+#define TSA (1u << CLI_O_TSA)
 #define FILTER                                                                                                                                                 \
 	(1u << CLI_O_STATE | 1u << CLI_O_PARTNER | 1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH | 1u << CLI_O_BY | 1u << CLI_O_TEXT |             \
 	 1u << CLI_O_LIMIT)
@@ -195,6 +208,8 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_BY]       = { "by",       "LOGIN", N_("handed in by this person (login name or number)"), false, false },
 	[CLI_O_TEXT]     = { "text",     "TEXT",  N_("with this text in the number, form, its label or the file's name; without regard to case and accents"), false, false },
 	[CLI_O_LIMIT]    = { "limit",    "COUNT", N_("at most so many, the newest"), false, false },
+	[CLI_O_CSV]      = { "csv",      NULL,    N_("the overview as CSV, for a spreadsheet"), false, true },
+	[CLI_O_TSA]      = { "tsa",      "NAME",  N_("which time-stamp authority, where there are several"), false, true },
 };
 
 const struct cli_command cli_commands[] = {
@@ -219,6 +234,9 @@ const struct cli_command cli_commands[] = {
 	{ "journal",  "verify",     "",                N_("check the whole journal"), 0, 0, 0, 0, run_plain },
 	{ "journal",  "checkpoint", "",                N_("make a checkpoint now"), 0, 0, 0, 0, run_plain },
 	{ "journal",  "accept",     "--reason TEXT",   N_("accept that the data directory was put back (rolled-back)"), 0, 0, REASON, REASON, run_plain },
+	{ "journal",  "stamp",      "",                N_("have the journal time-stamped now"), 0, 0, 0, 0, run_plain },
+	{ "stamps",   "set-remaining", "COUNT --reason TEXT", N_("say how many time stamps are left, as the authority's portal shows it"), 1, 1, REASON | TSA, REASON, run_plain },
+	{ "stamps",   NULL,         "",                N_("time stamps: how many are left; with a period, what they were used for"), 0, 0, PERIOD | CSV, 0, run_stamps },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "console",  NULL,         "",                N_("commands line by line, for the serial console"), 0, 0, 0, 0, cli_console },

@@ -14,7 +14,7 @@ static int refuse(struct cli *cli, enum cli_option_id option, const char *value,
 	return CLI_USAGE;
 }
 
-static int read_period(struct cli *cli, const struct cli_call *call, struct cli_filter *ret)
+int cli_read_period(struct cli *cli, const struct cli_call *call, struct cli_filter *ret)
 {
 	const char *since = call->given[CLI_O_SINCE], *until = call->given[CLI_O_UNTIL], *month = call->given[CLI_O_MONTH];
 	const char *date = _("a date like 2026-11-21 or 21.11.2026");
@@ -69,7 +69,7 @@ int cli_list(struct cli *cli, const struct cli_call *call)
 	};
 	struct cli_call filtered = *call;
 	const char *limit = call->given[CLI_O_LIMIT];
-	int code = read_period(cli, call, &filter);
+	int code = cli_read_period(cli, call, &filter);
 
 	if (code == CLI_YES) {
 		code = read_person(cli, call->given[CLI_O_BY], &filter);

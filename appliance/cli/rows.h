@@ -13,6 +13,7 @@
  *   object   token, id, label, uri, key, use, private, public, certificate, and as for a key; suited. Those with a `key` are shown as that only
  *   test     key, token, result (good failed), operation (sign decrypt), algorithm, ms, text
  *   finding  file, line, level, text
+ *   tsa      tsa, state, used, text     package  tsa, package, of, used, left, from, until     stamp-use  month, tsa, what, purpose, case, count, bad
  *   text     line
  * Consecutive rows of one kind make one table. In JSON: one array of objects, each with `kind` and all lines as strings.
  */
@@ -50,6 +51,8 @@ void rows_value(const struct row *row, const char *name, char *ret, size_t size)
 /* All rows, escaped, for a person (a table for each run of one kind) or for another program (one array). */
 void rows_print_table(const struct rows *rows, FILE *to);
 void rows_print_json(const struct rows *rows, FILE *to);
+/* csv.c: the overview of `stamps`, by RFC 4180: a header, then the rows; every cell is quoted and harmless in a spreadsheet. */
+void rows_print_csv(const struct rows *rows, FILE *to);
 
 /* label.c: words for a state id of a case (design 3); the id itself when unknown. Translated. */
 const char *label_state(const char *id);

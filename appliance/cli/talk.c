@@ -205,6 +205,8 @@ static int print_rows(struct talk *talk)
 	}
 	if (talk->cli->json) {
 		rows_print_json(&talk->rows, out);
+	} else if (talk->call->given[CLI_O_CSV] != NULL) {
+		rows_print_csv(&talk->rows, out);
 	} else {
 		rows_print_table(&talk->rows, out);
 	}
@@ -242,7 +244,8 @@ static int ask(struct talk *talk)
 static int finish(struct talk *talk, const struct wire_message *message)
 {
 	uint64_t code = wire_number(message, WIRE_F_CODE, CLI_NO);
-	bool printable = talk->rows.count > 0 || talk->content_length > 0 || (talk->cli->json && code == CLI_YES && talk->directory < 0 && !talk->call->raw);
+	bool printable = talk->rows.count > 0 || (talk->call->given[CLI_O_CSV] != NULL && code == CLI_YES) || talk->content_length > 0 ||
+	                 (talk->cli->json && code == CLI_YES && talk->directory < 0 && !talk->call->raw);
 
 	progress_clear(&talk->progress);
 	if (printable && print_rows(talk) < 0) {

@@ -4,6 +4,7 @@
 
 #include "../base/clock.h"
 #include "../base/text.h"
+#include "stamps.h"
 
 const char *attention_who_label(enum attention_who who)
 {
@@ -123,5 +124,5 @@ bool attention_any(const struct hub *hub)
 			return true;
 		}
 	}
-	return false;
+	return stamps_urgent(hub, clock_utc_ms());
 }

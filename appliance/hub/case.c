@@ -9,28 +9,12 @@
 #define INTERNED_MAX 4096
 
 static const char *const kind_names[RECORD_KIND_COUNT] = {
-	[RECORD_OTHER] = "",
-	[RECORD_RECEIVED] = "received",
-	[RECORD_RECOGNISED] = "recognised",
-	[RECORD_UNKNOWN] = "unknown",
-	[RECORD_HELD] = "held",
-	[RECORD_APPROVED] = "approved",
-	[RECORD_REJECTED] = "rejected",
-	[RECORD_REFUSED] = "refused",
-	[RECORD_INTENT] = "intent",
-	[RECORD_ABANDONED] = "abandoned",
-	[RECORD_SIGNED] = "signed",
-	[RECORD_REQUEST] = "request",
-	[RECORD_TESTED] = "tested",
-	[RECORD_SENDING] = "sending",
-	[RECORD_NOT_SENT] = "not-sent",
-	[RECORD_SENT] = "sent",
-	[RECORD_UNCLEAR] = "unclear",
-	[RECORD_REPLY] = "reply",
-	[RECORD_VERIFIED] = "verified",
-	[RECORD_CLOSED] = "closed",
-	[RECORD_ATTACHED] = "attached",
-	[RECORD_DELETED] = "deleted",
+	[RECORD_OTHER] = "",          [RECORD_RECEIVED] = "received",   [RECORD_RECOGNISED] = "recognised", [RECORD_UNKNOWN] = "unknown",
+	[RECORD_HELD] = "held",       [RECORD_APPROVED] = "approved",   [RECORD_REJECTED] = "rejected",     [RECORD_REFUSED] = "refused",
+	[RECORD_INTENT] = "intent",   [RECORD_ABANDONED] = "abandoned", [RECORD_SIGNED] = "signed",         [RECORD_STAMPED] = "stamped",
+	[RECORD_REQUEST] = "request", [RECORD_TESTED] = "tested",       [RECORD_SENDING] = "sending",       [RECORD_NOT_SENT] = "not-sent",
+	[RECORD_SENT] = "sent",       [RECORD_UNCLEAR] = "unclear",     [RECORD_REPLY] = "reply",           [RECORD_VERIFIED] = "verified",
+	[RECORD_CLOSED] = "closed",   [RECORD_ATTACHED] = "attached",   [RECORD_DELETED] = "deleted",
 };
 
 enum record_kind record_kind_of(const char *type)
@@ -249,6 +233,7 @@ static enum case_state state_after(const struct hub_case *before, enum record_ki
 		return CASE_REFUSED;
 	case RECORD_INTENT:
 	case RECORD_SIGNED:
+	case RECORD_STAMPED:
 		return CASE_SIGNING;
 	case RECORD_REQUEST:
 		return purpose_of(record) == PURPOSE_TEST ? CASE_TESTING : before->state;
@@ -349,6 +334,8 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		each->tests = 0;
 		break;
 	case RECORD_SIGNED:
+	case RECORD_STAMPED:
+		each->stamped = kind == RECORD_STAMPED;
 		set_text(record, "object-signed", &each->signed_ref, false);
 		break;
 	case RECORD_REQUEST:

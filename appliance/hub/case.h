@@ -32,6 +32,7 @@ enum record_kind {
 	RECORD_INTENT,
 	RECORD_ABANDONED,
 	RECORD_SIGNED,
+	RECORD_STAMPED,
 	RECORD_REQUEST,
 	RECORD_TESTED,
 	RECORD_SENDING,
@@ -97,6 +98,7 @@ struct hub_case {
 	bool result_valid;   /* of the last `verified` */
 	bool tested_passed;  /* verdict of the last `tested` */
 	bool reply_complete; /* of the last `reply`: far is reply-done */
+	bool stamped;        /* the last signature carries a time stamp */
 
 	struct case_times times;
 

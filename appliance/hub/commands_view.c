@@ -219,6 +219,7 @@ void command_status(struct caller *caller)
 	put_free(caller, "disk-free", hub->config->data_dir);
 	put_free(caller, "share-free", hub->config->share.path);
 	command_status_mail(caller);
+	command_status_stamps(caller);
 	put_counts(caller);
 	put_token_summary(caller);
 	for (size_t i = 0; i < hub->config->partner_count; i++) {

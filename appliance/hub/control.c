@@ -36,6 +36,9 @@ static const struct command commands[] = {
 	{ "journal", "accept", CONFIG_RIGHT_ADMIN, 2, false, command_journal_accept },
 	{ "clock", "accept", CONFIG_RIGHT_ADMIN, 2, false, command_clock_accept },
 	{ "mail", "test", CONFIG_RIGHT_ADMIN, 2, false, command_mail_test },
+	{ "journal", "stamp", CONFIG_RIGHT_ADMIN, 2, false, command_journal_stamp },
+	{ "stamps", "set-remaining", CONFIG_RIGHT_ADMIN, 3, false, command_stamps_set },
+	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
 };
 
 static void free_caller(struct caller *caller)
@@ -163,7 +166,8 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 	struct span word;
 
 	caller->word_count = 0;
-	caller->all = caller->form = caller->xml = false;
+	caller->all = caller->form = caller->xml = caller->csv = false;
+	caller->tsa[0] = '\0';
 	caller->sha256[0] = '\0';
 	caller->then = NULL;
 	caller->reason[0] = '\0';
@@ -174,6 +178,15 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 			caller->form = true;
 		} else if (span_equals_string(word, "--xml")) {
 			caller->xml = true;
+		} else if (span_equals_string(word, "--csv")) {
+			caller->csv = true;
+		} else if (span_starts_with(word, "--tsa=")) {
+			struct span key;
+
+			(void)span_read_until(&word, '=', &key);
+			if (!span_copy_string(word, caller->tsa, sizeof caller->tsa)) {
+				return false;
+			}
 		} else if (span_starts_with(word, "--sha256=")) {
 			struct span key;
 

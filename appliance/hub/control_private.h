@@ -37,8 +37,9 @@ struct caller {
 	char words[COMMAND_WORDS_MAX][WIRE_STRING_MAX_BYTES + 1];
 	size_t word_count; /* without options */
 	char reason[CASE_REASON_MAX_BYTES];
-	char sha256[65]; /* `approve`: of what the person looked at; "": not given */
-	bool all, json, form, xml;
+	char sha256[65];               /* `approve`: of what the person looked at; "": not given */
+	char tsa[CONFIG_NAME_MAX + 1]; /* `stamps set-remaining`: which; "": the only one */
+	bool all, json, form, xml, csv;
 	struct list_filter filter;
 	int fd;                              /* that came with the command, -1: none */
 	int page;                            /* memfd of a page under way, -1: none */
@@ -125,7 +126,11 @@ void command_token_test(struct caller *caller);
 void command_journal_accept(struct caller *caller);
 void command_clock_accept(struct caller *caller);
 void command_mail_test(struct caller *caller);
-/* A part of `status`. */
+void command_journal_stamp(struct caller *caller);
+void command_stamps(struct caller *caller);
+void command_stamps_set(struct caller *caller);
+/* Parts of `status`. */
 void command_status_mail(struct caller *caller);
+void command_status_stamps(struct caller *caller);
 
 #endif

@@ -8,8 +8,10 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "signer.h"
+#include "stamps.h"
 
 #define WAIT_PERSON_MS 3600000 /* nothing but a person moves it; looked at now and then all the same */
+#define WAIT_STAMP_MS 1000     /* a time stamp comes without a word to the cases */
 #define TEST_FRESH_MS 1800000  /* a passed test run counts for 30 minutes (spec/epo 9) */
 
 void flow_record_begin(struct work *work)
@@ -105,8 +107,12 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
+	} else if (stamps_stale(hub, clock_utc_ms())) {
+		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
 	} else if ((why = signer_waiting(hub, of)) != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
+	} else if (flow_stamp_obstacle(hub, of) != NULL) {
+		wait_for(of, flow_stamp_obstacle(hub, of), WAIT_STAMP_MS);
 	} else if (!clock_expired(partner->not_before_ms)) {
 		of->waiting = hub_partner_waiting(partner);
 		of->due_ms = partner->not_before_ms;
@@ -206,6 +212,13 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 		wait_for(of, N_("the token signs"), HUB_SWEEP_MS);
 		break;
 	case RECORD_SIGNED:
+		if (flow_wants_stamp(hub, of)) {
+			flow_stamp(hub, of);
+		} else {
+			flow_next_send(hub, of);
+		}
+		break;
+	case RECORD_STAMPED:
 	case RECORD_TESTED:
 		flow_next_send(hub, of);
 		break;

@@ -16,7 +16,7 @@
 typedef void (*work_done)(struct work *work);
 
 struct work_output {
-	const char *role; /* of the object it becomes */
+	const char *role; /* of the object it becomes; NULL: of none, it is kept for the hub */
 	const char *when; /* "name=value": the line of the result that must be there for it to be kept; NULL: always */
 	uint64_t limit;
 	int memfd;
@@ -80,6 +80,8 @@ struct work_input {
 void work_job(struct work *work, const char *kind, const char *partner, struct lines *parameters, const struct work_input *inputs, size_t input_count,
               work_done done);
 void work_output_add(struct work *work, const char *role, const char *when, uint64_t limit);
+/* An output that becomes no object: its memory file is left in the work, closed with it. */
+void work_output_keep(struct work *work);
 /* The words of the result, "" when absent. */
 const char *work_result(const struct work *work, const char *name);
 bool work_result_is(const struct work *work, const char *name, const char *value);

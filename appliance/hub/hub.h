@@ -12,6 +12,7 @@
 #include "../base/lines.h"
 #include "../wire/child.h"
 #include "case.h"
+#include "stamp_book.h"
 
 #define HUB_WORKS_MAX 12 /* cases with something under way at once */
 #define HUB_SWEEP_MS 200 /* how often due times are looked at while cases are open */
@@ -63,6 +64,7 @@ struct inbox;
 struct control;
 struct metrics;
 struct mail;
+struct stamper;
 
 struct hub {
 	struct child *child;
@@ -86,8 +88,8 @@ struct hub {
 	bool rolled_back; /* nothing is sent until a person accepts */
 	bool clock_bad;   /* nothing at all until a person accepts or the clock is right */
 	char store_state[32];
-	int64_t checkpoint_ms;                 /* UTC of the last `anchor`; 0: none yet */
-	uint64_t stamps_used[CONFIG_TSAS_MAX]; /* records `stamped` that name this time-stamp authority */
+	int64_t checkpoint_ms; /* UTC of the last checkpoint's `anchor`; 0: none yet */
+	struct stamp_book stamp_book;
 	size_t works;
 	size_t errands; /* under way (errand.h) */
 	int sweep_timer;
@@ -96,6 +98,7 @@ struct hub {
 	struct control *control;
 	struct metrics *metrics; /* NULL: none */
 	struct mail *mail;       /* NULL: none configured */
+	struct stamper *stamper; /* NULL: no time-stamp authority is configured */
 };
 
 /* podatelnad --hub; returns the exit code. */

@@ -22,6 +22,7 @@
 #include "metrics.h"
 #include "overview.h"
 #include "share.h"
+#include "stamps.h"
 
 #define ANCHORS_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
@@ -107,13 +108,6 @@ const char *hub_partner_waiting(const struct hub_partner *partner)
 
 /* --- records --- */
 
-static void count_stamp(struct hub *hub, const struct record *record)
-{
-	for (size_t i = 0; strcmp(record->type, "stamped") == 0 && i < hub->config->tsa_count; i++) {
-		hub->stamps_used[i] += record_field_is(record, "tsa", hub->config->tsas[i].name) ? 1 : 0;
-	}
-}
-
 static void apply_box_record(struct hub *hub, const struct record *record)
 {
 	struct span event;
@@ -124,8 +118,9 @@ static void apply_box_record(struct hub *hub, const struct record *record)
 			log_error("the journal was rolled back or restored: nothing is sent until a person accepts");
 		}
 	} else if (strcmp(record->type, "clock-accepted") == 0 && hub->replayed) {
-		hub->clock_bad = false;                                                             /* one of the past says nothing about now */
-	} else if (strcmp(record->type, "anchor") == 0 && !record_field(record, "event", &event)) { /* with an event: a stamp, not a checkpoint */
+		hub->clock_bad = false; /* one of the past says nothing about now */
+	} else if (strcmp(record->type, "anchor") == 0 && !record_field(record, "event", &event)) {
+		/* With an event: a stamp, not a checkpoint. */
 		hub->checkpoint_ms = record->utc_ms;
 	}
 }
@@ -145,7 +140,9 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 		die("the journal does not follow the table of states", 1);
 	}
 	overview_touch();
-	count_stamp(hub, &record);
+	if (stamp_book_record(&hub->stamp_book, &record) != 0) {
+		die("no memory for the stamps of the journal", 1);
+	}
 	metrics_record(hub, &record, of);
 	mail_note(hub->mail, of, &record);
 	if (of == NULL) {
@@ -184,6 +181,7 @@ static void on_replayed(struct hub *hub)
 	log_info("%zu cases, %zu open", hub->cases.count, hub->cases.open_count);
 	sessions_adopt(hub);
 	mail_begin(hub->mail);
+	stamps_begin(hub);
 	inbox_start(hub);
 	flow_all(hub);
 }
@@ -472,6 +470,7 @@ static void on_sweep(void *context, uint32_t events)
 		sessions_adopt(hub);
 	}
 	flow_all(hub);
+	stamps_update(hub);
 	led_update(hub);
 	metrics_update(hub);
 	overview_update(hub);
@@ -537,10 +536,12 @@ int hub_run(void)
 	}
 	load_config(&hub);
 	load_partners(&hub);
+	hub.stamp_book.config = hub.config;
 	hub.control = control_new(&hub, child_take_fd(hub.child, 1));
 	hub.inbox = inbox_new(&hub);
 	hub.metrics = metrics_new(hub.config);
 	hub.mail = mail_new(&hub);
+	hub.stamper = stamps_new(&hub);
 	if (hub.control == NULL || hub.inbox == NULL) {
 		die("the hub cannot begin", 1);
 	}

@@ -6,6 +6,7 @@
 #include "../base/clock.h"
 #include "../base/text.h"
 #include "mail_private.h"
+#include "stamps.h"
 
 #define DIGEST_CASES_MAX 200 /* in each part; the rest is a number */
 
@@ -113,6 +114,22 @@ static size_t put_waiting(FILE *to, const struct mail *mail, enum waits_for grou
 	return count;
 }
 
+/* What waits for the administrator and is no case. */
+static size_t put_stamps(FILE *to, const struct mail *mail, int64_t time_ms)
+{
+	static struct stamp_trouble troubles[STAMP_TROUBLES_MAX];
+	size_t count = stamps_troubles(mail->hub, time_ms, troubles);
+
+	if (count > 0) {
+		(void)fprintf(to, "%s\n", _("Time stamps:"));
+	}
+	for (size_t i = 0; i < count; i++) {
+		(void)fprintf(to, "  %s\n", troubles[i].text);
+	}
+	put_rest(to, count);
+	return count;
+}
+
 char *mail_digest_subject(int64_t time_ms)
 {
 	struct clock_date date;
@@ -135,6 +152,7 @@ char *mail_digest_body(const struct mail *mail, int64_t time_ms, size_t *ret_lin
 	for (enum waits_for group = FOR_APPROVAL; group < FOR_COUNT; group++) {
 		lines += put_waiting(to, mail, group);
 	}
+	lines += put_stamps(to, mail, clock_utc_ms());
 	if (lines == 0) {
 		(void)fprintf(to, "%s\n\n", _("Nothing was closed that day and nothing waits."));
 	}

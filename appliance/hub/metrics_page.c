@@ -155,6 +155,29 @@ static void put_programs(FILE *to, const struct hub *hub)
 	}
 }
 
+static void put_stamps(FILE *to, const struct hub *hub)
+{
+	int64_t now = clock_utc_ms();
+	struct stamp_left left;
+
+	if (hub->config->tsa_count == 0) {
+		return;
+	}
+	head(to, "stamps_left", "gauge", "Time stamps left of the packages that are valid now.");
+	for (size_t i = 0; i < hub->config->tsa_count; i++) {
+		if (stamp_book_left(&hub->stamp_book, i, now, &left)) {
+			sample(to, "stamps_left", "tsa", hub->config->tsas[i].name, (double)left.left);
+		}
+	}
+	head(to, "stamps_spent_total", "counter", "Time stamps that were spent, good or not.");
+	for (size_t i = 0; i < hub->config->tsa_count; i++) {
+		sample(to, "stamps_spent_total", "tsa", hub->config->tsas[i].name, (double)hub->stamp_book.accounts[i].spent);
+	}
+	one(to, "stamp_timestamp_seconds", "gauge", "When the journal was stamped last, 0: never.", (double)hub->stamp_book.anchored_ms / 1000);
+	one(to, "stamp_waiting_seconds", "gauge", "How long the oldest record that no time stamp covers has been waiting.",
+	    (double)stamp_book_age(&hub->stamp_book, now) / 1000);
+}
+
 void metrics_page(FILE *to, struct hub *hub, const struct metrics *metrics)
 {
 	const char *inbox_why = "";
@@ -177,6 +200,7 @@ void metrics_page(FILE *to, struct hub *hub, const struct metrics *metrics)
 	one(to, "journal_records", "gauge", "Records of the journal.", (double)hub->replay_next);
 	one(to, "journal_bytes", "gauge", "Bytes of these records.", (double)metrics->journal_bytes);
 	one(to, "checkpoint_timestamp_seconds", "gauge", "When the last checkpoint was made, 0: never.", (double)hub->checkpoint_ms / 1000);
+	put_stamps(to, hub);
 	head(to, "disk_free_bytes", "gauge", "Room that is left.");
 	put_free(to, "journal", hub->config->data_dir);
 	put_free(to, "share", hub->config->share.path);

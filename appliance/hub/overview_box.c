@@ -4,6 +4,7 @@
 #include "../base/text.h"
 #include "inbox.h"
 #include "overview_private.h"
+#include "stamps.h"
 
 #define KIB 1024.0
 
@@ -67,16 +68,35 @@ static void write_stamps(FILE *page, const struct overview *overview)
 {
 	for (size_t i = 0; i < overview->hub->config->tsa_count; i++) {
 		const struct config_tsa *tsa = &overview->hub->config->tsas[i];
-		uint64_t left = 0;
+		struct stamp_left left;
 		char what[96];
 
-		if (overview_stamps_left(overview->hub, i, &left)) {
-			(void)snprintf(what, sizeof what, _("Time stamps of %s"), tsa->name);
-			begin_row(page, left == 0 ? TONE_BAD : left * 100 <= tsa->package * OVERVIEW_STAMPS_PERCENT ? TONE_SOON : TONE_GOOD, what);
-			html_format(page, _("%llu left of %llu"), (unsigned long long)left, (unsigned long long)tsa->package);
+		(void)snprintf(what, sizeof what, _("Time stamps of %s"), tsa->name);
+		if (stamp_book_left(&overview->hub->stamp_book, i, overview->now_ms, &left)) {
+			begin_row(page, left.left <= tsa->stop_line ? TONE_BAD : left.left * 5 <= left.of ? TONE_SOON : TONE_GOOD, what);
+			html_format(page, _("%llu left of %llu"), (unsigned long long)left.left, (unsigned long long)left.of);
 			end_row(page);
 		}
 	}
+}
+
+static void write_stamped(FILE *page, const struct overview *overview)
+{
+	const struct stamp_book *book = &overview->hub->stamp_book;
+	bool late = overview->hub->config->stamp_warn_ms > 0 && stamp_book_age(book, overview->now_ms) >= (int64_t)overview->hub->config->stamp_warn_ms;
+	char when[64];
+
+	if (overview->hub->config->tsa_count == 0) {
+		return;
+	}
+	begin_row(page, stamps_stale(overview->hub, overview->now_ms) ? TONE_BAD : late ? TONE_SOON : TONE_GOOD, _("Last time stamp of the journal"));
+	if (book->anchored_ms == 0) {
+		html_text(page, _("none yet"));
+	} else {
+		format_moment(book->anchored_ms, when, sizeof when);
+		html_text(page, when);
+	}
+	end_row(page);
 }
 
 static void write_partner(FILE *page, const struct overview *overview, const struct hub_partner *partner)
@@ -177,6 +197,7 @@ void overview_write_box(FILE *page, const struct overview *overview)
 		write_certificate(page, &overview->certificates[i]);
 	}
 	write_stamps(page, overview);
+	write_stamped(page, overview);
 	write_journal(page, overview);
 	write_disk(page, config, _("Disk of the box"), &overview->data_disk, config->share.min_free_bytes);
 	write_disk(page, config, _("Disk of the share"), &overview->share_disk, 0);

@@ -16,7 +16,6 @@
 #define OVERVIEW_TASKS_MAX 64
 #define OVERVIEW_CERTIFICATES_MAX CONFIG_KEYS_MAX
 #define OVERVIEW_CERTIFICATE_DAYS FACT_CERTIFICATE_DAYS
-#define OVERVIEW_STAMPS_PERCENT 10 /* of the package: to be bought */
 #define OVERVIEW_TEXT_BYTES 600
 #define OVERVIEW_NAMES_MAX_BYTES (8U * 1024 * 1024)
 
@@ -64,8 +63,6 @@ void overview_free(struct overview *overview);
 
 /* --- overview_state.c: certificates, disks, and the tasks that belong to no case --- */
 void overview_collect_state(struct overview *overview);
-/* Stamps left of the package; false where none is counted. */
-bool overview_stamps_left(const struct hub *hub, size_t tsa, uint64_t *ret);
 /* As people know it. */
 const char *overview_partner_label(const struct overview *overview, const struct hub_partner *partner);
 /* UTC of a deadline of the hub; 0 when it is over. */

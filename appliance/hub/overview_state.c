@@ -6,6 +6,7 @@
 #include "../base/text.h"
 #include "inbox.h"
 #include "overview_private.h"
+#include "stamps.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -98,24 +99,13 @@ static void add_certificates(struct overview *overview)
 
 /* --- stamps, disks, the inbox --- */
 
-bool overview_stamps_left(const struct hub *hub, size_t tsa, uint64_t *ret)
-{
-	uint64_t package = hub->config->tsas[tsa].package;
-
-	*ret = hub->stamps_used[tsa] > package ? 0 : package - hub->stamps_used[tsa];
-	return package > 0;
-}
-
 static void add_stamps(struct overview *overview)
 {
-	for (size_t i = 0; i < overview->hub->config->tsa_count; i++) {
-		const struct config_tsa *tsa = &overview->hub->config->tsas[i];
-		uint64_t left = 0;
+	static struct stamp_trouble troubles[STAMP_TROUBLES_MAX];
+	size_t count = stamps_troubles(overview->hub, overview->now_ms, troubles);
 
-		if (overview_stamps_left(overview->hub, i, &left) && left * 100 <= tsa->package * OVERVIEW_STAMPS_PERCENT) {
-			add_task(overview, ATTENTION_ADMIN, _("Time stamps of %s run out (left: %llu). Buy another package."), tsa->name,
-			         (unsigned long long)left);
-		}
+	for (size_t i = 0; i < count; i++) {
+		add_task(overview, troubles[i].who, "%s", troubles[i].text);
 	}
 }
 

@@ -37,10 +37,15 @@ void work_output_add(struct work *work, const char *role, const char *when, uint
 	}
 }
 
+void work_output_keep(struct work *work)
+{
+	work_output_add(work, NULL, NULL, 0);
+}
+
 static void close_outputs(struct work *work)
 {
 	for (size_t i = 0; i < work->output_count; i++) {
-		if (work->outputs[i].memfd >= 0) {
+		if (work->outputs[i].memfd >= 0 && work->outputs[i].role != NULL) {
 			(void)close(work->outputs[i].memfd);
 			work->outputs[i].memfd = -1;
 		}
@@ -76,7 +81,7 @@ static void take_outputs(struct work *work)
 	for (size_t i = 0; i < work->output_count && work->err == 0; i++) {
 		struct work_output *output = &work->outputs[i];
 
-		if (!output_counts(work, output)) {
+		if (output->role == NULL || !output_counts(work, output)) {
 			continue;
 		}
 		if (fd_seal(output->memfd) != 0) {

@@ -263,6 +263,46 @@ static void test_mail(void **state)
 }
 
 /* What someone wrote instead of the name of a PIN file is not repeated. */
+static void test_stamps(void **state)
+{
+	struct config_report report = { 0 };
+	struct config *config = NULL;
+
+	(void)state;
+	assert_int_equal(
+	    parse(BASE
+	          "tsa \"x\" {\n  urls = { \"https://a/\", \"https://b/c\" }\n  packages = { \"200 2026-01-15 2051-01-15\", \"1 2026-03-29 2026-03-29\" }\n"
+	          "  hash = sha512\n  stop_line = 20\n  check_every = \"0\"\n  day_end = no\n}\njournal { stamp_warn_after = \"1 h\" }\n",
+	          &config, &report),
+	    0);
+	assert_int_equal(config->tsas[0].bought_count, 2);
+	assert_int_equal(config->tsas[0].bought[0].count, 200);
+	assert_int_equal(config->tsas[0].bought[0].from_ms, INT64_C(1768431600000)); /* 2026-01-14T23:00:00Z */
+	/* The day summer time begins has 23 hours. */
+	assert_int_equal(config->tsas[0].bought[1].until_ms - config->tsas[0].bought[1].from_ms, 23 * 3600000);
+	assert_string_equal(config_hash_name(config->tsas[0].hash), "sha512");
+	assert_int_equal(config->tsas[0].anchor_every_ms, 3600000);
+	assert_false(config->tsas[0].day_end);
+	assert_int_equal(config->stamp_warn_ms, 3600000);
+	assert_int_equal(config->stamp_stop_ms, 48 * 3600000);
+	config_free(config);
+	expect(BASE "tsa \"x\" {\n  urls = { \"https://a/\" }\n  package = 5\n  packages = { \"200 2026-01-15 2051-01-15\" }\n}\n",
+	       "f:18: error: either \"package\" or \"packages\", not both\n");
+	expect(
+	    BASE "tsa \"x\" {\n  urls = { \"https://a/\" }\n  packages = { \"200\", \"0 2026-01-15 2051-01-15\", \"5 2026-02-29 2027-01-01\", \"5 2027-01-02 "
+	         "2027-01-01\" }\n  stop_line = 1\n}\n",
+	    "f:17: error: \"packages\": expected a number, the first and the last day, as in \"200 2026-01-15 2051-01-15\"; found \"0 2026-01-15 2051-01-15\"\n"
+	    "f:17: error: \"packages\": expected a number, the first and the last day, as in \"200 2026-01-15 2051-01-15\"; found \"200\"\n"
+	    "f:17: error: \"packages\": expected a number, the first and the last day, as in \"200 2026-01-15 2051-01-15\"; found \"5 2026-02-29 2027-01-01\"\n"
+	    "f:17: error: \"packages\": expected a number, the first and the last day, as in \"200 2026-01-15 2051-01-15\"; found \"5 2027-01-02 2027-01-01\"\n"
+	    "f:18: error: \"stop_line\" is not less than what was bought\n");
+	expect(BASE
+	       "tsa \"x\" { urls = { \"https://a/\" } check_every = \"1 h\" hash = sha1 }\njournal { stamp_warn_after = \"3 h\" stamp_stop_after = \"2 h\" }\n",
+	       "f:15: error: \"check_every\": each check is a stamp; expected at least 1 d, or 0\n"
+	       "f:15: error: \"hash\": expected one of sha256|sha384|sha512; found \"sha1\"\n"
+	       "f:16: error: \"stamp_stop_after\" is less than \"stamp_warn_after\"\n");
+}
+
 static void test_pin_is_not_printed(void **state)
 {
 	(void)state;
@@ -447,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_cross),
 		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_mail),
+		cmocka_unit_test(test_stamps),
 		cmocka_unit_test(test_pin_is_not_printed),
 		cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_environment),

@@ -111,6 +111,7 @@ static void make_hub(const char *language, const char *content)
 	text_open(language);
 	hub.store = hub.partner = hub.transport = (struct channel *)&link;
 	hub.replayed = hub.sessions_known = true;
+	hub.stamp_book.config = hub.config;
 	hub.inbox = hub.inbox != NULL ? hub.inbox : inbox_new(&hub);
 	hub.partners[0].config = &hub.config->partners[0];
 	hub.partners[0].catalogue = catalogue_partner_find(hub.catalogue, "epo");
@@ -262,7 +263,7 @@ static void test_box(void **state)
 	(void)state;
 	make_hub("en", "numbers");
 	set_token("pin-needed", 12);
-	hub.stamps_used[0] = 190;
+	hub.stamp_book.accounts[0].used[0] = 190;
 	hub.partners[0].failures = 3;
 	hub.partners[0].failing_ms = now_ms - 2 * HOUR_MS;
 	hub.partners[0].not_before_ms = clock_deadline(600000);
@@ -345,7 +346,7 @@ static int save_all(const char *folder)
 	save(folder, "many");
 	make_hub("cs", "numbers");
 	set_token("pin-needed", 12);
-	hub.stamps_used[0] = 195;
+	hub.stamp_book.accounts[0].used[0] = 195;
 	add(CASE_READY, "DPHDP3", HOUR_MS)->waiting = "waits for the PIN of the token";
 	save(folder, "pin");
 	set_token("ready", -3);
