@@ -80,6 +80,7 @@ struct journal_facts {
 	uint64_t segment_first;   /* index of the first record of the open segment */
 	uint64_t segment_bytes;
 	uint64_t note_size; /* tree size of the last checkpoint, 0: none */
+	uint64_t seal_size; /* of the last one that is signed */
 };
 
 /* Opens, or creates when the data directory holds no journal. Also with damage it returns 0: see journal_facts. Failures: ERR_BUSY (locked by
@@ -155,8 +156,8 @@ int journal_read_one(struct journal *journal, uint64_t index, uint8_t buffer[REC
 /* When the next checkpoint is due: monotonic milliseconds as in clock.h, CLOCK_NEVER_MS when nothing new is to be covered. After 5 s of quiet, at the
  * latest 60 s after the first uncovered record, at once after a segment was closed. */
 uint64_t journal_checkpoint_due(const struct journal *journal);
-/* Commits what is staged, writes anchor/<size>.note (durable), appends `anchor` {size, root}, commits. Without news the last note is given again.
- * ERR_STATE when the journal is empty. `note` is terminated. */
+/* Commits what is staged, writes anchor/<size>.note (durable), appends `anchor` {size, root}, commits. Without news the last note's text is given again (its
+ * size is note_size of the facts). ERR_STATE when the journal is empty. `note` is terminated. */
 int journal_checkpoint(struct journal *journal, char note[JOURNAL_NOTE_SIZE]);
 
 /* --- high-water mark --- */

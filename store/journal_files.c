@@ -13,6 +13,7 @@
 #include "appliance/base/clock.h"
 #include "appliance/base/err.h"
 #include "appliance/base/log.h"
+#include "journal_anchor.h"
 #include "journal_format.h"
 
 #define LOCK_STEP_MS 50
@@ -46,14 +47,6 @@ bool journal_segment_parse(const char *name, struct journal_segment *ret)
 void journal_note_name(uint64_t size, char ret[JOURNAL_NAME_SIZE])
 {
 	(void)snprintf(ret, JOURNAL_NAME_SIZE, "%llu.note", (unsigned long long)size);
-}
-
-bool journal_note_parse_name(const char *name, uint64_t *ret_size)
-{
-	struct span rest = span_of_string(name), digits;
-
-	return span_read_until(&rest, '.', &digits) && span_equals_string(rest, "note") && digits.length > 0 && digits.data[0] != '0' &&
-	       span_parse_u64(digits, ret_size);
 }
 
 static int open_mark_directory(struct journal *journal)
@@ -260,21 +253,35 @@ int journal_files_segments(struct journal *journal)
 	return err;
 }
 
-static int visit_note(void *context, const char *name)
+/* A temporary name of file_replace was never in place; it is read-only, so that the next write under it would fail. */
+static void remove_temporary(const struct journal *journal, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length > 4 && strcmp(name + length - 4, ".tmp") == 0 && journal->ops->unlinkat(journal->ops, journal->anchor_fd, name, 0) != 0) {
+		log_warning("journal: what was left of an unfinished file in journal/anchor cannot be removed");
+	}
+}
+
+static int visit_anchor(void *context, const char *text)
 {
 	struct journal *journal = context;
-	uint64_t size = 0;
+	struct journal_anchor_name name;
 
-	if (journal_note_parse_name(name, &size) && size > journal->note_size) {
-		journal->note_size = size;
+	if (!journal_anchor_parse_name(text, &name)) {
+		remove_temporary(journal, text);
+	} else if (name.kind == JOURNAL_ANCHOR_NOTE && name.size > journal->note_size) {
+		journal->note_size = name.size;
+	} else if (name.kind == JOURNAL_ANCHOR_SEAL && name.size > journal->seal_size) {
+		journal->seal_size = name.size;
 	}
 	return 0;
 }
 
 int journal_files_notes(struct journal *journal)
 {
-	journal->note_size = 0;
-	return file_list(journal->ops, journal->anchor_fd, visit_note, journal);
+	journal->note_size = journal->seal_size = 0;
+	return file_list(journal->ops, journal->anchor_fd, visit_anchor, journal);
 }
 
 static bool is_tail_name(const char *name)

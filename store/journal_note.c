@@ -9,6 +9,7 @@
 #include "appliance/base/clock.h"
 #include "appliance/base/err.h"
 #include "appliance/base/lines.h"
+#include "journal_anchor.h"
 #include "journal_private.h"
 
 #define BASE64_SIZE 45 /* of 32 bytes, and a zero byte */
@@ -42,16 +43,10 @@ uint64_t journal_checkpoint_due(const struct journal *journal)
 static int read_last(struct journal *journal, char note[JOURNAL_NOTE_SIZE])
 {
 	_cleanup_free_ uint8_t *data = NULL;
-	char name[JOURNAL_NAME_SIZE];
-	size_t length = 0;
-	int err = 0;
+	struct anchor_note found;
+	int err = journal_anchor_note(journal, journal->note_size, &data, &found);
 
-	journal_note_name(journal->note_size, name);
-	err = file_read_small(journal->ops, journal->anchor_fd, name, JOURNAL_NOTE_SIZE - 1, &data, &length);
-	if (err == 0 && !span_copy_string(span_of(data, length), note, JOURNAL_NOTE_SIZE)) {
-		err = ERR_FORMAT;
-	}
-	return err;
+	return err == 0 && !span_copy_string(found.text, note, JOURNAL_NOTE_SIZE) ? ERR_FORMAT : err;
 }
 
 static int append_anchor(struct journal *journal, uint64_t size, const uint8_t root[TREE_HASH_BYTES])

@@ -243,6 +243,7 @@ void journal_facts(const struct journal *journal, struct journal_facts *ret)
 		.accepted_utc_ms = journal->accepted_utc_ms,
 		.segment_bytes = journal->open_bytes,
 		.note_size = journal->note_size,
+		.seal_size = journal->seal_size,
 	};
 
 	if (journal->segment_count > 0) {

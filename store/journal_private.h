@@ -76,6 +76,7 @@ struct journal {
 	bool batch_accepts; /* holds an accepted `rolled-back` */
 
 	uint64_t note_size;
+	uint64_t seal_size; /* the largest whose note is signed */
 	uint8_t note_root[TREE_HASH_BYTES];
 	bool note_known;                      /* note_root is filled */
 	uint64_t loud_first_ms, loud_last_ms; /* monotonic: first and last record not covered by a checkpoint; 0 none */
@@ -100,14 +101,13 @@ int journal_files_lock(struct journal *journal, uint64_t wait_ms);
 int journal_files_identity(struct journal *journal);
 int journal_files_new_instance(struct journal *journal);
 int journal_files_segments(struct journal *journal);
-/* Largest N of anchor/N.note, 0 none. */
+/* Largest N of anchor/N.note and of anchor/N.p7s, 0 none. Takes away what a crash left half-written there. */
 int journal_files_notes(struct journal *journal);
 /* Missed pieces of quarantine/. */
 int journal_files_quarantine(struct journal *journal);
 void journal_segment_name(uint64_t first, const char *suffix, char ret[JOURNAL_NAME_SIZE]);
 bool journal_segment_parse(const char *name, struct journal_segment *ret);
 void journal_note_name(uint64_t size, char ret[JOURNAL_NAME_SIZE]);
-bool journal_note_parse_name(const char *name, uint64_t *ret_size);
 
 /* journal_recover.c: the scan at start, and what must be put right before the first append. */
 int journal_recover(struct journal *journal);

@@ -1,7 +1,7 @@
 /* podatelna-store: the only writer of the data directory (design 2).
  *
  * SETUP LINES: data-dir, mark-file, box-letter, min-free, segment-bytes, quiet-ms, busy-ms (these five may be absent), key.<name>.token = index of the token for every key of the configuration,
- * vault-key.<n> = names of the `vault` keys from 0 on, vault-certs = number of certificates; descriptors: their PEM texts, vault-cert.0 first.
+ * vault-key.<n> = names of the `vault` keys from 0 on, journal-key.<n> = names of the `journal` keys from 0 on, notes-dir (absent: none), vault-certs = number of certificates; descriptors: their PEM texts, vault-cert.0 first.
  */
 #include "server.h"
 
@@ -66,6 +66,16 @@ static bool read_settings(struct span text, struct server_settings *settings)
 		if (!read_key(settings, name, value)) {
 			return false;
 		}
+	}
+	(void)lines_find_string(text, "notes-dir", settings->notes_dir, sizeof settings->notes_dir);
+	for (size_t i = 0; i < SERVER_JOURNAL_KEYS_MAX; i++) {
+		char line[32];
+
+		(void)snprintf(line, sizeof line, "journal-key.%zu", i);
+		if (!lines_find_string(text, line, settings->journal_keys[i], SERVER_NAME_SIZE)) {
+			break;
+		}
+		settings->journal_key_count++;
 	}
 	for (size_t i = 0; i < RECIPIENTS_MAX; i++) {
 		char line[32];
@@ -147,7 +157,10 @@ int main(void)
 	static struct server server;
 	struct child *child = child_open("podatelna-store", WIRE_STORE);
 	char mark_dir[512], boot_id[BOOT_ID_SIZE];
-	struct sandbox_path paths[2] = { { .path = settings.data_dir, .write = true }, { .path = mark_dir, .write = true } };
+	/* The last is for the process that copies notes (server_notes.c). */
+	struct sandbox_path paths[3] = { { .path = settings.data_dir, .write = true },
+		                         { .path = mark_dir, .write = true },
+		                         { .path = settings.notes_dir, .write = true } };
 	struct sandbox sandbox = { .groups = SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_LOCKS | SANDBOX_FORK, .paths = paths, .path_count = 2 };
 
 	if (!read_settings(child_settings(child), &settings)) {
@@ -155,6 +168,7 @@ int main(void)
 	}
 	read_certificates(child, &recipients);
 	prepare_folders(&settings, mark_dir);
+	sandbox.path_count = settings.notes_dir[0] == '\0' ? 2 : 3;
 	read_boot_id(boot_id);
 	warm_up(&recipients);
 	server = (struct server){ .child = child, .loop = child_loop(child), .ops = &fileops_posix, .settings = &settings, .recipients = &recipients };

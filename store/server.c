@@ -89,6 +89,8 @@ void server_send_hello(struct server *server)
 	if (server->settings->box_letter[0] != '\0') {
 		lines_set(&body, "box-letter", server->settings->box_letter);
 	}
+	server_seal_hello(server, &body);
+	server_notes_hello(server, &body);
 	length = lines_finish(&body, text, sizeof text);
 	if (length < 0) {
 		log_error("the state of the store cannot be told: %s", err_name(length));
@@ -169,6 +171,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_CHECKPOINT:
 		server_checkpoint(server, message);
 		return 0;
+	case WIRE_STORE_ANCHOR:
+		server_anchor(server, message);
+		return 0;
 	default:
 		return ERR_PROTOCOL;
 	}
@@ -213,6 +218,8 @@ void server_on_peer(void *context, enum wire_role role, uint64_t index, const ch
 
 		(void)snprintf(token->name, sizeof token->name, "%s", name[0] == '\0' ? "token" : name);
 		token->state[0] = '\0';
+		free(token->lines);
+		token->lines = NULL;
 		token->channel = channel_new(server->loop, fd, WIRE_STORE, WIRE_TOKEN, server_on_token_message, server_on_token_end, server);
 	} else {
 		log_error("a link to a peer that is not the store's");
@@ -226,6 +233,7 @@ void server_on_stop(void *context)
 
 	server_commit(server);
 	server_verify_stop(server);
+	server_notes_stop(server);
 	if (!server->fault) {
 		if (names_flush(server->names) != 0) {
 			log_warning("the names could not be written");
@@ -339,6 +347,8 @@ int server_open(struct server *server, const char *boot_id)
 		err = open_vault(server);
 	}
 	if (err == 0) {
+		server_seal_open(server);
+		server_notes_open(server);
 		server_arm_checkpoint(server);
 	}
 	return err;

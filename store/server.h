@@ -1,10 +1,11 @@
 /* server.h - podatelna-store in action: links to the hub, the tokens and the sessions on one event loop; the only writer of the data directory.
  *
  * server.c           life, links, dispatch          server_batch.c     group commit: who waits for which record
- * server_journal.c   READ, CASE, APPEND, CHECKPOINT server_intake.c    descriptor -> object
+ * server_journal.c   READ, CASE, APPEND         server_intake.c    descriptor -> object
  * server_objects.c   TAKE, COPY, NAMES              server_outflow.c   object or text -> descriptor
  * server_unwrap.c    keys from tokens               server_names.c     names for the lists
- * server_sign.c      intent, signature, outcome
+ * server_sign.c      intent, signature, outcome server_seal.c      signatures of checkpoints
+ * server_anchor.c    stamps of checkpoints      server_notes.c     the auditors' share
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
  *
@@ -26,7 +27,9 @@
 #include "names.h"
 #include "seen.h"
 #include "server_known.h"
+#include "server_notes.h"
 #include "server_peers.h"
+#include "server_seal.h"
 
 #define SERVER_TOKENS_MAX 16
 #define SERVER_KEYS_MAX 64 /* keys of the configuration */
@@ -59,12 +62,16 @@ struct server_settings {
 	size_t key_count;
 	char vault_keys[RECIPIENTS_MAX][SERVER_NAME_SIZE];
 	size_t vault_key_count;
+	char journal_keys[SERVER_JOURNAL_KEYS_MAX][SERVER_NAME_SIZE]; /* in the order of the configuration */
+	size_t journal_key_count;
+	char notes_dir[512]; /* "": none */
 };
 
 struct server_token {
 	struct channel *channel;
 	char name[SERVER_NAME_SIZE];
 	char state[32]; /* of its last TOKEN_STATUS */
+	char *lines;    /* of it, NULL until told */
 };
 
 /* A reference taken from a descriptor that no record names yet. */
@@ -111,6 +118,8 @@ struct server {
 	struct server_intent *intents; /* without signed or abandoned */
 	struct server_pin *pins;
 	struct server_verify *verify;
+	struct server_seal seal;
+	struct server_notes notes;
 
 	int commit_timer, checkpoint_timer, names_timer;
 	int64_t last_utc_ms;   /* of the last record whose time can be believed; 0: none */
@@ -159,7 +168,6 @@ void server_case_new(struct server *server, const struct wire_message *message);
 int server_append(struct server *server, const struct wire_message *message);
 /* ERR_SPACE when the data directory has less room than that. */
 int server_check_space(const struct server *server, uint64_t bytes);
-void server_checkpoint(struct server *server, const struct wire_message *message);
 /* Every record, replayed or new: keeps open intents, PIN tries, recent objects. */
 void server_follow(struct server *server, const struct record *record);
 /* The latest object of that role: `index` 0, or the one that record names. ERR_NOTFOUND, ERR_DAMAGE. */
@@ -226,7 +234,12 @@ void server_link(struct server *server, const struct wire_message *message);
 /* True while a reply for the case is being stored. */
 bool server_offer_pending(const struct server *server, const char *case_number);
 
+/* --- server_anchor.c --- */
+void server_anchor(struct server *server, const struct wire_message *message);
+
 /* --- server_verify.c --- */
+/* In a forked child: closes all but the two, so that the links of the store end when the store ends. */
+void server_child_close_others(int first, int second);
 void server_verify_start(struct server *server, const struct wire_message *message);
 void server_verify_stop(struct server *server);
 

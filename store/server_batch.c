@@ -28,6 +28,7 @@ static void on_checkpoint_timer(void *context, uint32_t events)
 {
 	struct server *server = context;
 	char note[JOURNAL_NOTE_SIZE];
+	struct journal_facts facts;
 	int err = ERR_INTERNAL;
 
 	(void)events;
@@ -38,8 +39,6 @@ static void on_checkpoint_timer(void *context, uint32_t events)
 	}
 	err = journal_checkpoint(server->journal, note);
 	if (err != 0) {
-		struct journal_facts facts;
-
 		journal_facts(server->journal, &facts);
 		log_error("checkpoint: %s", err_name(err));
 		if (facts.state == JOURNAL_FAULTY) {
@@ -51,6 +50,9 @@ static void on_checkpoint_timer(void *context, uint32_t events)
 		return;
 	}
 	server_arm_checkpoint(server);
+	journal_facts(server->journal, &facts);
+	server_notes_changed(server, facts.note_size);
+	server_seal(server);
 }
 
 void server_arm_checkpoint(struct server *server)

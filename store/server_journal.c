@@ -1,5 +1,3 @@
-#include "vault_crypto.h"
-
 /* The hub reads records and has them appended. */
 #include "server.h"
 
@@ -494,33 +492,4 @@ int server_append(struct server *server, const struct wire_message *message)
 	}
 	server_fail(server, message->id, err, text, NULL);
 	return 0;
-}
-
-void server_checkpoint(struct server *server, const struct wire_message *message)
-{
-	char note[JOURNAL_NOTE_SIZE];
-	uint8_t hash[JOURNAL_HASH_BYTES];
-	struct journal_facts facts;
-	struct wire_message answer;
-	int err = ERR_READONLY;
-
-	server_commit(server);
-	if (!server->fault) {
-		err = journal_checkpoint(server->journal, note);
-	}
-	if (err == 0 && EVP_Digest(note, strlen(note), hash, NULL, EVP_sha256(), NULL) != 1) {
-		err = ERR_MEMORY;
-	}
-	if (err != 0) {
-		server_fail(server, message->id, err, "no checkpoint", NULL);
-		return;
-	}
-	server_arm_checkpoint(server);
-	journal_facts(server->journal, &facts);
-	wire_begin(&answer, WIRE_STORE_NOTE, message->id, CLOCK_NEVER_MS);
-	wire_put_bytes(&answer, WIRE_F_BYTES, span_of_string(note));
-	wire_put_number(&answer, WIRE_F_INDEX, facts.note_size);
-	wire_put_bytes(&answer, WIRE_F_HASH, span_of(hash, sizeof hash));
-	wire_put_number(&answer, WIRE_F_BITS, 0);
-	server_tell_hub(server, &answer);
 }

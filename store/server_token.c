@@ -119,11 +119,16 @@ static void on_status(struct server *server, struct server_token *token, const s
 {
 	bool was_ready = strcmp(token->state, "ready") == 0;
 
+	free(token->lines);
+	token->lines = strndup((const char *)wire_span(message, WIRE_F_LINES).data, wire_span(message, WIRE_F_LINES).length);
 	if (!wire_string(message, WIRE_F_STATE, token->state, sizeof token->state)) {
 		token->state[0] = '\0';
 	}
 	if (!was_ready && strcmp(token->state, "ready") == 0) {
 		server_unlock_names(server);
+	}
+	if (strcmp(token->state, "ready") == 0) { /* also when only its certificates changed */
+		server_seal_ready(server);
 	}
 }
 
@@ -156,6 +161,8 @@ void server_on_token_end(void *context, struct channel *channel, enum channel_en
 	if (token != NULL) {
 		token->channel = NULL;
 		token->state[0] = '\0';
+		free(token->lines);
+		token->lines = NULL;
 		if (end != CHANNEL_CLOSED) {
 			child_accuse(server->child, WIRE_TOKEN, server_token_index(server, token), why);
 		}

@@ -66,8 +66,7 @@ static int check_object(void *context, const struct record *record, struct span 
 	return 0;
 }
 
-/* Closes all but the two; the links of the store must end when the store ends. */
-static void close_others(int first, int second)
+void server_child_close_others(int first, int second)
 {
 	int low = first < second ? first : second, high = first < second ? second : first;
 
@@ -89,7 +88,7 @@ static void run_child(struct server *server, int fd, uint64_t until)
 	int err = ERR_INTERNAL;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close_others(server->data_fd, fd);
+	server_child_close_others(server->data_fd, fd);
 	report_fd = fd;
 	err = vault_open_reading(server->ops, server->data_fd, &vault);
 	options.context = vault;
@@ -129,7 +128,7 @@ static void answer_result(struct server_verify *verify)
 	const struct verify_result *result = &verify->last.result;
 	_cleanup_lines_ struct lines figures = { 0 };
 	struct wire_message answer;
-	char text[1024], root[2 * JOURNAL_HASH_BYTES + 1];
+	char text[2048], root[2 * JOURNAL_HASH_BYTES + 1];
 	int length = 0;
 
 	hex_encode(result->root, sizeof result->root, root);
@@ -140,6 +139,15 @@ static void answer_result(struct server_verify *verify)
 	lines_set_u64(&figures, "unclean-segments", result->unclean_segments);
 	lines_set_u64(&figures, "cases", result->cases);
 	lines_set_u64(&figures, "notes", result->notes);
+	lines_set_u64(&figures, "signed-notes", result->signed_notes);
+	lines_set_u64(&figures, "note-signatures", result->note_signatures);
+	lines_set_u64(&figures, "stamps", result->stamps);
+	lines_set_u64(&figures, "bad-stamps", result->bad_stamps);
+	lines_set_u64(&figures, "unrecorded-stamps", result->unrecorded);
+	lines_set_u64(&figures, "unknown-files", result->unknown);
+	if (result->unknown > 0) {
+		lines_set(&figures, "unknown-names", result->unknown_names);
+	}
 	lines_set_u64(&figures, "objects", result->objects);
 	lines_set_u64(&figures, "erased", result->erased);
 	length = lines_finish(&figures, text, sizeof text);

@@ -82,35 +82,11 @@ static int visit_segment(void *context, const char *name)
 	return 0;
 }
 
-static int visit_note(void *context, const char *name)
-{
-	struct journal_verify *verify = context;
-	uint64_t size = 0, *moved = NULL;
-
-	if (!journal_note_parse_name(name, &size) || size > verify->options.until) {
-		return 0;
-	}
-	moved = grow(verify->notes, verify->note_count, sizeof *moved);
-	if (moved == NULL) {
-		return ERR_MEMORY;
-	}
-	verify->notes = moved;
-	verify->notes[verify->note_count++] = size;
-	return 0;
-}
-
 static int compare_segments(const void *a, const void *b)
 {
 	const struct journal_segment *left = a, *right = b;
 
 	return left->first < right->first ? -1 : left->first > right->first;
-}
-
-static int compare_sizes(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
 }
 
 static int read_head(struct journal_verify *verify, int which, const char *name)
@@ -139,6 +115,10 @@ static int load(struct journal_verify *verify)
 	if (err == 0) {
 		err = open_directory(verify, verify->dir_fd, "anchor", &verify->anchor_fd);
 	}
+	if (err == 0) { /* without it there are just no stamps that failed */
+		err = open_directory(verify, verify->options.data_fd, "quarantine", &verify->quarantine_fd);
+		err = err == ERR_NOTFOUND ? 0 : err;
+	}
 	if (err == 0) {
 		err = read_origin(verify);
 	}
@@ -152,16 +132,13 @@ static int load(struct journal_verify *verify)
 		err = file_list(ops, verify->segment_fd, visit_segment, verify);
 	}
 	if (err == 0) {
-		err = file_list(ops, verify->anchor_fd, visit_note, verify);
+		err = verify_anchor_load(verify);
 	}
 	if (err != 0) {
 		return err;
 	}
 	if (verify->segment_count > 1) {
 		qsort(verify->segments, verify->segment_count, sizeof *verify->segments, compare_segments);
-	}
-	if (verify->note_count > 1) {
-		qsort(verify->notes, verify->note_count, sizeof *verify->notes, compare_sizes);
 	}
 	return 0;
 }
@@ -175,7 +152,7 @@ int journal_verify_open(const struct verify_options *options, struct journal_ver
 		return ERR_MEMORY;
 	}
 	verify->options = *options;
-	verify->dir_fd = verify->segment_fd = verify->anchor_fd = verify->fd = -1;
+	verify->dir_fd = verify->segment_fd = verify->anchor_fd = verify->quarantine_fd = verify->fd = -1;
 	err = load(verify);
 	if (err != 0) {
 		journal_verify_close(verify);
@@ -195,12 +172,14 @@ void journal_verify_close(struct journal_verify *verify)
 	ops = verify->options.ops;
 	file_close(ops, &verify->fd);
 	file_close(ops, &verify->anchor_fd);
+	file_close(ops, &verify->quarantine_fd);
 	file_close(ops, &verify->segment_fd);
 	file_close(ops, &verify->dir_fd);
 	journal_scan_close(&verify->scan);
 	journal_cases_free(&verify->cases);
 	free(verify->segments);
 	free(verify->notes);
+	free(verify->files);
 	free(verify->missing);
 	free(verify);
 }
@@ -261,7 +240,7 @@ static void end_segment(struct journal_verify *verify)
 static int judge_break(struct journal_verify *verify)
 {
 	const struct journal_segment *segment = &verify->segments[verify->position];
-	uint64_t size = verify->tree.size, notes = verify->note_count == 0 ? 0 : verify->notes[verify->note_count - 1];
+	uint64_t size = verify->tree.size, notes = verify->note_count == 0 ? 0 : verify->notes[verify->note_count - 1].size;
 	int later = 0;
 
 	if (verify->position + 1 < verify->segment_count || strcmp(segment->suffix, "open") != 0 || verify->options.until != UINT64_MAX || size < notes ||
@@ -311,13 +290,14 @@ static void finish(struct journal_verify *verify)
 			most = verify->heads[i].size;
 		}
 	}
-	if (verify->note_count > 0 && verify->notes[verify->note_count - 1] > most) {
-		most = verify->notes[verify->note_count - 1];
+	if (verify->note_count > 0 && verify->notes[verify->note_count - 1].size > most) {
+		most = verify->notes[verify->note_count - 1].size;
 	}
 	if (size < most && !verify->result.damaged) {
 		verify_damage(verify, size, "records that the head or a checkpoint counts are missing");
 	}
 	verify_missing(verify);
+	verify_anchor_finish(verify);
 	verify->result.cases = verify->cases.count;
 	verify->result.records = size;
 	verify->result.erased = 0;

@@ -1,7 +1,9 @@
 /* verify.h - the full check of a journal from its files alone (design 4; FORMAT.txt section 9). It changes nothing and trusts no memory of the store.
  *
  * Checked, for every record: framing, CRC32C, leaf hash, continuity of indexes, batch rules, segments without gap, record table, `prev` chain of its
- * case; then: every anchor/<size>.note, every `anchor` and `segment` record has the root of the tree; both heads agree; objects, by callback.
+ * case; then: every anchor/<size>.note, every `anchor` and `segment` record has the root of the tree; both heads agree; objects, by callback. Signatures of
+ * notes fit their text and the certificate with them, stamps fit what they stamp; whether these certificates are to be trusted is the auditor's business. Every
+ * record about a checkpoint or stamp has its file.
  */
 #ifndef STORE_VERIFY_H
 #define STORE_VERIFY_H
@@ -30,6 +32,12 @@ struct verify_result {
 	uint64_t index;              /* first damaged or missing record, where damaged */
 	char why[JOURNAL_TEXT_SIZE]; /* English */
 	uint64_t records, segments, unclean_segments, cases, notes, objects;
+	uint64_t signed_notes;            /* notes with a CMS that fits */
+	uint64_t note_signatures;         /* of these, notes with a signature line that fits, too */
+	uint64_t stamps, bad_stamps;      /* stamps that fit their checkpoint; records of replies that failed */
+	uint64_t unrecorded;              /* stamps that no record speaks of: the store ended between file and record */
+	uint64_t unknown;                 /* files in journal/anchor/ that are nothing of this format */
+	char unknown_names[256];          /* the first of them, parted by blanks */
 	unsigned heads;                   /* readable ones of head.a, head.b; fewer than 2 costs nothing but a longer start */
 	uint64_t erased;                  /* cases that carry an `erased` record */
 	uint64_t tail_bytes;              /* unacknowledged tail behind the last record of a journal that nobody has open */

@@ -6,9 +6,6 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/err.h"
-#include "journal_note.h"
-
-#define NOTE_FILE_MAX_BYTES 65536
 
 static int find_entry(struct journal_verify *verify, const struct record *record, struct journal_case_entry **ret)
 {
@@ -136,31 +133,10 @@ void verify_missing(struct journal_verify *verify)
 	}
 }
 
-static int check_note(struct journal_verify *verify, const uint8_t root[TREE_HASH_BYTES])
-{
-	_cleanup_free_ uint8_t *data = NULL;
-	char name[JOURNAL_NAME_SIZE], expected[JOURNAL_NOTE_SIZE];
-	size_t length = 0;
-	int err = 0;
-
-	journal_note_name(verify->tree.size, name);
-	journal_note_format(verify->result.origin, verify->tree.size, root, expected);
-	err = file_read_small(verify->options.ops, verify->anchor_fd, name, NOTE_FILE_MAX_BYTES, &data, &length);
-	if (err != 0) {
-		return err;
-	}
-	verify->result.notes++;
-	if (!span_starts_with(span_of(data, length), expected)) {
-		/* Each record is right by itself, so history was written anew from somewhere behind the last checkpoint that still fits. */
-		verify_damage(verify, verify->known_good, "from here on the records are not those that a checkpoint covers");
-	}
-	return 0;
-}
-
 static int check_tree(struct journal_verify *verify)
 {
 	const uint64_t size = verify->tree.size;
-	bool noted = verify->note_position < verify->note_count && verify->notes[verify->note_position] == size;
+	bool noted = verify->note_position < verify->note_count && verify->notes[verify->note_position].size == size;
 	uint8_t root[TREE_HASH_BYTES];
 	int err = 0;
 
@@ -175,7 +151,7 @@ static int check_tree(struct journal_verify *verify)
 	}
 	if (err == 0 && noted) {
 		verify->note_position++;
-		err = check_note(verify, root);
+		err = verify_anchor_note(verify, root);
 	}
 	verify->known_good = size;
 	return err;
@@ -193,6 +169,12 @@ int verify_record(struct journal_verify *verify, const struct record *record)
 	}
 	bad = check_prev(record, entry);
 	bad = bad != NULL ? bad : check_summary(verify, record);
+	if (bad == NULL && strcmp(record->type, "anchor") == 0) {
+		err = verify_anchor_record(verify, record, &bad);
+	}
+	if (err != 0) {
+		return err;
+	}
 	if (bad == NULL && table_check_stored(record->type, record->body, record->index, entry == NULL ? NULL : &entry->state, why) != 0) {
 		bad = why;
 	}

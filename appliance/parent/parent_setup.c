@@ -60,7 +60,7 @@ void setup_set_numbered(struct lines *lines, const char *group, size_t n, const 
 
 static int setup_store(const struct config *config, struct setup *setup)
 {
-	size_t vault = 0;
+	size_t vault = 0, journal = 0;
 
 	lines_set(&setup->lines, "data-dir", config->data_dir);
 	lines_set(&setup->lines, "mark-file", config->mark_file);
@@ -69,12 +69,18 @@ static int setup_store(const struct config *config, struct setup *setup)
 	lines_set_u64(&setup->lines, "segment-bytes", config->journal_segment_bytes);
 	lines_set_u64(&setup->lines, "quiet-ms", config->journal_quiet_ms);
 	lines_set_u64(&setup->lines, "busy-ms", config->journal_busy_ms);
+	if (config->notes_dir[0] != '\0') {
+		lines_set(&setup->lines, "notes-dir", config->notes_dir);
+	}
 	for (size_t i = 0; i < config->key_count; i++) {
 		const struct config_key *key = &config->keys[i];
 		char name[LINES_NAME_MAX + 1];
 
 		(void)snprintf(name, sizeof name, "key.%s.token", key->name);
 		lines_set_u64(&setup->lines, name, key->token_index);
+		if ((key->use & CONFIG_USE_JOURNAL) != 0) {
+			setup_set_numbered(&setup->lines, "journal-key", journal++, "", key->name);
+		}
 		if ((key->use & CONFIG_USE_VAULT) == 0) {
 			continue;
 		}

@@ -9,6 +9,7 @@
 
 #include "appliance/base/err.h"
 #include "store/head.h"
+#include "store/journal_anchor.h"
 #include "store/journal_private.h"
 #include "store/journal_scan.h"
 #include "store/mark.h"
@@ -75,7 +76,7 @@ static void try_names(struct span bytes)
 	struct journal_segment segment;
 	struct journal_ref ref;
 	char text[JOURNAL_REF_MAX_BYTES];
-	uint64_t size = 0;
+	struct journal_anchor_name anchor;
 
 	if (journal_ref_parse(bytes, &ref) == 0) {
 		require(journal_ref_format(&ref, text, sizeof text) == (int)bytes.length && memcmp(text, bytes.data, bytes.length) == 0);
@@ -83,7 +84,7 @@ static void try_names(struct span bytes)
 	(void)table_case_valid(bytes);
 	if (span_copy_string(bytes, text, 256)) {
 		(void)journal_segment_parse(text, &segment);
-		(void)journal_note_parse_name(text, &size);
+		(void)journal_anchor_parse_name(text, &anchor);
 	}
 }
 

@@ -44,6 +44,10 @@ static void send_setup(struct play *play)
 	lines_set(&body, "mark-file", play->mark);
 	lines_set(&body, "key.qualified.token", "0");
 	lines_set(&body, "key.archive.token", "0");
+	lines_set(&body, "key.seal.token", "0");
+	lines_set(&body, "journal-key.0", "seal");
+	lines_set(&body, "notes-dir", play->notes[0] == '\0' ? NULL : play->notes);
+	lines_set(&body, "quiet-ms", play->quiet[0] == '\0' ? NULL : play->quiet);
 	lines_set(&body, "vault-key.0", "archive");
 	lines_set(&body, "vault-certs", "1");
 	length = lines_finish(&body, text, sizeof text);
@@ -79,6 +83,7 @@ static void send_peer(struct play *play, enum wire_role role, const char *name, 
 static void note_hello(struct play *play, const struct wire_message *message)
 {
 	assert_true(lines_find_string(wire_span(message, WIRE_F_LINES), "state", play->state, sizeof play->state));
+	assert_true(span_copy_string(wire_span(message, WIRE_F_LINES), play->hello, sizeof play->hello));
 }
 
 void play_link_hub(struct play *play)
@@ -98,8 +103,18 @@ void play_token_status(struct play *play, const char *state)
 
 	wire_begin(&message, WIRE_TOKEN_STATUS, 0, CLOCK_NEVER_MS);
 	wire_put_string(&message, WIRE_F_STATE, state);
-	wire_put_bytes(&message, WIRE_F_LINES, span_of_string("label: test\n"));
+	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(play->token_lines == NULL ? "label: test\n" : play->token_lines));
 	send_to(play->token, WIRE_TOKEN, WIRE_STORE, &message);
+}
+
+void play_sync_token(struct play *play)
+{
+	struct wire_message message, answer;
+
+	wire_begin(&message, WIRE_TOKEN_NOTE, 1, clock_deadline(PLAY_MS));
+	wire_put_bytes(&message, WIRE_F_LINES, span_of_string("event: present\nserial-sha256: ab\n"));
+	send_to(play->token, WIRE_TOKEN, WIRE_STORE, &message);
+	play_receive(play, play->token, WIRE_TOKEN, WIRE_STORE, WIRE_STORE_APPENDED, &answer);
 }
 
 void play_link_token(struct play *play, const char *state)

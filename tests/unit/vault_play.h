@@ -15,6 +15,10 @@
 struct play {
 	struct vault_bench bench; /* its vault is not used: only folder, keys and certificates */
 	char data[96], mark[96];
+	char notes[96];          /* the auditors' share, "" for none; used by the next start */
+	char quiet[16];          /* milliseconds before a checkpoint, "" for the default */
+	const char *token_lines; /* TOKEN_STATUS.LINES; the token has the journal key `seal` when they say so */
+	char hello[4096];        /* LINES of the last STORE_HELLO */
 	pid_t pid;
 	int parent, hub, token;
 	uint64_t next_id;
@@ -40,6 +44,8 @@ int play_stop(struct play *play);
 void play_link_hub(struct play *play);
 void play_link_token(struct play *play, const char *state);
 void play_token_status(struct play *play, const char *state);
+/* Returns once the store has read what the token sent so far: its answer to a note of the token. */
+void play_sync_token(struct play *play);
 
 /* Sends a request of the hub, returns its id. */
 uint64_t play_send(struct play *play, struct wire_message *message);
