@@ -27,6 +27,7 @@ struct journal_anchor_name {
 	uint64_t number; /* of a stamp: 1, 2 ... */
 };
 
+/* "17.note", "17.2.tsr". Parsing takes nothing but what formatting writes. */
 void journal_anchor_format_name(const struct journal_anchor_name *name, char ret[JOURNAL_ANCHOR_NAME_SIZE]);
 bool journal_anchor_parse_name(const char *name, struct journal_anchor_name *ret);
 
