@@ -8,11 +8,6 @@
 #define ROOT_BYTES 32
 #define ROOT_TEXT_BYTES 44 /* in base64 */
 
-static void free_hash(EVP_MD_CTX **hash)
-{
-	EVP_MD_CTX_free(*hash);
-}
-
 /* The name of a note's key has neither blanks nor a plus (C2SP signed-note); ours is printable ASCII besides. */
 static bool origin_is_valid(struct span origin)
 {
@@ -50,17 +45,13 @@ int checkpoint_check(struct span text, uint64_t size, struct span *ret_origin)
 	return 0;
 }
 
-int checkpoint_key_id(struct span name, X509 *certificate, uint8_t ret[CHECKPOINT_KEY_ID_BYTES])
+int checkpoint_key_id(X509 *certificate, uint8_t ret[CHECKPOINT_KEY_ID_BYTES])
 {
-	static const uint8_t between[] = { '\n', CHECKPOINT_ECDSA };
-	__attribute__((cleanup(free_hash))) EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned char *key = NULL;
 	int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key), err = ERR_CERT;
 
-	if (length > 0 && hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(hash, name.data, name.length) == 1 &&
-	    EVP_DigestUpdate(hash, between, sizeof between) == 1 && EVP_DigestUpdate(hash, key, (size_t)length) == 1 &&
-	    EVP_DigestFinal_ex(hash, digest, NULL) == 1) {
+	if (length > 0 && EVP_Digest(key, (size_t)length, digest, NULL, EVP_sha256(), NULL) == 1) {
 		memcpy(ret, digest, CHECKPOINT_KEY_ID_BYTES);
 		err = 0;
 	}

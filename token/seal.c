@@ -55,7 +55,7 @@ static int make_note(struct seal *seal)
 	if (seal->key->facts.is_rsa || seal->key->facts.bits != 256) {
 		return 0;
 	}
-	err = checkpoint_key_id(seal->origin, seal->key->certificate, signature);
+	err = checkpoint_key_id(seal->key->certificate, signature);
 	if (err == 0) {
 		err = sign_with_key(seal, span_of(seal->digest, seal->digest_length), signature + CHECKPOINT_KEY_ID_BYTES, &length);
 	}

@@ -47,7 +47,7 @@
  *
  * TOKEN_SEAL: only keys with use `journal`, only the text of a C2SP checkpoint of that size (origin LF, size LF, root in base64 LF). TOKEN_SEALED: BYTES a
  * detached CAdES-BES signature over it with SHA-256; LINES: signer, serial, algorithm, and for keys on P-256 note: base64 of key id and ECDSA signature in DER
- * (C2SP signed-note, type 0x02; the name of the key is the origin, its id the start of SHA-256(name LF 0x02 SubjectPublicKeyInfo)).
+ * (C2SP signed-note, type 0x02; the name of the key is the origin, its id the start of SHA-256 of its SubjectPublicKeyInfo).
  *
  * TOKEN_SEEN LINES (look.h): module, text (what could not be looked at), readers (their number), and n from 0, at most LOOK_READERS_MAX:
  *   reader.<n>.name .token (yes, no, blank, unreadable) .ours (yes: the one of this process), and with a token .maker .model .label .serial .uri (for the
