@@ -86,7 +86,7 @@
  *
  * kind `stamp-imprint` [1] CMS SignedData (definite lengths), attached or detached
  *   parameters: hash (as above), limit (bytes, default and most STAMP_CMS_MAX_BYTES)
- *   result: imprint (hex: hash of the signature value of the one SignerInfo, RFC 5126 6.1.1), size (of the CMS), stamped = yes | no (it carries a stamp already)
+ *   result: imprint (hex: hash of the signature value of the one SignerInfo, RFC 5126 6.1.1), size (of the CMS), hash, stamped = yes | no (it carries a stamp already)
  *
  * kind `stamp-embed` [1] CMS as above, [2] token as stamp-reply wrote it, [3] out: the CMS with the token as unsigned attribute 1.2.840.113549.1.9.16.2.14;
  *                    all else is the same bytes

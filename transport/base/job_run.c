@@ -40,8 +40,12 @@ static int run_receipt(struct job *job)
 }
 
 const struct job_kind job_kinds[] = {
-	{ "recognise", job_recognise }, { "compose", run_compose }, { "classify", run_classify }, { "verify", job_verify },
-	{ "receipt", run_receipt },     { "render", job_render },   { "digest", job_digest },     { NULL, NULL },
+	{ "recognise", job_recognise },     { "compose", run_compose },
+	{ "classify", run_classify },       { "verify", job_verify },
+	{ "receipt", run_receipt },         { "render", job_render },
+	{ "digest", job_digest },           { "stamp-query", job_stamp_query },
+	{ "stamp-reply", job_stamp_reply }, { "stamp-imprint", job_stamp_imprint },
+	{ "stamp-embed", job_stamp_embed }, { NULL, NULL },
 };
 
 int job_run(const struct job_kind *kinds, struct job *job)

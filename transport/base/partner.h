@@ -27,15 +27,20 @@ struct job_kind {
 	const char *name;
 	int (*run)(struct job *job);
 };
-/* NULL-terminated: recognise, compose, classify, verify, receipt, render, digest. */
+/* NULL-terminated: those of job.h. */
 extern const struct job_kind job_kinds[];
 int job_run(const struct job_kind *kinds, struct job *job);
 
-/* The two kinds that are the same for every partner, as job.h describes them. */
+/* The kinds that are the same for every partner, as job.h describes them. */
 int job_recognise(struct job *job);
 int job_verify(struct job *job);
 int job_render(struct job *job);
 int job_digest(struct job *job);
+/* transport/tsa */
+int job_stamp_query(struct job *job);
+int job_stamp_reply(struct job *job);
+int job_stamp_imprint(struct job *job);
+int job_stamp_embed(struct job *job);
 
 /* --- helpers --- */
 /* Descriptor n as job.h counts them (1 is the first after the job socket); -1 when it did not come. */

@@ -46,6 +46,15 @@ static bool name_part(X509 *cert, int nid, char *ret, size_t size)
 	return fits;
 }
 
+bool signer_name(X509 *cert, char *ret, size_t size)
+{
+	char name[NAME_SIZE] = "";
+	bool named = name_part(cert, NID_commonName, name, sizeof name);
+
+	job_copy_value(span_of_string(named ? name : ""), ret, size);
+	return named;
+}
+
 /* True when one of the words between '|' occurs in `text`. */
 static bool contains_one_of(const char *text, const char *list)
 {
@@ -66,8 +75,7 @@ static const char *identity_fault(X509 *cert, const struct signer_wish *wish, st
 	char name[NAME_SIZE] = "", organisation[NAME_SIZE] = "", shown[NAME_SIZE];
 	bool named = name_part(cert, NID_commonName, name, sizeof name);
 
-	if (named) {
-		job_copy_value(span_of_string(name), shown, sizeof shown);
+	if (signer_name(cert, shown, sizeof shown)) {
 		lines_set(result, "signer-name", shown);
 	}
 	if (wish->names[0] != '\0' && (!named || !job_list_has(wish->names, "|", name))) {
@@ -101,7 +109,7 @@ static const char *strength_fault(CMS_SignerInfo *info, X509 *cert)
 	return NULL;
 }
 
-static void fingerprint(X509 *cert, char ret[2 * EVP_MAX_MD_SIZE + 1])
+void signer_fingerprint(X509 *cert, char ret[SIGNER_HEX_SIZE])
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned length = 0;
@@ -127,9 +135,9 @@ static bool is_pinned(const char *pins, const char *hex)
 	return job_list_has(clean, "|", hex);
 }
 
-static X509_STORE *anchors_open(const struct signer_wish *wish)
+static X509_STORE *anchors_open(const void *anchors, size_t length)
 {
-	_cleanup_(cleanup_bio) BIO *pem = BIO_new_mem_buf(wish->anchors, (int)wish->anchors_length);
+	_cleanup_(cleanup_bio) BIO *pem = BIO_new_mem_buf(anchors, (int)length);
 	X509_STORE *store = X509_STORE_new();
 
 	while (store != NULL && pem != NULL) {
@@ -144,28 +152,39 @@ static X509_STORE *anchors_open(const struct signer_wish *wish)
 	return store;
 }
 
-/* NULL: chains to an anchor at the moment wished. The anchor may be an intermediate authority: it was given on purpose. */
-static const char *chain_fault(CMS_ContentInfo *cms, X509 *cert, const struct signer_wish *wish)
+int signer_chain(CMS_ContentInfo *cms, X509 *cert, const void *anchors, size_t anchors_length, time_t at, X509 **ret_with)
 {
-	_cleanup_(cleanup_store) X509_STORE *store = anchors_open(wish);
+	_cleanup_(cleanup_store) X509_STORE *store = anchors_open(anchors, anchors_length);
 	_cleanup_(cleanup_store_ctx) X509_STORE_CTX *context = X509_STORE_CTX_new();
 	_cleanup_(cleanup_certs) STACK_OF(X509) *included = CMS_get1_certs(cms);
 	X509_VERIFY_PARAM *how = NULL;
+	X509 *with = NULL;
 	int code = X509_V_ERR_UNSPECIFIED;
 
 	if (store == NULL || context == NULL || X509_STORE_CTX_init(context, store, cert, included) != 1) {
-		return "no memory";
+		return X509_V_ERR_OUT_OF_MEM;
 	}
 	how = X509_STORE_CTX_get0_param(context);
 	(void)X509_VERIFY_PARAM_set_purpose(how, X509_PURPOSE_ANY);
 	(void)X509_VERIFY_PARAM_set_flags(how, X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_auth_level(how, 2);
-	X509_VERIFY_PARAM_set_time(how, wish->at);
+	X509_VERIFY_PARAM_set_time(how, at);
 	if (X509_verify_cert(context) == 1) {
-		return NULL;
+		return X509_V_OK;
 	}
 	code = X509_STORE_CTX_get_error(context);
-	return code == X509_V_OK ? "the chain cannot be checked" : X509_verify_cert_error_string(code);
+	with = X509_STORE_CTX_get_current_cert(context);
+	if (ret_with != NULL && with != NULL && X509_up_ref(with) == 1) {
+		*ret_with = with;
+	}
+	return code == X509_V_OK ? X509_V_ERR_UNSPECIFIED : code;
+}
+
+static const char *chain_fault(CMS_ContentInfo *cms, X509 *cert, const struct signer_wish *wish)
+{
+	int code = signer_chain(cms, cert, wish->anchors, wish->anchors_length, wish->at, NULL);
+
+	return code == X509_V_OK ? NULL : X509_verify_cert_error_string(code);
 }
 
 static const char *validity_fault(X509 *cert, time_t at)
@@ -199,7 +218,7 @@ static const char *trust_fault(CMS_ContentInfo *cms, X509 *cert, const char *hex
 const char *signer_fault(CMS_ContentInfo *cms, const struct signer_wish *wish, struct lines *result)
 {
 	CMS_SignerInfo *info = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
-	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	char hex[SIGNER_HEX_SIZE];
 	X509 *cert = NULL;
 	const char *fault = NULL;
 
@@ -207,7 +226,7 @@ const char *signer_fault(CMS_ContentInfo *cms, const struct signer_wish *wish, s
 	if (cert == NULL) {
 		return "the signer's certificate is not included";
 	}
-	fingerprint(cert, hex);
+	signer_fingerprint(cert, hex);
 	lines_set(result, "signer-sha256", hex);
 	lines_set(result, "chain", "no");
 	fault = trust_fault(cms, cert, hex, wish, result);
