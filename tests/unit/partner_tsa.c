@@ -1,15 +1,17 @@
 #include "partner_tsa.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #include "appliance/base/span.h"
+
+#define NONCE "00c0ffee00000001"
+#define NUMBER_SIZE 24
+
+static const uint8_t nonce[] = { 0x00, 0xc0, 0xff, 0xee, 0x00, 0x00, 0x00, 0x01 };
+const uint8_t tsa_imprint[64] = { 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, [32] = 7, [63] = 9 };
 
 static uint8_t *kept(unsigned char *der, int length, size_t *ret_length)
 {
@@ -115,11 +117,11 @@ static TS_TST_INFO *make_info(const struct tsa_order *order)
 	}
 	if (order->nonce_length > 0) {
 		BIGNUM *number = BN_bin2bn(order->nonce, (int)order->nonce_length, NULL);
-		ASN1_INTEGER *nonce = BN_to_ASN1_INTEGER(number, NULL);
+		ASN1_INTEGER *made = BN_to_ASN1_INTEGER(number, NULL);
 
-		assert_int_equal(TS_TST_INFO_set_nonce(info, nonce), 1);
+		assert_int_equal(TS_TST_INFO_set_nonce(info, made), 1);
 		BN_free(number);
-		ASN1_INTEGER_free(nonce);
+		ASN1_INTEGER_free(made);
 	}
 	if (order->critical) {
 		X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, "critical,x");
@@ -236,4 +238,50 @@ uint8_t *tsa_reply(long status, int fail_bit, const char *text, const uint8_t *t
 	ASN1_BIT_STRING_free(bits);
 	ASN1_UTF8STRING_free(words);
 	return kept(der, length, ret_length);
+}
+
+struct tsa_order tsa_good_order(const struct pki_identity *signer)
+{
+	struct tsa_order order = { .signer = signer, .imprint = tsa_imprint, .imprint_length = 32, .nonce = nonce, .nonce_length = sizeof nonce };
+
+	return order;
+}
+
+void tsa_set_number(struct try *try, const char *name, long long number)
+{
+	char text[NUMBER_SIZE];
+
+	(void)snprintf(text, sizeof text, "%lld", number);
+	try_set(try, name, text);
+}
+
+void tsa_ask(struct try *try, const uint8_t *reply, size_t length, const char *anchors, long long late_ms)
+{
+	char hex[65];
+	long long now = (long long)time(NULL) * 1000 + late_ms;
+
+	hex_encode(tsa_imprint, 32, hex);
+	try_begin(try, "stamp-reply", "");
+	try_in(try, reply, length);
+	try_in_text(try, anchors);
+	try_out(try);
+	try_set(try, "imprint", hex);
+	try_set(try, "hash", "sha256");
+	try_set(try, "policy", "");
+	try_set(try, "nonce", NONCE);
+	try_set(try, "http-status", "200");
+	try_set(try, "content-type", TSA_TYPE);
+	tsa_set_number(try, "asked-from", now - 500);
+	tsa_set_number(try, "asked-to", now + 1500);
+}
+
+void tsa_expect(struct try *try, const char *verdict, const char *cause)
+{
+	assert_int_equal(try_run(try), 0);
+	if (strcmp(try_get(try, "verdict"), verdict) != 0 || strcmp(try_get(try, "cause"), cause) != 0) {
+		print_error("%s, %s: %s\n", try_get(try, "verdict"), try_get(try, "cause"), try_get(try, "reason"));
+	}
+	assert_result(try, "verdict", verdict);
+	assert_result(try, "cause", cause);
+	assert_int_equal(strcmp(try_get(try, "reason"), "-") == 0, strcmp(verdict, "granted") == 0 && strcmp(try_get(try, "clock"), "off") != 0);
 }

@@ -58,7 +58,7 @@ static bool read_time(const ASN1_GENERALIZEDTIME *when, int64_t *ret_ms, uint64_
 		}
 	}
 	d = (const char *)parts.data;
-	(void)snprintf(utc, sizeof utc, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s.%.3sZ", d, d + 4, d + 6, d + 8, d + 10, d + 12, digits);
+	(void)snprintf(utc, sizeof utc, "%.4s-%.2s-%.2s%s%.2s:%.2s:%.2s.%.3sZ", d, d + 4, d + 6, "T", d + 8, d + 10, d + 12, digits);
 	*ret_unit_ms = fraction.length == 0 ? 1000 : fraction.length == 1 ? 100 : fraction.length == 2 ? 10 : 1;
 	return clock_parse_utc(span_of_string(utc), ret_ms);
 }
