@@ -34,6 +34,8 @@ static const struct label fields[] = {
 	{ "store", N_("Store") },
 	{ "replay", N_("Records read so far") },
 	{ "rolled-back", N_("Rolled back") },
+	{ "clock", N_("Clock") },
+	{ "clock-wrong", N_("The clock is wrong") },
 	{ "inbox", N_("Files in the inbox") },
 	{ "inbox-waits", N_("The inbox waits") },
 	{ "proxy", N_("Proxy") },

@@ -192,6 +192,28 @@ static void put_free(struct caller *caller, const char *name, const char *path)
 	}
 }
 
+/* How far the clock is off, in words and as a number (positive: ahead), and what a person has to do about it. */
+static void put_clock(struct caller *caller)
+{
+	const struct clock_figure *figure = timekeeper_figure(caller->hub);
+	char text[CASE_REASON_MAX_BYTES];
+	struct lines row = { 0 };
+
+	timekeeper_words(caller->hub, text, sizeof text);
+	if (text[0] != '\0') {
+		lines_set(&row, "name", "clock");
+		lines_set(&row, "value", text);
+		if (figure != NULL) {
+			lines_setf(&row, "off-ms", "%lld", (long long)figure->off_ms);
+		}
+		caller_row(caller, "field", &row);
+	}
+	timekeeper_todo(caller->hub, text, sizeof text);
+	if (text[0] != '\0') {
+		caller_field(caller, "clock-wrong", text);
+	}
+}
+
 void command_status(struct caller *caller)
 {
 	static const char *const signals[] = { [LED_OFF] = "off", [LED_STEADY] = "steady", [LED_SLOW] = "slow", [LED_FAST] = "fast" };
@@ -210,6 +232,7 @@ void command_status(struct caller *caller)
 	if (hub->rolled_back) {
 		caller_field(caller, "rolled-back", _("the journal was rolled back: a person must accept that first"));
 	}
+	put_clock(caller);
 	(void)snprintf(number, sizeof number, "%zu", waiting);
 	caller_field(caller, "inbox", number);
 	if (inbox_why[0] != '\0') {

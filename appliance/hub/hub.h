@@ -13,6 +13,7 @@
 #include "../wire/child.h"
 #include "case.h"
 #include "stamp_book.h"
+#include "timekeeper.h"
 
 #define HUB_WORKS_MAX 12 /* cases with something under way at once */
 #define HUB_SWEEP_MS 200 /* how often due times are looked at while cases are open */
@@ -86,7 +87,8 @@ struct hub {
 	bool sessions_settled; /* the first list was read: what was never begun is settled, and this hub begins sessions itself */
 	bool replayed, sessions_known, stopping;
 	bool rolled_back; /* nothing is sent until a person accepts */
-	bool clock_bad;   /* nothing at all until a person accepts or the clock is right */
+	bool clock_bad;   /* nothing at all while the clock is in doubt */
+	struct timekeeper timekeeper;
 	char store_state[32];
 	int64_t checkpoint_ms; /* UTC of the last checkpoint's `anchor`; 0: none yet */
 	struct stamp_book stamp_book;

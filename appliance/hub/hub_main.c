@@ -44,7 +44,7 @@ const char *hub_waiting_reason(const struct hub *hub)
 		return N_("the journal is being read");
 	}
 	if (hub->clock_bad) {
-		return N_("the clock of the box is not plausible: a person must accept it");
+		return timekeeper_reason(hub);
 	}
 	if (strcmp(hub->store_state, "damaged") == 0 || strcmp(hub->store_state, "read-only") == 0 || strcmp(hub->store_state, "fault") == 0) {
 		return N_("the journal is read-only: nothing is worked on");
@@ -145,6 +145,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	}
 	metrics_record(hub, &record, of);
 	mail_note(hub->mail, of, &record);
+	timekeeper_record(hub, &record, of == NULL ? "" : of->partner);
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
@@ -156,23 +157,6 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 /* --- the replay --- */
 
 static void ask_records(struct hub *hub);
-
-/* Not before the last record, and not more than so long after it unless a person said so (design 3, clock). */
-static void check_clock(struct hub *hub, struct span hello)
-{
-	int64_t now = clock_utc_ms(), last = 0;
-	int64_t most = (int64_t)hub->config->clock_forward_max_ms;
-	uint64_t last_time = 0;
-
-	if (lines_find_u64(hello, "last-time", &last_time)) {
-		last = (int64_t)last_time;
-	}
-	hub->clock_bad = last != 0 && (now < last || (most != 0 && now - last > most));
-	if (hub->clock_bad) {
-		log_error("the clock differs from the last record by %lld s: nothing is done until it is right or a person accepts it",
-		          (long long)((now - last) / 1000));
-	}
-}
 
 static void on_replayed(struct hub *hub)
 {
@@ -266,7 +250,10 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 
 		(void)lines_find_string(lines, "state", hub->store_state, sizeof hub->store_state);
 		if (!hub->replayed) {
-			check_clock(hub, lines);
+			uint64_t last = 0;
+
+			(void)lines_find_u64(lines, "last-time", &last);
+			timekeeper_begin(hub, (int64_t)last);
 			(void)lines_find_u64(lines, "size", &hub->replay_size);
 		}
 		return 0;
@@ -466,6 +453,7 @@ static void on_sweep(void *context, uint32_t events)
 
 	(void)events;
 	cases_sweep(&hub->cases);
+	timekeeper_look(hub);
 	if (hub->transport != NULL && hub->replayed && !hub->sessions_known && !hub->sessions_asked) {
 		sessions_adopt(hub);
 	}

@@ -178,6 +178,17 @@ static void put_stamps(FILE *to, const struct hub *hub)
 	    (double)stamp_book_age(&hub->stamp_book, now) / 1000);
 }
 
+static void put_clock(FILE *to, const struct hub *hub)
+{
+	const struct clock_figure *figure = timekeeper_figure(hub);
+
+	one(to, "clock_in_doubt", "gauge", "1 while nothing is worked on because the clock is not believed.", hub->clock_bad ? 1 : 0);
+	if (figure != NULL) {
+		one(to, "clock_off_seconds", "gauge", "How far the clock is ahead of a time stamp or a server's date; negative: behind.",
+		    (double)figure->off_ms / 1000);
+	}
+}
+
 void metrics_page(FILE *to, struct hub *hub, const struct metrics *metrics)
 {
 	const char *inbox_why = "";
@@ -197,6 +208,7 @@ void metrics_page(FILE *to, struct hub *hub, const struct metrics *metrics)
 	for (size_t i = 0; i < hub->config->partner_count; i++) {
 		sample(to, "partner_reachable", "partner", hub->config->partners[i].name, hub->partners[i].failures == 0 ? 1 : 0);
 	}
+	put_clock(to, hub);
 	one(to, "journal_records", "gauge", "Records of the journal.", (double)hub->replay_next);
 	one(to, "journal_bytes", "gauge", "Bytes of these records.", (double)metrics->journal_bytes);
 	one(to, "checkpoint_timestamp_seconds", "gauge", "When the last checkpoint was made, 0: never.", (double)hub->checkpoint_ms / 1000);

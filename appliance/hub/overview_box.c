@@ -177,6 +177,18 @@ static void write_disk(FILE *page, const struct config *config, const char *what
 	end_row(page);
 }
 
+/* In the words of status; the page must not change with every second, so a clock that is right has none. */
+static void write_clock(FILE *page, const struct hub *hub)
+{
+	bool off = timekeeper_is_off(hub);
+	char words[192];
+
+	timekeeper_words(hub, words, sizeof words);
+	begin_row(page, hub->clock_bad || off ? TONE_BAD : TONE_GOOD, _("Clock"));
+	html_text(page, (hub->clock_bad || off) && words[0] != '\0' ? words : words[0] == '\0' ? _("not compared yet") : _("in order"));
+	end_row(page);
+}
+
 void overview_write_box(FILE *page, const struct overview *overview)
 {
 	const struct config *config = overview->hub->config;
@@ -201,7 +213,8 @@ void overview_write_box(FILE *page, const struct overview *overview)
 	write_journal(page, overview);
 	write_disk(page, config, _("Disk of the box"), &overview->data_disk, config->share.min_free_bytes);
 	write_disk(page, config, _("Disk of the share"), &overview->share_disk, 0);
-	begin_row(page, overview->hub->clock_bad ? TONE_BAD : TONE_PLAIN, _("Version"));
+	write_clock(page, overview->hub);
+	begin_row(page, TONE_PLAIN, _("Version"));
 	html_format(page, "Podatelna %s", PODATELNA_VERSION);
 	end_row(page);
 	(void)fputs("</dl></section>\n", page);

@@ -30,10 +30,12 @@ static void add_task(struct overview *overview, enum attention_who who, const ch
 static void add_stoppage(struct overview *overview)
 {
 	const struct hub *hub = overview->hub;
+	char text[OVERVIEW_TEXT_BYTES];
 
-	if (hub->clock_bad) {
-		add_task(overview, ATTENTION_OPERATOR,
-		         _("The clock of the box is not plausible, so nothing is done. Set it right, or confirm it (podatelna clock accept)."));
+	timekeeper_todo(hub, text, sizeof text);
+	/* What a stamp says of the clock stands among the troubles with stamps. */
+	if (text[0] != '\0' && (hub->clock_bad || timekeeper_figure(hub) != &hub->timekeeper.stamp)) {
+		add_task(overview, hub->clock_bad ? ATTENTION_OPERATOR : ATTENTION_ADMIN, "%s", text);
 	}
 	if (strcmp(hub->store_state, "damaged") == 0 || strcmp(hub->store_state, "read-only") == 0 || strcmp(hub->store_state, "fault") == 0) {
 		add_task(overview, ATTENTION_ADMIN,
