@@ -58,6 +58,12 @@ def running_toy(tmp_path_factory, pki_dir):
         yield portal
 
 
+@pytest.fixture(scope="session")
+def running_tsa(tmp_path_factory, pki_dir):
+    with Simulator("tsa", str(tmp_path_factory.mktemp("tsa")), pki_dir) as portal:
+        yield portal
+
+
 @pytest.fixture
 def epo(running_epo, pki_dir, people):
     running_epo.reset(ledger=True)
@@ -70,3 +76,10 @@ def toy(running_toy, pki_dir, people):
     running_toy.reset(ledger=True)
     yield Bench(running_toy, pki_dir, people)
     assert not running_toy.ledger("simulator-error")
+
+
+@pytest.fixture
+def tsa(running_tsa, pki_dir, people):
+    running_tsa.reset(ledger=True)
+    yield Bench(running_tsa, pki_dir, people)
+    assert not running_tsa.ledger("simulator-error")

@@ -93,6 +93,7 @@ class Request:
         self.method, self.path = handler.command, url.path
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         self.headers, self.body = handler.headers, None
+        self.client = handler.connection.getpeercert(binary_form=True)  # DER of the client's certificate, or None
         self.conn, self.conn_request, self.doomed = handler.conn, handler.conn_request, handler.doomed
         self.connected, self.begun = handler.connected, time.time()
         self.faults = []
@@ -160,6 +161,10 @@ class Portal:
 
     def process(self, request, phase):
         raise NotImplementedError
+
+    @staticmethod
+    def prepare_tls(context, args):
+        """For a simulator that wants client certificates."""
 
     def control(self, method, path, query, body):
         """Further control addresses: (status, content type, bytes) or None."""
@@ -509,6 +514,7 @@ def run(portal_class, doc, argv=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(os.path.join(args.pki, "tls.pem"), os.path.join(args.pki, "tls.key"))
+        portal_class.prepare_tls(context, args)
         portal = portal_class(args)
     except (OSError, ssl.SSLError, ValueError) as fault:
         print(f"{portal_class.NAME}: {fault}", file=sys.stderr)
