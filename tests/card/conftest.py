@@ -47,7 +47,7 @@ def make_session_cards(work, pki_dir):
 
     def make(tokens=None, **options):
         directory = os.path.join(work, f"cards-{next(NUMBERS)}")
-        cards = Cards(directory, tokens or OFFICE, pki_dir, program(BIN), **options)
+        cards = Cards(directory, tokens or OFFICE, pki_dir, program(BIN), pool=os.path.join(work, "keys"), **options)
         made.append(cards)
         return cards
 
@@ -69,7 +69,7 @@ def make_cards(request, work, pki_dir):
 
     def make(tokens=None, **options):
         directory = os.path.join(work, f"cards-{next(NUMBERS)}")
-        made.append(Cards(directory, tokens or OFFICE, pki_dir, program(BIN), **options))
+        made.append(Cards(directory, tokens or OFFICE, pki_dir, program(BIN), pool=os.path.join(work, "keys"), **options))
         return made[-1]
 
     yield make

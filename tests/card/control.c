@@ -60,6 +60,18 @@ static const char *set_tries(struct card *card, unsigned left)
 	return "ok";
 }
 
+static const char *set_pin(struct card *card, const char *digits)
+{
+	size_t length = strlen(digits);
+
+	if (length < 6 || length > sizeof card->pin) {
+		return "error not a PIN";
+	}
+	memset(card->pin, 0xFF, sizeof card->pin);
+	memcpy(card->pin, digits, length);
+	return "ok";
+}
+
 /* The numbers of an order; 0 where there are none. */
 static bool is_order(const char *line, const char *word, int base, unsigned *ret_first, unsigned *ret_second)
 {
@@ -95,6 +107,9 @@ static const char *obey(struct card_place *place, const char *line, char *state,
 
 	if (strcmp(line, "insert") == 0 || strncmp(line, "insert ", 7) == 0) {
 		return insert(place, line[6] == ' ' ? line + 7 : "");
+	}
+	if (strncmp(line, "pin ", 4) == 0) {
+		return set_pin(&place->card, line + 4);
 	}
 	if (strcmp(line, "pull") == 0) {
 		return pull(place);

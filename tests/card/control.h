@@ -7,6 +7,7 @@
  *   fail STATUS COUNT        the next COUNT uses of a private key end with this status word (hex)
  *   pull-in COUNT MS         in the COUNTth use of a private key from now, MS after its beginning, the card is pulled
  *   hang | unhang            nothing is answered until it goes on
+ *   pin DIGITS               another PIN, as if it had been changed elsewhere
  *   tries LEFT               tries of the PIN
  *   state                    "in|out connected|alone tries LEFT MOST"
  * Answers: "ok", what was asked for, or "error WHY". An answer comes when the thing is done.

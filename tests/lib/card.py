@@ -30,7 +30,6 @@ import softhsm  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODULES = ("/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so", "/usr/lib/opensc-pkcs11.so")
-DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 SLOT_OF = {"sign": "9C", "vaul": "9D", "tls": "9A", "jour": "9E"}
 ID_OF = {"9A": "01", "9C": "02", "9D": "03", "9E": "04"}  # as OpenSC numbers the keys of a PIV card
 PORT, SLOTS = 0x8C7B, 2
@@ -59,9 +58,9 @@ def until(condition, seconds, what):
         time.sleep(0.01)
 
 
-def make_card(directory, keys, pki_dir, pin="123456", tries=3, at="", key_files=None):
-    """A card's directory with new keys. keys: KEY specifications. Returns the keys' dictionaries; certificates are beside the keys.
-    key_files: {name: path of a PEM} for keys that another card has, too."""
+def make_card(directory, keys, pki_dir, pin="123456", tries=3, outside="", pool=None):
+    """A card's directory with new keys. keys: KEY specifications. Returns the keys' dictionaries. outside: a folder for copies of the certificates that
+    the box may read."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     pki.write_file(os.path.join(directory, "guid"), secrets.token_hex(16).encode() + b"\n")
     pki.write_file(os.path.join(directory, "pin"), pin.encode() + b"\n", 0o600)
@@ -73,8 +72,7 @@ def make_card(directory, keys, pki_dir, pin="123456", tries=3, at="", key_files=
         slot, *options = slot.split("+")
         key = softhsm.Key(head + "".join("+" + o for o in options), 1)
         slot = slot or SLOT_OF[key.name[:4].rstrip("-")]
-        path = (key_files or {}).get(key.name)
-        private = pki.load_key(path) if path else new_key(key.type)
+        private = new_key(key.type, pool and os.path.join(pool, f"{slot}-{key.type}.key"))
         stem = os.path.join(directory, slot)
         pki.write_file(stem + ".key", pki.key_pem(private), 0o600)
         fields = {"name": key.name, "id": ID_OF[slot], "slot": slot, "type": key.type, "uri": f"pkcs11:id=%{ID_OF[slot]}"}
@@ -82,18 +80,25 @@ def make_card(directory, keys, pki_dir, pin="123456", tries=3, at="", key_files=
             cert = certifier.certify(key, private.public_key().public_bytes(pki.serialization.Encoding.PEM,
                                                                             pki.serialization.PublicFormat.SubjectPublicKeyInfo))
             pki.write_file(stem + ".pem", pki.cert_pem(cert))
-            # For the configuration: a folder that the box may read.
-            outside = os.path.join(at or directory, f"{os.path.basename(directory)}-{key.name}.pem")
-            pki.write_file(outside, pki.cert_pem(cert))
-            fields["cert"] = outside
+            if outside:
+                fields["cert"] = os.path.join(outside, f"{os.path.basename(directory)}-{key.name}.pem")
+                pki.write_file(fields["cert"], pki.cert_pem(cert))
         made.append(fields)
     return made
 
 
-def new_key(kind):
+def new_key(kind, kept=None):
+    """kept: a file in which it is kept, or found."""
+    if kept and os.path.exists(kept):
+        return pki.load_key(kept)
     if kind.startswith("rsa"):
-        return pki.rsa_key(int(kind[3:]))
-    return pki.ec.generate_private_key(pki.ec.SECP256R1() if kind == "ec" else pki.ec.SECP384R1())
+        key = pki.rsa_key(int(kind[3:]))
+    else:
+        key = pki.ec.generate_private_key(pki.ec.SECP256R1() if kind == "ec" else pki.ec.SECP384R1())
+    if kept:
+        os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
+        pki.write_file(kept, pki.key_pem(key), 0o600)
+    return key
 
 
 class Card:
@@ -126,8 +131,23 @@ class Card:
     def pull(self):
         self.tell("pull")
 
+    def exchange(self, directory):
+        """Another card instead, slowly enough for pcscd, which looks every 0.4 s."""
+        self.pull()
+        self.wait_unseen()
+        self.insert(directory)
+        self.wait_seen()
+
     def insert(self, directory=None):
         self.tell("insert", *([directory] if directory else []))
+
+    def wait_unseen(self):
+        """Until pcscd has noticed that the card is out."""
+        def noticed():
+            with open(self.place.log, encoding="utf-8", errors="replace") as f:
+                lines = [line for line in f if line.rstrip().endswith(f"Virtual PCD 00 {self.number:02X}") and "Card " in line]
+            return not lines or "Removed" in lines[-1]
+        until(noticed, START_S, "pcscd did not notice that the card is out")
 
     def wait_seen(self):
         """Until the reader has given it power since it was put in."""
@@ -172,8 +192,9 @@ def end(process):
 class Place:
     """A pcscd with two readers, in namespaces of its own."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, driver):
         self.dir = os.path.abspath(directory)
+        self.unplugged = os.path.join(self.dir, "unplugged")
         self.run_dir = os.path.join(self.dir, "pcscd")
         self.socket = os.path.join(self.run_dir, "pcscd.comm")
         self.log = os.path.join(self.dir, "pcscd.log")
@@ -181,7 +202,7 @@ class Place:
         os.makedirs(self.run_dir, exist_ok=True)
         os.makedirs(self.readers, exist_ok=True)
         pki.write_file(os.path.join(self.readers, "vpcd"), (f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\n'
-                                                           f"LIBPATH {DRIVER}\nCHANNELID 0x{PORT:X}\n").encode())
+                                                           f"LIBPATH {driver}\nCHANNELID 0x{PORT:X}\n").encode())
         self.spaces, self.process = [], None
         begun, ready = os.pipe()
         # It holds the namespaces while pcscd dies and comes again.
@@ -228,7 +249,8 @@ class Place:
             if os.path.exists(os.path.join(self.run_dir, name)):
                 os.unlink(os.path.join(self.run_dir, name))
         debug = ["--debug", "--apdu"] if os.environ.get("PODATELNA_DEBUG") else ["--info"]
-        self.process = self.run(["/usr/sbin/pcscd", "--foreground", *debug, "-c", self.readers])
+        self.process = self.run(["/usr/sbin/pcscd", "--foreground", *debug, "-c", self.readers],
+                                env={**os.environ, "PODATELNA_UNPLUGGED": self.unplugged})
         until(lambda: os.path.exists(self.socket) or self.process.poll() is not None, START_S, "pcscd did not start")
         assert self.process.poll() is None, f"pcscd ended: {self.words()}"
         return self
@@ -237,6 +259,15 @@ class Place:
         """As a crash: at once, its socket stays."""
         self.process.kill()
         self.process.wait()
+
+    def unplug(self):
+        """Takes the reader away, with both slots."""
+        pki.write_file(self.unplugged, b"")
+        self.process.send_signal(signal.SIGUSR1)
+
+    def plug(self):
+        os.unlink(self.unplugged)
+        self.process.send_signal(signal.SIGUSR1)
 
     def words(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
@@ -260,7 +291,8 @@ class Cards:
 
     software = False
 
-    def __init__(self, directory, tokens, pki_dir, binary, pin="123456", tries=3):
+    def __init__(self, directory, tokens, pki_dir, binary, pin="123456", tries=3, pool=None):
+        """pool: a folder in which keys are kept to be used again by other cards of the same run; making them takes its time."""
         self.dir, self.pin, self.hsm = os.path.abspath(directory), pin, self
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o755)
@@ -270,7 +302,7 @@ class Cards:
         os.makedirs(os.path.dirname(self.conf), exist_ok=True)
         with open(os.path.join(TOP, "image", "opensc", "opensc.conf"), "rb") as f:
             pki.write_file(self.conf, f.read())
-        self.places, self.cards, self.tokens = [], {}, []
+        self.places, self.cards, self.tokens, self.pool = [], {}, [], pool
         try:
             for number, (label, keys) in enumerate(tokens.items()):
                 self.add(number, label, keys, binary, tries)
@@ -282,9 +314,10 @@ class Cards:
 
     def add(self, number, label, keys, binary, tries):
         if number % SLOTS == 0:
-            self.places.append(Place(os.path.join(self.dir, f"place{number // SLOTS}")))
+            self.places.append(Place(os.path.join(self.dir, f"place{number // SLOTS}"),
+                                     os.path.join(os.path.dirname(binary), "podatelna-reader.so")))
         home = os.path.join(self.dir, label)
-        made = make_card(home, keys, self.pki, self.pin, tries, at=self.dir)
+        made = make_card(home, keys, self.pki, self.pin, tries, self.dir, self.pool and os.path.join(self.pool, str(number)))
         self.cards[label] = Card(self.places[-1], number % SLOTS, home, binary)
         serial = serial_of(home)
         self.tokens.append({"label": label, "serial": serial, "uri": f"pkcs11:serial={serial}", "keys": made})
