@@ -30,6 +30,15 @@ from card import Cards, program  # noqa: E402
 OFFICE = {"office": ["sign", "vault", "tls"]}
 
 
+# End-to-end tests that tell more of the portal than of the card.
+LONG = ("test_outcome_unknown", "test_bad_confirmation", "test_poll_all_asks_in_turn", "test_sent_until_decided")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        items[:] = [i for i in items if i.originalname not in LONG]
+
+
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the long forms")
 

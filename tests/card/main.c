@@ -20,8 +20,8 @@
 #define FRAME_BYTES 65538
 #define RETRY_MS 50 /* between two looks whether vpcd listens */
 
-/* T=1, no historical bytes: OpenSC asks such a card what it is. */
-static const uint8_t atr[] = { 0x3B, 0x80, 0x80, 0x01, 0x01 };
+/* T=1; the historical bytes say "PIV". The ATR without any is that of a card which, to OpenSC 0.23, knows no elliptic curves. */
+static const uint8_t atr[] = { 0x3B, 0x83, 0x80, 0x01, 'P', 'I', 'V', 0x4D };
 
 /* Without this the kernel holds back acknowledgements, and vpcd, which sends length and data in two writes, waits 40 ms for each. */
 static void answer_quickly(int fd)
