@@ -234,7 +234,7 @@ const struct cli_command cli_commands[] = {
 	{ "journal",  "verify",     "",                N_("check the whole journal"), 0, 0, 0, 0, run_plain },
 	{ "journal",  "checkpoint", "",                N_("make a checkpoint now"), 0, 0, 0, 0, run_plain },
 	{ "journal",  "accept",     "--reason TEXT",   N_("accept that the data directory was put back (rolled-back)"), 0, 0, REASON, REASON, run_plain },
-	{ "journal",  "stamp",      "",                N_("have the journal time-stamped now"), 0, 0, 0, 0, run_plain },
+	{ "journal",  "stamp",      "",                N_("have the journal time-stamped now"), 0, 0, TSA, 0, run_plain },
 	{ "stamps",   "set-remaining", "COUNT --reason TEXT", N_("say how many time stamps are left, as the authority's portal shows it"), 1, 1, REASON | TSA, REASON, run_plain },
 	{ "stamps",   NULL,         "",                N_("time stamps: how many are left; with a period, what they were used for"), 0, 0, PERIOD | CSV, 0, run_stamps },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },

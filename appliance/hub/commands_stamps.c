@@ -262,13 +262,18 @@ static void on_stamped(void *context, bool good, const char *words, uint64_t siz
 void command_journal_stamp(struct caller *caller)
 {
 	const char *why = hub_waiting_reason(caller->hub);
+	size_t tsa = caller->tsa[0] == '\0' ? SIZE_MAX : find_tsa(caller);
 
 	if (why[0] != '\0') {
 		caller_finish(caller, COMMAND_DENIED, _(why));
 		return;
 	}
+	if (caller->tsa[0] != '\0' && tsa == SIZE_MAX) {
+		caller_finish(caller, COMMAND_USAGE, _("which time-stamp authority? --tsa NAME (podatelna stamps lists them)"));
+		return;
+	}
 	caller_pend(caller);
-	if (stamps_anchor(caller->hub, STAMP_PERSON, caller->by, on_stamped, caller, &why) != 0) {
+	if (stamps_anchor(caller->hub, STAMP_PERSON, caller->by, tsa, on_stamped, caller, &why) != 0) {
 		(void)caller_fail(caller, ERR_STATE, _(why));
 		caller_settle(caller);
 	} else {

@@ -245,7 +245,7 @@ static int apply_anchor(struct stamp_book *book, const struct record *record)
 	struct span event;
 	size_t tsa = find_tsa(book, record);
 	uint64_t size = number_of(record, "size");
-	bool good = record_field_is(record, "event", "stamp");
+	bool good = record_field_is(record, "event", "stamp") || record_field_is(record, "event", "renewal");
 
 	if (!record_field(record, "event", &event)) {
 		note_checkpoint(book, size);

@@ -212,12 +212,14 @@ static void on_note(void *context, int err, struct wire_message *message)
 	}
 }
 
-int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, stamp_told told, void *context, const char **ret_why)
+int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, size_t tsa, stamp_told told, void *context, const char **ret_why)
 {
 	struct anchoring *anchoring = NULL;
 	struct wire_message message;
-	size_t tsa = stamps_pick(hub, false, purpose == STAMP_PERSON, ret_why);
 
+	if (tsa == SIZE_MAX) {
+		tsa = stamps_pick(hub, false, purpose == STAMP_PERSON, ret_why);
+	}
 	if (tsa == SIZE_MAX) {
 		return ERR_STATE;
 	}
@@ -254,6 +256,6 @@ void stamps_update(struct hub *hub)
 	}
 	tsa = stamps_pick(hub, false, false, &why);
 	if (tsa != SIZE_MAX && stamp_book_due(&hub->stamp_book, &hub->config->tsas[tsa], clock_utc_ms(), &purpose)) {
-		(void)stamps_anchor(hub, purpose, "box", NULL, NULL, &why);
+		(void)stamps_anchor(hub, purpose, "box", tsa, NULL, NULL, &why);
 	}
 }

@@ -45,9 +45,10 @@ void stamps_update(struct hub *hub);
  * SIZE_MAX and *ret_why (N_()) for none. */
 size_t stamps_pick(const struct hub *hub, bool filing, bool person, const char **ret_why);
 bool stamps_busy(const struct hub *hub);
-/* Stamps the journal now, for a purpose of the journal; `by` "box" or a person. *ret_why: N_(). `done` comes once, when the record is durable or there is none. */
+/* Stamps the journal now, for a purpose of the journal; `by` "box" or a person, who may name the authority (SIZE_MAX: whichever can do it). *ret_why: N_(). `told`
+ * comes once, when the record is durable or there is none; not after a negative error. */
 typedef void (*stamp_told)(void *context, bool good, const char *words, uint64_t size);
-int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, stamp_told told, void *context, const char **ret_why);
+int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, size_t tsa, stamp_told told, void *context, const char **ret_why);
 /* Keeps a granted reply that does not hold, for inspection, as `anchor` {event: bad-stamp}. `number`: of the filing whose signature it was to stamp. */
 void stamps_keep_bad(struct hub *hub, const struct stamp_result *result, const char *number, void (*then)(void *context, int err), void *context);
 
