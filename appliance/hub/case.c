@@ -326,7 +326,10 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		break;
 	case RECORD_APPROVED:
 		each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
-		each->tests = 0;
+		each->tests = each->sign_failures = 0;
+		break;
+	case RECORD_ABANDONED:
+		each->sign_failures++;
 		break;
 	case RECORD_INTENT:
 		each->attempt = (uint32_t)number_field(record, "attempt", each->attempt);
@@ -336,6 +339,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	case RECORD_SIGNED:
 	case RECORD_STAMPED:
 		each->stamped = kind == RECORD_STAMPED;
+		each->sign_failures = 0;
 		set_text(record, "object-signed", &each->signed_ref, false);
 		break;
 	case RECORD_REQUEST:

@@ -85,7 +85,8 @@ struct hub_case {
 	char seen[CASE_NUMBER_SIZE];              /* earlier case with the same content */
 	enum case_purpose purpose;                /* of the last `request` */
 	uint32_t attempt, polls, tests;
-	int64_t tested_ms; /* when a test run last passed since the last signature; 0: not */
+	uint32_t sign_failures; /* `abandoned` in a row since the last `signed` or `approved` */
+	int64_t tested_ms;      /* when a test run last passed since the last signature; 0: not */
 	uint16_t http_status;
 	bool approval_needed;   /* from `recognised` */
 	bool two_person;        /* likewise: not by him who handed it in */

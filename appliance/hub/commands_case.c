@@ -155,6 +155,7 @@ static void hurry(struct hub *hub, struct hub_case *of)
 
 	of->due_ms = 0;
 	of->settled = 0;
+	of->sign_failures = 0;
 	if (partner != NULL) {
 		partner->not_before_ms = 0;
 	}

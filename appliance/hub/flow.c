@@ -12,6 +12,7 @@
 
 #define WAIT_PERSON_MS 3600000 /* nothing but a person moves it; looked at now and then all the same */
 #define WAIT_STAMP_MS 1000     /* a time stamp comes without a word to the cases */
+#define SIGNS_AT_ONCE_MAX 5    /* signatures that fail one after the other before the pauses grow */
 #define TEST_FRESH_MS 1800000  /* a passed test run counts for 30 minutes (spec/epo 9) */
 
 void flow_record_begin(struct work *work)
@@ -100,6 +101,18 @@ static const char *obstacle(struct hub *hub, struct hub_case *of)
 	return NULL;
 }
 
+/* How long a signature that failed several times in a row is put off yet, whatever wakes the case: each try costs two records, and a PIN where a module died. */
+static uint64_t sign_pause(const struct hub_case *of)
+{
+	int64_t due_ms = of->head_ms, now = clock_utc_ms();
+
+	if (of->last != RECORD_ABANDONED || of->sign_failures < SIGNS_AT_ONCE_MAX) {
+		return 0;
+	}
+	due_ms += (int64_t)work_backoff(of->sign_failures - SIGNS_AT_ONCE_MAX + 2);
+	return due_ms > now ? (uint64_t)(due_ms - now) : 0;
+}
+
 static void next_ready(struct hub *hub, struct hub_case *of)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
@@ -111,6 +124,8 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
 	} else if ((why = signer_waiting(hub, of)) != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
+	} else if (sign_pause(of) > 0) {
+		wait_for(of, N_("the token could not sign"), sign_pause(of));
 	} else if (flow_stamp_obstacle(hub, of) != NULL) {
 		wait_for(of, flow_stamp_obstacle(hub, of), WAIT_STAMP_MS);
 	} else if (!clock_expired(partner->not_before_ms)) {

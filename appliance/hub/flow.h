@@ -47,6 +47,8 @@ struct work {
 struct work *work_begin(struct hub *hub, struct hub_case *of);
 /* Frees the work and looks at the case again (flow_next). */
 void work_end(struct work *work);
+/* The pause after so many failures in a row, milliseconds: doubled from HUB_RETRY_FIRST_MS to HUB_RETRY_MAX_MS. */
+uint64_t work_backoff(uint32_t failures);
 /* Ends the work; the case is looked at again after a growing delay. `waiting`: English words for status, N_(). */
 void work_retry(struct work *work, const char *waiting);
 /* Ends without looking again before something changes (a token logs in, a person acts) or `ms` pass. */

@@ -35,6 +35,9 @@ static void on_signed(struct work *work)
 		/* Nothing but another certificate helps; the words of the token stand in the record `abandoned` and in `token list`. */
 		work_wait(work, N_("the certificate cannot be used for this partner"), WAIT_TOKEN_MS);
 		break;
+	case ERR_UNSUPPORTED:
+		work_wait(work, N_("the token cannot make the signature that the partner wants"), WAIT_TOKEN_MS);
+		break;
 	default:
 		work_retry(work, N_("the token could not sign"));
 	}

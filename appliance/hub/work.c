@@ -79,7 +79,7 @@ void work_end(struct work *work)
 	look_again(hub);
 }
 
-static uint64_t backoff(uint32_t failures)
+uint64_t work_backoff(uint32_t failures)
 {
 	uint64_t delay = HUB_RETRY_FIRST_MS;
 
@@ -96,7 +96,7 @@ void work_retry(struct work *work, const char *waiting)
 
 	if (of != NULL) {
 		of->failures++;
-		of->due_ms = clock_deadline(backoff(of->failures));
+		of->due_ms = clock_deadline(work_backoff(of->failures));
 		of->waiting = waiting;
 		log_info("%s: step put off (%s%s%s), try %u", of->number, waiting, work->why[0] != '\0' ? ": " : "", work->why, of->failures);
 	}

@@ -1,5 +1,6 @@
 """Several tokens at once: keys that a partner may use in turn, a token that is not there, a person's own key."""
 
+import datetime
 import grp
 import os
 import time
@@ -77,6 +78,27 @@ def test_the_other_takes_over(epo, make_box, work, pki_dir):
     signed = [r.fields["serial"] for r in journal.read(box.data) if r.type == "signed"]
     assert len(signed) == 6 and len(set(signed)) == 1 and len(signers(epo)) == 6
     assert "sign-2" in keys_used(box), "the failing token was never tried"
+
+
+def test_failing_signatures_are_put_off(epo, make_box, work):
+    """The only token fails again and again: after some tries the pauses grow, and `podatelna send` tries at once."""
+    box = make_box(epo, start=False)
+    evil.insert(box, evil.build(work), SIGN="fail")
+    box.start()
+    box.wait_token()
+    box.drop("a.xml", document("fails for ever"))
+
+    def tries():
+        return [datetime.datetime.fromisoformat(r.time.replace("Z", "+00:00")) for r in journal.read(box.data) if r.type == "intent"]
+    until(lambda: len(tries()) >= 8, 60, tries)
+    pauses = [(b - a).total_seconds() for a, b in zip(tries(), tries()[1:])]
+    assert [p >= least for p, least in zip(pauses[4:7], (0.9, 1.9, 3.9))] == [True] * 3, pauses
+    case = box.case(None)
+    assert case["state"] == "ready" and case["reason"], case
+    before = len(tries())
+    box.cli("send", case["case"])
+    until(lambda: len(tries()) > before, 4, tries)
+    assert not epo.ledger("accepted")
 
 
 @pytest.mark.skipif(not is_root(), reason="files of other people need root")
