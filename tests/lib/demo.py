@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The demo behind tests/demo: one box, one simulated portal, two filings; see there."""
+"""The demo behind tests/demo: one box, a simulated portal and time-stamp authority, two filings, a stamped journal; see there."""
 
 import argparse
 import os
@@ -74,6 +74,33 @@ def show_papers(box, number):
         print(f.read().replace("\r", "").rstrip(), flush=True)
 
 
+def openssl(*words):
+    done = subprocess.run(["openssl", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
+    print(f"  openssl {' '.join(os.path.basename(w) for w in words)}\n    {''.join(last)}", flush=True)
+    return done.returncode
+
+
+def check_without_us(box, pki_dir):
+    """The newest stamped checkpoint by public tools alone: what went wrong, as lines."""
+    heading("the newest checkpoint, checked without the box")
+    folder = os.path.join(box.data, "journal", "anchor")
+    stamped = [name[:-4] for name in os.listdir(folder) if name.endswith(".tsr")]
+    if not stamped:
+        return ["there is no stamp in journal/anchor"]
+    stem = os.path.join(folder, max(stamped, key=int))
+    with open(stem + ".note", "rb") as note:
+        text = note.read()
+    print("  " + text.decode().rstrip().replace("\n", "\n  "), flush=True)
+    with open(os.path.join(box.dir, "checkpoint.txt"), "wb") as body:
+        body.write(text.split(b"\n\n")[0].rstrip(b"\n") + b"\n")
+    ca = os.path.join(pki_dir, "ca.pem")
+    signature = openssl("cms", "-verify", "-binary", "-inform", "DER", "-in", stem + ".p7s", "-content", body.name, "-CAfile", ca, "-purpose", "any",
+                        "-out", "/dev/null")
+    stamp = openssl("ts", "-verify", "-data", stem + ".p7s", "-in", stem + ".tsr", "-CAfile", ca)
+    return [f"openssl does not accept the {what}" for what, code in (("signature", signature), ("stamp", stamp)) if code != 0]
+
+
 def judge(box, epo, cases, expected, verified):
     """What went wrong, as lines; the portal's ledger is the judge, not the box."""
     faults = [f"{c['case']} is {c['state']}, not done: {c.get('reason', '')}" for c in cases if c["state"] != "done"]
@@ -94,10 +121,15 @@ def run(args, work, portals, boxes):
     pki_dir = pki.make(os.path.join(work, "pki"))
     os.chmod(pki_dir, 0o755)
     epo = Simulator("epo", os.path.join(work, "epo"), pki_dir)
-    portals.append(epo)
+    tsa = Simulator("tsa", os.path.join(work, "tsa"), pki_dir)
+    portals += [epo, tsa]
     epo.start()
+    tsa.start()
+    ca = os.path.join(pki_dir, "ca.pem")
     box = Box(os.path.join(work, "box"), args.bin, epo, pki_dir=pki_dir, start=False, keep=args.keep,
-              settings={"": {"language": "en" if args.english else "cs"}, "share": {"quiet": "1 s"}})
+              tokens={"office": ["sign", "vault", "journal/ec"]},
+              settings={"": {"language": "en" if args.english else "cs"}, "share": {"quiet": "1 s"},
+                        'tsa "razitka"': {"urls": [tsa.url], "ca_file": ca, "anchors": ca, "package": 200, "check_every": "0"}})
     boxes.append(box)
     print(f"software token {box.hsm.tokens[0]['label']!r} with keys "
           f"{', '.join(k['name'] for k in box.hsm.tokens[0]['keys'])}; portal at {epo.url}")
@@ -116,20 +148,25 @@ def run(args, work, portals, boxes):
         until(lambda: all("delivered" in box.types(c["case"]) for c in done), 15, "papers on the share")
         command(box, "show", done[0]["case"])
         show_papers(box, done[0]["case"])
+    stamped = command(box, "journal", "stamp")
+    command(box, "stamps")
     verified = command(box, "journal", "verify")
+    faults = check_without_us(box, pki_dir) if stamped == 0 else ["the journal could not be stamped"]
     heading("the portal's own ledger")
     for line in epo.ledger("accepted"):
         print(f"  accepted {line['form']}, filing number {line['cislo']}, DIČ {line['dic']}, signed by {line['signer_subject']}")
-    return judge(box, epo, cases, expected, verified), box, epo
+    if len(tsa.ledger("granted")) == 0:
+        faults.append("the time-stamp authority granted nothing")
+    return judge(box, epo, cases, expected, verified) + faults, box, epo, tsa
 
 
-def keep_running(box, epo, work):
+def keep_running(box, epo, tsa, work):
     heading("left running")
     print(f"drop a file into  {box.place('Podat')}\n"
           f"                  (samples: tests/lib/forms.py dphdp3 --month 2 --out FILE)\n"
           f"look with         {' '.join(box.command('list'))}\n"
           f"portal faults     curl -d '{{\"cut_after_request.file\": \"once\"}}' {epo.control}/switch\n"
-          f"stop it with      kill {box.process.pid} {epo.process.pid} && rm -rf {work}", flush=True)
+          f"stop it with      kill {box.process.pid} {epo.process.pid} {tsa.process.pid} && rm -rf {work}", flush=True)
 
 
 def stop_all(portals, boxes):
@@ -155,9 +192,9 @@ def main():
     begun, work, portals, boxes = time.monotonic(), workdir("podatelna-demo-"), [], []
     kept, faults = False, ["it did not get to its end"]
     try:
-        faults, box, epo = run(args, work, portals, boxes)
+        faults, box, epo, tsa = run(args, work, portals, boxes)
         if args.keep:
-            keep_running(box, epo, work)
+            keep_running(box, epo, tsa, work)
             kept = True
     except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as fault:
         faults = [str(fault)]
@@ -167,7 +204,7 @@ def main():
         if not kept:
             faults = faults + stop_all(portals, boxes)
             shutil.rmtree(work, ignore_errors=True)
-    heading(f"{'the demo FAILED' if faults else 'both filings are accepted, signed receipts verified, journal in order'} "
+    heading(f"{'the demo FAILED' if faults else 'both filings are accepted, signed receipts verified, journal in order, signed and stamped'} "
             f"({time.monotonic() - begun:.0f} s)")
     for fault in faults:
         print("  " + fault)
