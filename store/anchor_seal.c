@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "appliance/base/err.h"
+#include "appliance/base/text.h"
 
 #define SIGNATURE_MAX_BYTES 128 /* DER of two integers of 32 bytes is at most 72 */
 
@@ -33,9 +34,9 @@ static int check_signers(CMS_ContentInfo *cms, BIO *text, struct anchor_seal *re
 	STACK_OF(X509) *signers = NULL;
 	int err = ERR_DAMAGE;
 
-	*ret_why = "the signature does not fit the text";
+	*ret_why = N_("the signature does not fit the text");
 	if (CMS_is_detached(cms) != 1 || sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms)) != 1) {
-		*ret_why = "it is not a detached signature by one key";
+		*ret_why = N_("it is not a detached signature by one key");
 	} else if (CMS_verify(cms, NULL, NULL, text, NULL, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) == 1) {
 		signers = CMS_get0_signers(cms);
 		err = sk_X509_num(signers) == 1 ? describe_key(sk_X509_value(signers, 0), ret) : ERR_MEMORY;
@@ -51,7 +52,7 @@ int anchor_seal_check(struct span der, struct span text, struct anchor_seal *ret
 	BIO *bio = NULL;
 	int err = ERR_DAMAGE;
 
-	*ret_why = "it is not a CMS signature";
+	*ret_why = N_("it is not a CMS signature");
 	if (der.length > ANCHOR_SEAL_MAX_BYTES || text.length > ANCHOR_NOTE_MAX_BYTES) {
 		return ERR_DAMAGE;
 	}

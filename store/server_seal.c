@@ -12,6 +12,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/base/text.h"
 #include "journal_anchor.h"
 #include "server.h"
 
@@ -59,7 +60,7 @@ static int put_note(struct server *server, uint64_t size, struct wire_message *a
 		lines_set(&body, "signer", seal->signer);
 		lines_set(&body, "key", seal->key);
 	} else if (!is_signed) {
-		lines_set(&body, "why", seal->why[0] == '\0' ? "the token has not signed it yet" : seal->why);
+		lines_set(&body, "why", seal->why[0] == '\0' ? N_("the token has not signed it yet") : seal->why);
 	}
 	err = lines_finish(&body, lines, 1024);
 	if (err < 0) {
@@ -223,8 +224,8 @@ static void ask_next(struct server *server)
 		if (key == SERVER_JOURNAL_KEYS_MAX) {
 			seal->size = 0;
 			if (seal->tried == 0) {
-				say_why(server,
-				        server->settings->journal_key_count == 0 ? "no key has the use journal" : "no token with a journal key is ready");
+				say_why(server, server->settings->journal_key_count == 0 ? N_("no key has the use journal")
+				                                                         : N_("no token with a journal key is ready"));
 			}
 			end_waits(server, size);
 			return;
@@ -236,7 +237,7 @@ static void ask_next(struct server *server)
 			return;
 		}
 		log_warning("checkpoint %llu: the token could not be asked to sign: %s", (unsigned long long)size, err_name(err));
-		say_why(server, "the token could not be asked");
+		say_why(server, N_("the token could not be asked"));
 	}
 }
 
@@ -280,13 +281,13 @@ static int check_answer(struct server *server, const struct wire_message *messag
 	}
 	hex_encode(found.signer, sizeof found.signer, signer);
 	if (strcmp(signer, server->seal.expected) != 0) {
-		*ret_why = "it is by another certificate than that of the key";
+		*ret_why = N_("it is by another certificate than that of the key");
 		return ERR_DAMAGE;
 	}
 	if (!lines_find(lines, "note", &base64)) {
 		return 0;
 	}
-	*ret_why = "the signature of the note does not fit";
+	*ret_why = N_("the signature of the note does not fit");
 	if (!anchor_seal_check_note(&found, note->text, base64)) {
 		return ERR_DAMAGE;
 	}
@@ -307,13 +308,13 @@ static int keep_answer(struct server *server, const struct wire_message *message
 	size_t length = 0;
 	int err = journal_anchor_note(server->journal, server->seal.size, &bytes, &note);
 
-	*ret_why = "the note cannot be read";
+	*ret_why = N_("the note cannot be read");
 	if (err == 0) {
 		(void)span_copy_string(note.origin, server->seal.origin, sizeof server->seal.origin);
 		err = check_answer(server, message, &note, &text, &length, ret_why);
 	}
 	if (err == 0) {
-		*ret_why = "it could not be written";
+		*ret_why = N_("it could not be written");
 		err = journal_anchor_seal(server->journal, server->seal.size, span_of(text, length), wire_span(message, WIRE_F_BYTES));
 	}
 	return err;
@@ -335,14 +336,14 @@ static void on_answer(void *context, int err, struct wire_message *message)
 {
 	struct server *server = context;
 	struct server_seal *seal = &server->seal;
-	const char *why = "the token did not answer";
+	const char *why = N_("the token did not answer");
 	struct journal_facts facts;
 	uint64_t size = seal->size;
 	char text[sizeof seal->why] = "";
 
 	if (err == 0 && message->type == WIRE_ERROR) {
 		err = ERR_TOKEN;
-		why = wire_string(message, WIRE_F_TEXT, text, sizeof text) ? text : "the token refused";
+		why = wire_string(message, WIRE_F_TEXT, text, sizeof text) ? text : N_("the token refused");
 	} else if (err == 0) {
 		err = server->fault ? ERR_READONLY : keep_answer(server, message, &why);
 	}

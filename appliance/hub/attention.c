@@ -124,5 +124,5 @@ bool attention_any(const struct hub *hub)
 			return true;
 		}
 	}
-	return stamps_urgent(hub, clock_utc_ms());
+	return hub->anchors.notes_why[0] != '\0' || stamps_urgent(hub, clock_utc_ms());
 }

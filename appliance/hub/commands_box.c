@@ -5,6 +5,7 @@
 #include "../base/clock.h"
 #include "../base/err.h"
 #include "../base/text.h"
+#include "anchors.h"
 #include "control_private.h"
 
 #define LOGIN_TIMEOUT_MS 150000 /* a person may be at the pin pad of the reader */
@@ -137,6 +138,22 @@ static void on_verified(void *context, int err, struct wire_message *message)
 	caller_settle(caller);
 }
 
+/* "Signed by ...", or why not. */
+static void say_signed(struct caller *caller, const struct wire_message *message)
+{
+	struct span lines = wire_span(message, WIRE_F_LINES);
+	char value[CASE_REASON_MAX_BYTES] = "", name[200];
+
+	if (wire_number(message, WIRE_F_BITS, 0) != 0) {
+		(void)lines_find_string(lines, "signer", value, sizeof value);
+		anchors_signer(caller->hub, value[0] != '\0' ? value : caller->hub->anchors.seal_signer, name, sizeof name);
+		(void)snprintf(caller->text, sizeof caller->text, _("the checkpoint is signed: %s"), name);
+	} else {
+		(void)lines_find_string(lines, "why", value, sizeof value);
+		(void)snprintf(caller->text, sizeof caller->text, _("the checkpoint is not signed: %s"), _(value));
+	}
+}
+
 static void on_note(void *context, int err, struct wire_message *message)
 {
 	struct caller *caller = context;
@@ -152,6 +169,7 @@ static void on_note(void *context, int err, struct wire_message *message)
 			lines_set_span(&row, "line", line);
 			caller_row(caller, "text", &row);
 		}
+		say_signed(caller, message);
 	}
 	caller_settle(caller);
 }

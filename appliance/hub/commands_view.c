@@ -9,6 +9,7 @@
 #include "../base/err.h"
 #include "../base/fdio.h"
 #include "../base/text.h"
+#include "anchors.h"
 #include "card.h"
 #include "control_private.h"
 #include "facts.h"
@@ -214,6 +215,34 @@ static void put_clock(struct caller *caller)
 	}
 }
 
+static void put_moment(struct caller *caller, const char *name, int64_t utc_ms)
+{
+	char text[CLOCK_UTC_SIZE];
+
+	if (utc_ms != 0) {
+		clock_format_utc(utc_ms, text);
+		caller_field(caller, name, text);
+	}
+}
+
+/* The last checkpoint, the last one that is signed and by whom, the last stamp, and what the auditors' share lacks. */
+static void put_anchors(struct caller *caller)
+{
+	const struct hub *hub = caller->hub;
+	char text[600];
+
+	put_moment(caller, "checkpoint-time", hub->checkpoint_ms);
+	if (hub->anchors.seal_size != 0) {
+		put_moment(caller, "seal-time", hub->anchors.seal_ms);
+		anchors_signer(hub, hub->anchors.seal_signer, text, sizeof text);
+		caller_field(caller, "seal-signer", text);
+	}
+	put_moment(caller, "stamp-time", hub->stamp_book.anchored_ms);
+	if (hub->config->notes_dir[0] != '\0') {
+		caller_field(caller, "notes-share", anchors_share_trouble(hub, text, sizeof text) ? text : _("has every checkpoint"));
+	}
+}
+
 void command_status(struct caller *caller)
 {
 	static const char *const signals[] = { [LED_OFF] = "off", [LED_STEADY] = "steady", [LED_SLOW] = "slow", [LED_FAST] = "fast" };
@@ -242,6 +271,7 @@ void command_status(struct caller *caller)
 	put_free(caller, "disk-free", hub->config->data_dir);
 	put_free(caller, "share-free", hub->config->share.path);
 	command_status_mail(caller);
+	put_anchors(caller);
 	command_status_stamps(caller);
 	put_counts(caller);
 	put_token_summary(caller);

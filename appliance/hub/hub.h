@@ -61,6 +61,15 @@ struct hub_partner {
 	int64_t reached_ms;                    /* UTC of the last answer, 0: none since the start */
 };
 
+/* What the store last said of the journal's anchors (anchors.h). */
+struct hub_anchors {
+	uint64_t seal_size; /* records below the last signed checkpoint; 0: none is */
+	int64_t seal_ms;
+	char seal_signer[65]; /* SHA-256 of the certificate */
+	uint64_t notes_behind;
+	char notes_why[16], notes_name[64];
+};
+
 struct inbox;
 struct control;
 struct metrics;
@@ -91,6 +100,7 @@ struct hub {
 	struct timekeeper timekeeper;
 	char store_state[32];
 	int64_t checkpoint_ms; /* UTC of the last checkpoint's `anchor`; 0: none yet */
+	struct hub_anchors anchors;
 	struct stamp_book stamp_book;
 	size_t works;
 	size_t errands; /* under way (errand.h) */

@@ -13,6 +13,7 @@
 #include "../base/fdio.h"
 #include "../base/log.h"
 #include "../base/text.h"
+#include "anchors.h"
 #include "condition.h"
 #include "control.h"
 #include "flow.h"
@@ -249,6 +250,7 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 		struct span lines = wire_span(message, WIRE_F_LINES);
 
 		(void)lines_find_string(lines, "state", hub->store_state, sizeof hub->store_state);
+		anchors_hello(hub, lines);
 		if (!hub->replayed) {
 			uint64_t last = 0;
 

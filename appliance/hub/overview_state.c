@@ -4,6 +4,7 @@
 
 #include "../base/clock.h"
 #include "../base/text.h"
+#include "anchors.h"
 #include "inbox.h"
 #include "overview_private.h"
 #include "stamps.h"
@@ -111,6 +112,15 @@ static void add_stamps(struct overview *overview)
 	}
 }
 
+static void add_auditors_share(struct overview *overview)
+{
+	char text[600];
+
+	if (anchors_share_trouble(overview->hub, text, sizeof text)) {
+		add_task(overview, ATTENTION_ADMIN, "%s", text);
+	}
+}
+
 /* Most troubles of a network end by themselves; those that the network program waits with longer do not (base/cause.h). */
 static void add_partners(struct overview *overview)
 {
@@ -176,6 +186,7 @@ void overview_collect_state(struct overview *overview)
 	add_inbox(overview);
 	add_certificates(overview);
 	add_stamps(overview);
+	add_auditors_share(overview);
 	add_partners(overview);
 	add_disks(overview);
 }
