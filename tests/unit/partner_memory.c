@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "appliance/base/fdio.h"
-#include "partner_pki.h"
+#include "partner_tsa.h"
 
 #define XML_BYTES (10U << 20)
 #define STREAM_KIB (6 * 1024)      /* streaming jobs */
 #define VERIFY_KIB (4 * 22 * 1024) /* encoded, decoded, and what the parser holds */
+#define STAMP_KIB (140 * 1024)     /* a signed file of 64 MiB once, in a buffer that grows by doubling */
 #define BUFFER_BYTES 65536
 
 static long peak_kib(void)
@@ -178,6 +179,45 @@ static void test_verify(void **state)
 	pki_free(signer);
 }
 
+/* The largest signed file: its content is never copied. */
+static void test_stamp(void **state)
+{
+	struct pki_identity *authority = pki_new(PKI_P256, "Test CA", "Test", NULL, -1, 10), *signer = pki_new(PKI_P256, "x", "y", authority, -1, 10);
+	struct pki_identity *tsa = tsa_new(PKI_P256, "TSA", authority, -1, 10, TSA_USAGE);
+	size_t size = 64U << 20, length = 0, token_length = 0;
+	char *content = calloc(1, size);
+	unsigned char *cms = NULL;
+	uint8_t imprint[32];
+	struct tsa_order order = { .signer = tsa, .imprint = imprint, .imprint_length = sizeof imprint };
+	uint8_t *token = NULL;
+	char number[32];
+	struct try try;
+
+	(void)state;
+	assert_non_null(content);
+	cms = pki_sign(signer, content, size, 0, &length);
+	free(content);
+	try_begin(&try, "stamp-imprint", "");
+	try_in(&try, cms, length);
+	assert_int_equal(try_run(&try), 0);
+	assert_true(span_parse_hex(span_of_string(try_get(&try, "imprint")), imprint, sizeof imprint));
+	try_end(&try);
+	token = tsa_token(&order, &token_length);
+	try_begin(&try, "stamp-embed", "");
+	try_in(&try, cms, length);
+	free(cms);
+	try_in(&try, token, token_length);
+	try_out(&try);
+	/* The lengths of six elements need no more bytes than before; a header of attributes, of the attribute, its name and its set come with the token. */
+	(void)snprintf(number, sizeof number, "%zu", length + token_length + 4 + 4 + 13 + 4);
+	grows_less_than(&try, STAMP_KIB, "size", number);
+	try_end(&try);
+	free(token);
+	pki_free(authority);
+	pki_free(signer);
+	pki_free(tsa);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_render),
 		cmocka_unit_test(test_classify),
 		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_stamp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
