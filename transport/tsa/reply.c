@@ -71,7 +71,7 @@ static bool looks_like_page(struct span body)
 		if (byte == '<') {
 			return true;
 		}
-		if (memchr(" \t\r\n\xef\xbb\xbf", byte, 7) == NULL) {
+		if (byte == 0 || strchr(" \t\r\n\xef\xbb\xbf", byte) == NULL) {
 			return false;
 		}
 	}
