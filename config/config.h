@@ -99,6 +99,8 @@ struct config_partner {
 	enum config_env env;
 	struct config_list sign_keys;                /* they share the work; never empty after config_parse */
 	size_t sign_key_index[CONFIG_SIGN_KEYS_MAX]; /* of keys */
+	char *tls_key;                               /* the box logs in with it where the server asks for a certificate; "": none */
+	size_t tls_key_index;                        /* SIZE_MAX: none */
 	bool test_first, test_first_set;             /* not set: as the catalogue says */
 	char *ca_file;                               /* PEM, "": the roots of the system */
 	char *anchors;                               /* PEM, trust anchors for signed replies; "": none */
@@ -132,6 +134,8 @@ struct config_tsa {
 	char *name;
 	struct config_list urls; /* in the order in which they are tried */
 	char *user, *password_file, *policy, *ca_file, *anchors;
+	char *tls_key; /* as in config_partner */
+	size_t tls_key_index;
 	enum config_hash hash;                             /* of signatures; an anchor is always stamped by its SHA-256 */
 	uint64_t package;                                  /* stamps bought, without a limit of time; 0: see `packages` */
 	struct config_list packages;                       /* "200 2026-01-15 2051-01-15": how many, first and last day */

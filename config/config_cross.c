@@ -105,6 +105,8 @@ static void check_partners(struct reading *reading, struct config *config)
 		check_title(reading, "partner", i, partner->name);
 		partner->test_first_set = config_reading_given(reading, "partner", i, "test_first");
 		check_sign_keys(reading, config, i, partner);
+		partner->tls_key_index =
+		    use_key(reading, config, config_reading_line(reading, "partner", i, "tls_key"), partner->tls_key, CONFIG_USE_TLS, "tls");
 		if (partner->poll_max_ms != 0 && partner->poll_first_ms > partner->poll_max_ms) {
 			COMPLAIN(reading, config_reading_line(reading, "partner", i, "poll_max"), _("\"poll_max\" is less than \"poll_first\""));
 		}
@@ -118,13 +120,14 @@ static void check_partners(struct reading *reading, struct config *config)
 	}
 }
 
-static void check_tsas(struct reading *reading, const struct config *config)
+static void check_tsas(struct reading *reading, struct config *config)
 {
 	for (size_t i = 0; i < config->tsa_count; i++) {
-		const struct config_tsa *tsa = &config->tsas[i];
+		struct config_tsa *tsa = &config->tsas[i];
 		int line = config_reading_line(reading, "tsa", i, "urls");
 
 		check_title(reading, "tsa", i, tsa->name);
+		tsa->tls_key_index = use_key(reading, config, config_reading_line(reading, "tsa", i, "tls_key"), tsa->tls_key, CONFIG_USE_TLS, "tls");
 		for (size_t k = 0; k < tsa->urls.count; k++) {
 			/* A time-stamp service may end its address with a slash, unlike the base address of a partner. */
 			char url[VALUE_TEXT_MAX_BYTES + 1];

@@ -183,6 +183,26 @@ static void test_many(void **state)
 	       "f:15: error: \"options\": expected name=value; found \"Zip\"\n");
 }
 
+/* A key for logging in is one that may do that, and nothing else is taken for it. */
+static void test_tls_keys(void **state)
+{
+	_cleanup_report_ struct config_report report = { 0 };
+	struct config *config = NULL;
+
+	(void)state;
+	expect(BASE "partner \"p2\" {\n  url = \"https://a\" env = test sign_key = \"sign\"\n  tls_key = \"vault\"\n}\n"
+	            "tsa \"t1\" {\n  urls = { \"https://a/\" }\n  tls_key = \"nobody\"\n}\n",
+	       "f:17: error: key \"vault\" is not for \"tls\"; its \"use\" says so\n"
+	       "f:21: error: there is no key \"nobody\"\n");
+	assert_int_equal(parse(BASE "key \"login\" { token = \"t\" uri = \"pkcs11:id=%09\" use = { \"tls\" } }\n"
+	                            "partner \"p2\" { url = \"https://a\" env = test sign_key = \"sign\" tls_key = \"login\" }\n",
+	                       &config, &report),
+	                 0);
+	assert_int_equal(config->partners[0].tls_key_index, SIZE_MAX);
+	assert_string_equal(config->keys[config->partners[1].tls_key_index].name, "login");
+	config_free(config);
+}
+
 static void test_cross(void **state)
 {
 	(void)state;
@@ -485,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_cross),
+		cmocka_unit_test(test_tls_keys),
 		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_mail),
 		cmocka_unit_test(test_stamps),
