@@ -1,5 +1,6 @@
 podatelna_unit_test(transport_parts SOURCES transport_parts.c LIBS podatelna_transport_core)
 podatelna_unit_test(transport_table SOURCES transport_table.c LIBS podatelna_transport_core)
+podatelna_unit_test(transport_provider SOURCES transport_provider.c LIBS podatelna_transport_core)
 foreach(name exchange session)
   podatelna_unit_test(transport_${name} SOURCES transport_${name}.c transport_bench.c LIBS podatelna_wire podatelna_base)
   target_compile_definitions(transport_${name} PRIVATE
