@@ -30,6 +30,11 @@ static const struct {
 	[CAUSE_MAIL_LOGIN_REFUSED] = { N_("the mail server refuses the login: check user and password_file in \"mail\""), PAUSE_LOGIN_MS },
 	[CAUSE_MAIL_NO_TLS] = { N_("the mail server offers no encryption (STARTTLS): without it nothing is sent"), PAUSE_PERSON_MS },
 	[CAUSE_LOGIN_SETTINGS] = { N_("the login for the server cannot be used: look at user and password_file in \"tsa\""), PAUSE_PERSON_MS },
+	[CAUSE_TLS_LOCKED] = { N_("waits for the PIN of the token that logs in to the server"), 0 },
+	[CAUSE_TLS_TOKEN] = { N_("the token could not log in to the server: look at \"tls_key\" in the configuration"), 0 },
+	[CAUSE_TLS_REFUSED] = { N_("the server does not take the certificate that the box logs in with: look at \"tls_key\" in the configuration"),
+	                        PAUSE_PERSON_MS },
+	[CAUSE_TLS_WANTED] = { N_("the server asks for a certificate to log in with: set \"tls_key\" in the configuration"), PAUSE_PERSON_MS },
 	[CAUSE_MAIL_REFUSED] = { N_("the mail server does not take the message"), 0 },
 };
 

@@ -1,4 +1,5 @@
 /* errand_run.c - one process, one request that files nothing. The exchange is the one of a session; only its end is another. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ struct errand {
 	struct reply reply;
 	struct peer peer;
 	struct exchange exchange;
+	struct client client;
 };
 
 static _Noreturn void tell(struct errand *errand, const struct report *report)
@@ -49,6 +51,14 @@ static _Noreturn void fail(struct errand *errand, const char *why)
 	tell(errand, &report);
 }
 
+static _Noreturn void fail_login(struct errand *errand)
+{
+	char text[REPORT_TEXT_MAX_BYTES];
+
+	(void)snprintf(text, sizeof text, "%s: %s", cause_text(client_cause(&errand->client)), errand->client.why);
+	fail(errand, text);
+}
+
 static void on_stage(void *context, enum exchange_stage stage)
 {
 	(void)context;
@@ -71,12 +81,16 @@ static void begin(struct errand *errand, const struct errand_start *start)
 	if (proxied && !start->proxy->usable) {
 		fail(errand, cause_text(CAUSE_PROXY_SETTINGS));
 	}
+	if (errand->request.tls_key[0] != '\0' && client_open(&errand->client, start->store, errand->request.tls_key, &errand->peer) != 0) {
+		fail_login(errand);
+	}
 	if (body_open(start->body, errand->request.size, &errand->body) != 0) {
 		fail(errand, "errand could not be set up: body");
 	}
 	errand->exchange = (struct exchange){
 		.loop = errand->loop,
 		.proxy = proxied ? start->proxy : NULL,
+		.client = errand->request.tls_key[0] != '\0' ? &errand->client : NULL,
 		.login = login,
 		.request = &errand->request,
 		.body = &errand->body,

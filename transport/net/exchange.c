@@ -6,13 +6,15 @@
 #include "../../appliance/base/err.h"
 
 static void watch_body(struct exchange *exchange);
+static void release(struct exchange *exchange);
 
 static void stop_watching(struct exchange *exchange)
 {
 	loop_cancel(exchange->loop, exchange->curl_timer);
 	loop_cancel(exchange->loop, exchange->deadline_timer);
+	loop_cancel(exchange->loop, exchange->accept_timer);
 	loop_unwatch(exchange->loop, exchange->body_watch);
-	exchange->curl_timer = exchange->deadline_timer = exchange->body_watch = 0;
+	exchange->curl_timer = exchange->deadline_timer = exchange->accept_timer = exchange->body_watch = 0;
 }
 
 static void finish(struct exchange *exchange, CURLcode code)
@@ -30,6 +32,46 @@ static void finish(struct exchange *exchange, CURLcode code)
 
 /* --- libcurl on the loop (curl_multi_socket_action) --- */
 
+static void drive(struct exchange *exchange, curl_socket_t fd, int bits);
+
+static void on_accept_time(void *context, uint32_t events)
+{
+	struct exchange *exchange = context;
+
+	(void)events;
+	exchange->accept_timer = 0;
+	release(exchange);
+}
+
+bool exchange_hold(struct exchange *exchange)
+{
+	if (!exchange->peer->asked || exchange->peer->accepted || exchange->released) {
+		return false;
+	}
+	exchange->held = true;
+	if (exchange->accept_timer <= 0) {
+		exchange->accept_timer = loop_timer(exchange->loop, clock_deadline(EXCHANGE_ACCEPT_MS), on_accept_time, exchange);
+	}
+	return exchange->accept_timer > 0;
+}
+
+/* From now on the body may be asked for. */
+static void release(struct exchange *exchange)
+{
+	exchange->held = false;
+	exchange->released = true;
+	loop_cancel(exchange->loop, exchange->accept_timer);
+	exchange->accept_timer = 0;
+	if (exchange->done) {
+		return;
+	}
+	if (curl_easy_pause(exchange->easy, CURLPAUSE_CONT) != CURLE_OK) {
+		finish(exchange, CURLE_READ_ERROR);
+		return;
+	}
+	drive(exchange, CURL_SOCKET_TIMEOUT, 0);
+}
+
 static void drive(struct exchange *exchange, curl_socket_t fd, int bits)
 {
 	int running = 0, left = 0;
@@ -45,6 +87,10 @@ static void drive(struct exchange *exchange, curl_socket_t fd, int bits)
 	message = curl_multi_info_read(exchange->multi, &left);
 	if (message != NULL && message->msg == CURLMSG_DONE) {
 		finish(exchange, message->data.result);
+		return;
+	}
+	if (exchange->held && exchange->peer->accepted) {
+		release(exchange);
 		return;
 	}
 	watch_body(exchange);

@@ -11,6 +11,7 @@
 
 #include "../../appliance/base/loop.h"
 #include "body.h"
+#include "client.h"
 #include "login.h"
 #include "peer.h"
 #include "proxy.h"
@@ -19,6 +20,7 @@
 #include "request.h"
 
 #define EXCHANGE_SOCKETS_MAX 16
+#define EXCHANGE_ACCEPT_MS 3000 /* a server that asked for a certificate may say so long that it does not take ours, before the body goes out */
 
 enum exchange_stage { EXCHANGE_CONNECTING, EXCHANGE_SENDING, EXCHANGE_RECEIVING };
 
@@ -40,6 +42,7 @@ struct exchange_socket {
 struct exchange {
 	struct loop *loop;
 	const struct proxy *proxy;     /* NULL: without one */
+	struct client *client;         /* who we are when the server asks; NULL: nobody */
 	const struct login *login;     /* of the server; NULL: none */
 	const struct request *request; /* these five are borrowed and outlive the exchange */
 	struct body *body;
@@ -51,7 +54,8 @@ struct exchange {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct exchange_socket sockets[EXCHANGE_SOCKETS_MAX];
-	int curl_timer, body_watch, deadline_timer;
+	int curl_timer, body_watch, deadline_timer, accept_timer;
+	bool held, released;                 /* the body waits for the server to take our certificate; it waited long enough */
 	bool reached;                        /* TCP stands: TLS began */
 	bool ready;                          /* the connection stands, TLS checked: the request may go out from now on */
 	bool receiving;                      /* said so */
@@ -65,6 +69,10 @@ struct exchange {
 int exchange_start(struct exchange *exchange);
 /* Also right for one that never started, as long as `loop` is set. */
 void exchange_free(struct exchange *exchange);
+
+/* Called when libcurl asks for the body: must it wait? In TLS 1.3 the server judges our certificate after our handshake is over, and a body that went out before
+ * it says no would leave a filing uncertain. A server that says nothing at all (no ticket, no alert) gets EXCHANGE_ACCEPT_MS. */
+bool exchange_hold(struct exchange *exchange);
 
 /* exchange_options.c: everything that libcurl may and may not do. False when libcurl refuses one of them. */
 bool exchange_set_options(struct exchange *exchange);

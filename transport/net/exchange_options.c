@@ -10,7 +10,7 @@
 static size_t on_body_wanted(char *buffer, size_t size, size_t count, void *context)
 {
 	struct exchange *exchange = context;
-	ssize_t got = body_read(exchange->body, buffer, size * count);
+	ssize_t got = exchange_hold(exchange) ? 0 : body_read(exchange->body, buffer, size * count);
 
 	return got < 0 ? CURL_READFUNC_ABORT : got == 0 ? CURL_READFUNC_PAUSE : (size_t)got;
 }
@@ -67,6 +67,9 @@ static CURLcode on_ssl_context(CURL *easy, void *ssl_ctx, void *context)
 	exchange->reached = true;
 	if (anchors != NULL && SSL_CTX_set1_verify_cert_store(ssl_ctx, anchors) != 1) {
 		return CURLE_SSL_CONNECT_ERROR;
+	}
+	if (exchange->client != NULL && !client_hook(exchange->client, ssl_ctx)) {
+		return CURLE_SSL_CERTPROBLEM;
 	}
 	return peer_hook(ssl_ctx, exchange->peer) ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
 }
@@ -200,9 +203,12 @@ static bool set_times(struct exchange *exchange)
 {
 	CURL *easy = exchange->easy;
 	uint64_t now = clock_mono_ms();
+	uint64_t connect_ms = exchange->request->connect_timeout_ms;
 	uint64_t left = exchange->deadline_ms > now ? exchange->deadline_ms - now : 1;
 
-	return SET(CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->request->connect_timeout_ms) && SET(CURLOPT_TIMEOUT_MS, (long)left);
+	/* libcurl counts the handshake in, and there a slow card needs its time. */
+	connect_ms += exchange->client != NULL ? CLIENT_WAIT_MS : 0;
+	return SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms) && SET(CURLOPT_TIMEOUT_MS, (long)left);
 }
 
 bool exchange_set_options(struct exchange *exchange)

@@ -61,6 +61,14 @@ static enum cause proxy_cause(const struct exchange *exchange, CURLcode code, lo
 	return status >= 200 || code == CURLE_FAILED_INIT ? CAUSE_NONE : CAUSE_PROXY_GONE;
 }
 
+/* On our side, or because the server did not want us. */
+static enum cause login_cause(const struct exchange *exchange)
+{
+	enum cause cause = exchange->client != NULL ? client_cause(exchange->client) : CAUSE_NONE;
+
+	return cause != CAUSE_NONE || exchange->reply->started ? cause : peer_login_cause(exchange->peer, exchange->client != NULL);
+}
+
 static enum cause find_cause(const struct exchange *exchange, CURLcode code)
 {
 	long status = 0;
@@ -97,6 +105,9 @@ static const char *choose_words(const struct exchange *exchange, CURLcode code, 
 	}
 	if (exchange->body->why != NULL) {
 		return exchange->body->why;
+	}
+	if (exchange->client != NULL && exchange->client->err != 0) {
+		return exchange->client->why;
 	}
 	if (code != CURLE_OK) {
 		return exchange->words[0] != 0 ? exchange->words : curl_easy_strerror(code);
@@ -137,7 +148,10 @@ void exchange_make_report(struct exchange *exchange, CURLcode code, struct repor
 	report.far = how_far(exchange, code, report.http_status);
 	report.body_sent = bytes_sent(exchange);
 	report_text(span_of_string(choose_words(exchange, code, report.far)), report.error, sizeof report.error);
-	cause = is_not_sent(exchange) && code != CURLE_OK && exchange->body->why == NULL ? find_cause(exchange, code) : CAUSE_NONE;
+	cause = code != CURLE_OK ? login_cause(exchange) : CAUSE_NONE;
+	if (cause == CAUSE_NONE) {
+		cause = is_not_sent(exchange) && code != CURLE_OK && exchange->body->why == NULL ? find_cause(exchange, code) : CAUSE_NONE;
+	}
 	if (cause != CAUSE_NONE) {
 		name_cause(exchange, cause, choose_words(exchange, code, report.far), &report);
 	}

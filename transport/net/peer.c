@@ -97,9 +97,36 @@ static void on_info(const SSL *ssl, int where, int value)
 {
 	struct peer *peer = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), peer_index());
 
-	if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY && peer != NULL) {
-		peer->closed = true;
+	if (where != SSL_CB_READ_ALERT || peer == NULL) {
+		return;
 	}
+	if ((value & 0xff) == SSL_AD_CLOSE_NOTIFY) {
+		peer->closed = true;
+	} else if ((value >> 8) == SSL3_AL_FATAL) {
+		peer->alert = value & 0xff;
+	}
+}
+
+/* The server asked for a certificate; which one, or none, stands in the SSL_CTX already. */
+static int on_asked(SSL *ssl, void *context)
+{
+	struct peer *peer = context;
+
+	(void)ssl;
+	peer->asked = true;
+	return 1;
+}
+
+/* In TLS 1.3 our side of the handshake is over before the server has looked at our certificate (RFC 8446 section 4.4.2.4); its first ticket comes after. */
+static int on_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	struct peer *peer = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), peer_index());
+
+	(void)session;
+	if (peer != NULL) {
+		peer->accepted = true;
+	}
+	return 0;
 }
 
 bool peer_hook(void *ssl_ctx, struct peer *peer)
@@ -109,6 +136,10 @@ bool peer_hook(void *ssl_ctx, struct peer *peer)
 	SSL_CTX_set_cert_verify_callback(context, verify, peer);
 	/* A connection cut without close_notify is a cut reply, not the end of one (RFC 8446 section 6.1); libcurl 7.88 does not tell them apart. */
 	SSL_CTX_set_info_callback(context, on_info);
+	SSL_CTX_set_cert_cb(context, on_asked, peer);
+	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, on_ticket);
+	peer->alert = -1;
 	return SSL_CTX_set_ex_data(context, peer_index(), peer) == 1 && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
 }
 
@@ -116,6 +147,7 @@ void peer_note_tls(struct peer *peer, const void *ssl)
 {
 	if (ssl != NULL) {
 		(void)snprintf(peer->tls, sizeof peer->tls, "%s %s", SSL_get_version(ssl), SSL_get_cipher_name(ssl));
+		peer->accepted = peer->accepted || SSL_version(ssl) < TLS1_3_VERSION; /* there the server has the last word of the handshake */
 	}
 }
 
@@ -129,6 +161,26 @@ enum cause peer_cause(const struct peer *peer)
 		return CAUSE_CERTIFICATE_NAME; /* the chain was good: it is the name that libcurl refused */
 	default:
 		return CAUSE_CERTIFICATE_REPLACED;
+	}
+}
+
+enum cause peer_login_cause(const struct peer *peer, bool logged_in)
+{
+	switch (peer->alert) {
+	case TLS13_AD_CERTIFICATE_REQUIRED:
+	case SSL3_AD_HANDSHAKE_FAILURE:
+		return !peer->asked ? CAUSE_NONE : logged_in ? CAUSE_TLS_REFUSED : CAUSE_TLS_WANTED;
+	case SSL3_AD_BAD_CERTIFICATE:
+	case SSL3_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL3_AD_CERTIFICATE_REVOKED:
+	case SSL3_AD_CERTIFICATE_EXPIRED:
+	case SSL3_AD_CERTIFICATE_UNKNOWN:
+	case TLS1_AD_UNKNOWN_CA:
+	case TLS1_AD_ACCESS_DENIED:
+	case TLS1_AD_DECRYPT_ERROR:
+		return logged_in ? CAUSE_TLS_REFUSED : CAUSE_NONE;
+	default:
+		return CAUSE_NONE;
 	}
 }
 

@@ -15,6 +15,9 @@
 struct peer {
 	uint8_t *pem; /* leaf first, then in the order sent; NULL when no certificate came */
 	size_t length;
+	bool asked;       /* it wants a certificate of ours */
+	bool accepted;    /* it has read all of our handshake: what it had against our certificate it would have said */
+	int alert;        /* fatal TLS alert that it sent, -1: none */
 	bool closed;      /* the far end said close_notify: what came before is all it had to say */
 	char sha256[65];  /* of the leaf, DER, lower-case hex */
 	int verify_error; /* X509_V_ERR_*, 0 while there is none */
@@ -28,6 +31,8 @@ bool peer_hook(void *ssl_ctx, struct peer *peer);
 void peer_note_tls(struct peer *peer, const void *ssl);
 /* Why a certificate was refused, once the TLS library or libcurl said that it was. */
 enum cause peer_cause(const struct peer *peer);
+/* Its alert says that it does not let us in: for our certificate (`logged_in`: we have one), or for want of one. */
+enum cause peer_login_cause(const struct peer *peer, bool logged_in);
 void peer_free(struct peer *peer);
 
 #endif

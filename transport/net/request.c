@@ -136,6 +136,9 @@ static const char *read_line(struct span name, struct span value, struct request
 	if (span_equals_string(name, "login")) {
 		return span_copy_string(value, request->login, sizeof request->login) && request->login[0] != '\0' ? NULL : "bad request: login";
 	}
+	if (span_equals_string(name, "tls-key")) {
+		return span_copy_string(value, request->tls_key, sizeof request->tls_key) && request->tls_key[0] != '\0' ? NULL : "bad request: tls-key";
+	}
 	return read_transport(name, value, request);
 }
 
@@ -169,7 +172,7 @@ int request_parse(struct span lines, uint64_t size, enum request_kind kind, stru
 
 	/* Not all of it is wiped: it is large, and what no line names is told by an empty text or by a count. */
 	ret->post = ret->head = ret->filing = ret->proxied = false;
-	ret->url[0] = ret->ca_file[0] = ret->user_agent[0] = ret->login[0] = '\0';
+	ret->url[0] = ret->ca_file[0] = ret->user_agent[0] = ret->login[0] = ret->tls_key[0] = '\0';
 	ret->header_count = 0;
 	ret->connect_timeout_ms = REQUEST_CONNECT_DEFAULT_MS;
 	ret->deadline_ms = REQUEST_DEADLINE_DEFAULT_MS;

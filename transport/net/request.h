@@ -8,6 +8,7 @@
  *   connect-timeout-ms, deadline-ms (whole exchange, from the start of the session), reply-limit (bytes)
  *   proxy              direct (default) | configured (as SETUP says, proxy.h)
  *   user-agent
+ *   tls-key            name of the key in a token with which to log in, where the server asks for a certificate; the store's link must be for it
  *   login              errands only: name of a login of SETUP (login.h)
  *
  * Any other name is an error: a request that is not understood whole is not sent.
@@ -47,7 +48,7 @@ struct request {
 	size_t header_count;
 	char ca_file[REQUEST_PATH_MAX_BYTES + 1]; /* empty: the system's roots */
 	char user_agent[REQUEST_AGENT_MAX_BYTES + 1];
-	char login[REQUEST_NAME_MAX_BYTES + 1]; /* empty: none */
+	char login[REQUEST_NAME_MAX_BYTES + 1], tls_key[REQUEST_NAME_MAX_BYTES + 1]; /* empty: none */
 	uint64_t connect_timeout_ms;
 	uint64_t deadline_ms; /* relative, as given */
 	uint64_t reply_limit; /* bytes */

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../../appliance/base/cause.h"
+#include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/clock.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/log.h"
@@ -117,6 +119,13 @@ static struct channel *open_link(struct session *session, int fd, enum wire_role
 	return channel_new(session->loop, fd, WIRE_SESSION, peer, on_unexpected, peer == WIRE_HUB ? on_hub_end : on_store_end, session);
 }
 
+void session_link_store(struct session *session)
+{
+	if (session->store_fd >= 0) {
+		session->store = open_link(session, take_fd(&session->store_fd), WIRE_STORE);
+	}
+}
+
 /* After a restart of hub or store the hub sends new ends of both links. */
 static int on_zygote_message(void *context, struct channel *channel, struct wire_message *message)
 {
@@ -128,9 +137,16 @@ static int on_zygote_message(void *context, struct channel *channel, struct wire
 	}
 	channel_free(session->hub);
 	channel_free(session->store);
+	cleanup_close(&session->store_fd);
+	session->store = NULL;
 	session->asked = false;
 	session->hub = open_link(session, wire_take_fd(message, 0), WIRE_HUB);
-	session->store = open_link(session, wire_take_fd(message, 1), WIRE_STORE);
+	session->store_fd = wire_take_fd(message, 1);
+	if (session->offering) {
+		session_link_store(session);
+	} else {
+		session->client.link = session->store_fd;
+	}
 	session_offer_hold(session);
 	session_offer(session);
 	return 0;
@@ -152,6 +168,7 @@ static void on_leave(void *context, uint32_t events)
 
 	(void)events;
 	exchange_free(&session->exchange);
+	client_close(&session->client);
 }
 
 /* The connection and the store's pipe are closed at once, however long the offer takes; libcurl only when none of its handlers is on the stack. */
@@ -176,8 +193,18 @@ static void report_failure(struct session *session, const char *why)
 	end_exchange(session, &report);
 }
 
+/* Who we are cannot be said: nothing was begun. */
+static void report_login(struct session *session)
+{
+	char text[REPORT_TEXT_MAX_BYTES];
+
+	(void)snprintf(text, sizeof text, "%s: %s", cause_text(client_cause(&session->client)), session->client.why);
+	report_failure(session, text);
+}
+
 static void begin_exchange(struct session *session, int body, const struct proxy *proxy)
 {
+	bool logs_in = session->request.tls_key[0] != '\0';
 	bool proxied = session->request.proxied && proxy_applies(proxy, session->request.url);
 
 	if (proxied && !proxy->usable) {
@@ -189,8 +216,13 @@ static void begin_exchange(struct session *session, int body, const struct proxy
 		report_failure(session, "session could not be set up: body");
 		return;
 	}
+	if (logs_in && client_open(&session->client, session->store_fd, session->request.tls_key, &session->peer) != 0) {
+		report_login(session);
+		return;
+	}
 	session->exchange = (struct exchange){
 		.loop = session->loop,
+		.client = logs_in ? &session->client : NULL,
 		.proxy = proxied ? proxy : NULL,
 		.request = &session->request,
 		.body = &session->body,
@@ -223,7 +255,7 @@ static void begin(struct session *session, const struct session_start *start, in
 
 _Noreturn void session_run(const struct session_start *start)
 {
-	static struct session session = { .peer_fd = -1, .reply = { .fd = -1 }, .body = { .fd = -1 } };
+	static struct session session = { .peer_fd = -1, .client = { .link = -1 }, .reply = { .fd = -1 }, .body = { .fd = -1 } };
 	int err = session_become(start);
 
 	session.id = start->id;
@@ -235,7 +267,7 @@ _Noreturn void session_run(const struct session_start *start)
 	session.exchange.loop = session.loop;
 	session.zygote = channel_new(session.loop, start->zygote, WIRE_TRANSPORT, WIRE_HUB, on_zygote_message, on_zygote_end, &session);
 	session.hub = open_link(&session, start->hub, WIRE_HUB);
-	session.store = open_link(&session, start->store, WIRE_STORE);
+	session.store_fd = start->store;
 	if (session.zygote == NULL) {
 		_exit(SESSION_EXIT_FAILED);
 	}

@@ -37,6 +37,8 @@ struct session {
 	uint64_t id;
 	char case_number[SESSION_CASE_MAX_BYTES + 1];
 	struct channel *hub, *store, *zygote;
+	int store_fd; /* the link to the store while the exchange lasts, -1 after: then it is the channel */
+	struct client client;
 	struct request request;
 	struct body body;
 	struct reply reply;
@@ -55,6 +57,9 @@ _Noreturn void session_run(const struct session_start *start);
 /* In the forked child: closes all but the descriptors of `start` (-1: none), dies with the zygote, enters the sandbox. 0 or ERR_SYSTEM; does not return
  * when the zygote is dead already. */
 int session_become(const struct session_start *start);
+
+/* The link to the store becomes a channel: the exchange is over, and nobody else asks over it any more. */
+void session_link_store(struct session *session);
 
 /* Tells the hub, if it is there. `state` as in wire.h. */
 void session_tell(struct session *session, const char *state, uint64_t done);

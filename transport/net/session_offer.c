@@ -111,6 +111,7 @@ void session_offer_begin(struct session *session, const struct report *report)
 	log_info("session %llu of case %s: %s, http %ld, %llu bytes back", (unsigned long long)session->id, session->case_number, report_far_name(report->far),
 	         report->http_status, (unsigned long long)session->reply.size);
 	session->offering = true;
+	session_link_store(session);
 	session_tell(session, "offering", session->reply.size);
 	session_offer_hold(session);
 	session_offer(session);
