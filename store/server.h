@@ -8,6 +8,7 @@
  * server_anchor.c    stamps of checkpoints      server_notes.c     the auditors' share
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
+ * server_tls.c       signatures under TLS handshakes
  *
  * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC: not before this is it now; absent: not known),
  * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
@@ -42,8 +43,10 @@
 #define SERVER_READ_BYTES ((size_t)4 * 1024 * 1024)
 #define SERVER_UNWRAP_MS 30000
 #define SERVER_SIGN_MS 60000
-#define SERVER_NAMES_MS 300 /* from a new name to its writing */
-#define SERVER_FAULT_MS 300 /* from a fault to the end of the process: the answers go out */
+#define SERVER_TLS_MS 25000   /* less than a session waits */
+#define SERVER_TLS_PER_LINK 8 /* questions about a key; one handshake has two */
+#define SERVER_NAMES_MS 300   /* from a new name to its writing */
+#define SERVER_FAULT_MS 300   /* from a fault to the end of the process: the answers go out */
 #define SERVER_CLOCK_SLACK_MS (UINT64_C(3600) * 1000)
 #define SERVER_SENDING_RESERVE_BYTES (UINT64_C(64) * 1024 * 1024) /* free space without which nothing is sent: the reply must find room */
 
@@ -107,6 +110,7 @@ struct server {
 	struct server_session *sessions;
 	size_t session_count;
 	struct server_offer *offers;
+	struct server_login *logins;   /* TLS identities and signatures that a token is asked for */
 	struct server_stream *streams; /* the hub's takes and copies */
 	size_t stream_count;
 	struct server_unwrap *unwraps;
@@ -236,6 +240,17 @@ bool server_offer_pending(const struct server *server, const char *case_number);
 
 /* --- server_anchor.c --- */
 void server_anchor(struct server *server, const struct wire_message *message);
+
+/* --- server_tls.c --- */
+/* What one link may ask of a `tls` key. */
+struct server_tls_link {
+	char key[SERVER_NAME_SIZE]; /* "": none */
+	unsigned asked;
+};
+/* SESSION_CLIENT or SESSION_TLS. 0 or ERR_PROTOCOL. */
+int server_tls(struct server *server, struct channel *channel, struct server_tls_link *link, uint64_t session, const struct wire_message *message);
+/* The link ends: nobody waits for its answers. */
+void server_tls_forget(struct server *server, const struct channel *channel);
 
 /* --- server_verify.c --- */
 /* In a forked child: closes all but the two, so that the links of the store end when the store ends. */

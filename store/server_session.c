@@ -22,7 +22,8 @@ struct server_session {
 	struct server_session *next;
 	struct server *server;
 	struct channel *channel;
-	uint64_t session;
+	uint64_t session; /* 0: an errand, which offers nothing */
+	struct server_tls_link tls;
 };
 
 /* One reply on its way in. It outlives the link over which it came: its descriptors are here. */
@@ -369,8 +370,17 @@ static int on_offer(struct server_session *link, struct wire_message *message)
 
 static int on_message(void *context, struct channel *channel, struct wire_message *message)
 {
-	(void)channel;
-	return message->type == WIRE_SESSION_OFFER ? on_offer(context, message) : ERR_PROTOCOL;
+	struct server_session *link = context;
+
+	switch (message->type) {
+	case WIRE_SESSION_OFFER:
+		return link->session == 0 ? ERR_PROTOCOL : on_offer(link, message);
+	case WIRE_SESSION_CLIENT:
+	case WIRE_SESSION_TLS:
+		return server_tls(link->server, channel, &link->tls, link->session, message);
+	default:
+		return ERR_PROTOCOL;
+	}
 }
 
 static void on_end(void *context, struct channel *channel, enum channel_end end, const char *why)
@@ -393,11 +403,12 @@ static void on_end(void *context, struct channel *channel, enum channel_end end,
 			break;
 		}
 	}
+	server_tls_forget(server, channel);
 	channel_free(channel);
 	free(link);
 }
 
-static int open_link(struct server *server, uint64_t session, int *ret_fd)
+static int open_link(struct server *server, uint64_t session, const char *key, int *ret_fd)
 {
 	struct server_session *link = NULL;
 	int ends[2];
@@ -415,6 +426,7 @@ static int open_link(struct server *server, uint64_t session, int *ret_fd)
 	}
 	link->server = server;
 	link->session = session;
+	(void)snprintf(link->tls.key, sizeof link->tls.key, "%s", key);
 	link->channel = channel_new(server->loop, ends[0], WIRE_STORE, WIRE_SESSION, on_message, on_end, link);
 	if (link->channel == NULL) {
 		(void)close(ends[1]);
@@ -432,7 +444,8 @@ void server_link(struct server *server, const struct wire_message *message)
 {
 	struct wire_message answer;
 	_cleanup_close_ int fd = -1;
-	int err = open_link(server, wire_number(message, WIRE_F_SESSION, 0), &fd);
+	char key[SERVER_NAME_SIZE];
+	int err = wire_string(message, WIRE_F_KEY, key, sizeof key) ? open_link(server, wire_number(message, WIRE_F_SESSION, 0), key, &fd) : ERR_FORMAT;
 
 	if (err != 0) {
 		server_fail(server, message->id, err, "no link for the session", NULL);

@@ -45,6 +45,7 @@ static void send_setup(struct play *play)
 	lines_set(&body, "key.qualified.token", "0");
 	lines_set(&body, "key.archive.token", "0");
 	lines_set(&body, "key.seal.token", "0");
+	lines_set(&body, "key.login.token", "0");
 	lines_set(&body, "journal-key.0", "seal");
 	lines_set(&body, "notes-dir", play->notes[0] == '\0' ? NULL : play->notes);
 	lines_set(&body, "quiet-ms", play->quiet[0] == '\0' ? NULL : play->quiet);
