@@ -21,12 +21,16 @@ struct errand {
 	uint64_t size; /* of the body */
 	int body, reply, hub_end;
 	struct channel *channel;
+	uint64_t asked; /* the store, for a link; 0: not, or it answered */
 	int timer;
 };
 
 static void release(struct errand *errand)
 {
 	errand->hub->errands--;
+	if (errand->asked != 0 && errand->hub->store != NULL) {
+		channel_forget(errand->hub->store, errand->asked);
+	}
 	loop_cancel(errand->hub->loop, errand->timer);
 	channel_free(errand->channel);
 	cleanup_close(&errand->body);
@@ -117,6 +121,34 @@ static int hand_over(struct errand *errand, int link)
 	return err;
 }
 
+static void on_linked(void *context, int err, struct wire_message *message)
+{
+	struct errand *errand = context;
+	_cleanup_close_ int link = -1;
+
+	errand->asked = 0;
+	if (err == 0 && message->type == WIRE_STORE_LINKED) {
+		link = wire_take_fd(message, 0);
+	}
+	if (link < 0 || hand_over(errand, link) != 0) {
+		finish_without(errand, "none", link < 0 ? "the store gives no link" : "the network program is not there");
+	}
+}
+
+/* With a key of a token the store stands between. */
+static int ask_link(struct errand *errand)
+{
+	struct wire_message message;
+
+	if (errand->hub->store == NULL) {
+		return ERR_GONE;
+	}
+	wire_begin(&message, WIRE_STORE_LINK, 0, CLOCK_NEVER_MS);
+	wire_put_number(&message, WIRE_F_SESSION, 0);
+	wire_put_string(&message, WIRE_F_KEY, lines_get(&errand->request, "tls-key"));
+	return channel_request(errand->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_linked, errand, &errand->asked);
+}
+
 /* --- the beginning --- */
 
 static void set_defaults(struct errand *errand, uint64_t *ret_deadline_ms)
@@ -172,7 +204,7 @@ int errand_begin(struct hub *hub, const struct lines *request, int body, errand_
 	hub->errands++;
 	err = prepare(errand, request, body);
 	if (err == 0) {
-		err = hand_over(errand, -1);
+		err = lines_get(&errand->request, "tls-key") != NULL ? ask_link(errand) : hand_over(errand, -1);
 	}
 	if (err != 0) {
 		release(errand);

@@ -169,6 +169,9 @@ static void compose_request(const struct work *work, struct lines *ret)
 	if (config->ca_file[0] != '\0') {
 		lines_set(ret, "ca-file", config->ca_file);
 	}
+	if (config->tls_key[0] != '\0') {
+		lines_set(ret, "tls-key", config->tls_key);
+	}
 	for (size_t i = 0; i < HEADERS_MAX; i++) {
 		char name[LINES_NAME_MAX + 1];
 
@@ -306,11 +309,15 @@ static void on_attach_linked(void *context, int err, struct wire_message *messag
 static void ask_link(struct work *work, uint64_t id, channel_answer on_answer)
 {
 	struct session *session = calloc(1, sizeof *session);
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
 	struct wire_message message;
 
 	work->session = id;
 	wire_begin(&message, WIRE_STORE_LINK, 0, CLOCK_NEVER_MS);
 	wire_put_number(&message, WIRE_F_SESSION, id);
+	if (partner != NULL && partner->config->tls_key[0] != '\0') {
+		wire_put_string(&message, WIRE_F_KEY, partner->config->tls_key);
+	}
 	if (session == NULL) {
 		work_retry(work, N_("no memory"));
 		return;

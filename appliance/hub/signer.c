@@ -90,6 +90,11 @@ static const char *token_waiting(const struct hub_token *token)
 	return N_("the token is not there");
 }
 
+const char *signer_key_waiting(const struct hub *hub, size_t key)
+{
+	return key_ready(hub, key) ? NULL : token_waiting(token_of(hub, key));
+}
+
 const char *signer_waiting(const struct hub *hub, const struct hub_case *of)
 {
 	struct candidates candidates = candidates_of(hub, of);
