@@ -113,8 +113,7 @@ static uint64_t sign_pause(const struct hub_case *of)
 	return due_ms > now ? (uint64_t)(due_ms - now) : 0;
 }
 
-/* The server of this partner asks for a certificate first: without the token that holds its key nothing is begun. NULL: it can be. */
-static const char *login_waiting(const struct hub *hub, const struct hub_partner *partner)
+const char *flow_login_waiting(const struct hub *hub, const struct hub_partner *partner)
 {
 	return partner->config->tls_key[0] == '\0' ? NULL : signer_key_waiting(hub, partner->config->tls_key_index);
 }
@@ -148,7 +147,7 @@ void flow_next_send(struct hub *hub, struct hub_case *of)
 	struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	const char *why = obstacle(hub, of);
 
-	why = why == NULL ? login_waiting(hub, partner) : why;
+	why = why == NULL ? flow_login_waiting(hub, partner) : why;
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
 		return;
@@ -202,7 +201,7 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 	} else if (!clock_expired(partner->not_before_ms)) {
 		of->waiting = partner->failures > 0 ? hub_partner_waiting(partner) : of->waiting;
 		of->due_ms = partner->not_before_ms;
-	} else if ((why = login_waiting(hub, partner)) != NULL) {
+	} else if ((why = flow_login_waiting(hub, partner)) != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
 	} else {
 		flow_request(hub, of, PURPOSE_POLL);

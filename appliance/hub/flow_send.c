@@ -164,12 +164,16 @@ void flow_lost(struct hub *hub, struct hub_case *of)
 void flow_not_sent(struct hub *hub, struct hub_case *of)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	const char *why = NULL;
 
 	if (partner != NULL && !clock_expired(partner->not_before_ms)) {
 		of->waiting = hub_partner_waiting(partner);
 		of->due_ms = partner->not_before_ms;
 	} else if (of->state == CASE_TESTING) {
 		flow_next_send(hub, of);
+	} else if (of->state == CASE_SENT && partner != NULL && (why = flow_login_waiting(hub, partner)) != NULL) {
+		of->waiting = why; /* a token that becomes ready wakes it */
+		of->due_ms = clock_deadline(HUB_RETRY_MAX_MS);
 	} else if (of->state == CASE_SENT) {
 		flow_request(hub, of, PURPOSE_POLL);
 	}

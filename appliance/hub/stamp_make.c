@@ -209,6 +209,9 @@ static void ask(struct making *making)
 	if (tsa->user[0] != '\0') {
 		lines_set(&lines, "login", tsa->name);
 	}
+	if (tsa->tls_key[0] != '\0') {
+		lines_set(&lines, "tls-key", tsa->tls_key);
+	}
 	making->asked_ms = clock_utc_ms();
 	if (errand_begin(making->hub, &lines, making->query, on_reply, making, NULL) != 0) {
 		finish(making, STAMP_LATER, N_("a program of the box is being restarted"));
