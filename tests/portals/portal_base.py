@@ -4,6 +4,7 @@ Ledger: JSON lines. A line is appended and fsynced before the reply that it expl
 `accepted` alone means that a filing was taken. Every line has `seq`, `time` (UTC), `kind`, and, when it came from a
 request, `conn` (number of the connection since start), `conn_request` (1 = first on that connection), `faults`, and, in
 seconds since 1970, `connected` (the connection was accepted) and `begun` (the head of the request was read).
+`tls` is the version that was spoken, `client_cert` the SHA-256 of the certificate that the client logged in with.
 A line `simulator-error` is a mistake of the simulator: no test should have one.
 
 Control port (plain HTTP, loopback only):
@@ -16,6 +17,7 @@ Control port (plain HTTP, loopback only):
 
 import argparse
 import datetime
+import hashlib
 import http.server
 import json
 import os
@@ -94,6 +96,7 @@ class Request:
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         self.headers, self.body = handler.headers, None
         self.client = handler.connection.getpeercert(binary_form=True)  # DER of the client's certificate, or None
+        self.tls = handler.connection.version()
         self.conn, self.conn_request, self.doomed = handler.conn, handler.conn_request, handler.doomed
         self.connected, self.begun = handler.connected, time.time()
         self.faults = []
@@ -115,6 +118,7 @@ class Request:
                 "content_type": head.get("Content-Type"), "accept": head.get("Accept"),
                 "user_agent": head.get("User-Agent"), "expect": head.get("Expect"),
                 "host": head.get("Host"), "authorization": bool(head.get("Authorization")),
+                "tls": self.tls, "client_cert": hashlib.sha256(self.client).hexdigest() if self.client else None,
                 "proxy_authorization": bool(head.get("Proxy-Authorization")),
                 "chunked_request": "chunked" in (head.get("Transfer-Encoding") or "")}
 
@@ -362,9 +366,30 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 256
 
-    def __init__(self, address, portal, context):
-        self.portal, self.context = portal, context
+    VERSIONS = {"any": (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3), "1.2": (ssl.TLSVersion.TLSv1_2,) * 2,
+                "1.3": (ssl.TLSVersion.TLSv1_3,) * 2}
+    CLIENTS = {"needed": "ca.pem", "foreign": "foreign-ca.pem"}
+
+    def __init__(self, address, portal):
+        self.portal, self.contexts = portal, {}
+        self.context()
         super().__init__(address, Handler)
+
+    def context(self):
+        """As the switches say now."""
+        switches, pki = self.portal.switches, self.portal.args.pki
+        chosen = tuple(switches.get(name) for name in ("tls", "client_cert", "tickets"))
+        if chosen not in self.contexts:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(os.path.join(pki, "tls.pem"), os.path.join(pki, "tls.key"))
+            context.minimum_version, context.maximum_version = self.VERSIONS[chosen[0]]
+            context.num_tickets = chosen[2]
+            if chosen[1] in self.CLIENTS:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(os.path.join(pki, self.CLIENTS[chosen[1]]))
+            self.portal.prepare_tls(context, self.portal.args)
+            self.contexts[chosen] = context
+        return self.contexts[chosen]
 
     def finish_request(self, request, client_address):
         if self.portal.switches.fire("refuse_connection", "connect"):
@@ -372,7 +397,7 @@ class Server(socketserver.ThreadingTCPServer):
         request.settimeout(HANDSHAKE_S)
         connected = time.time()
         try:
-            secured = self.context.wrap_socket(request, server_side=True)
+            secured = self.context().wrap_socket(request, server_side=True)
         except (OSError, ssl.SSLError):
             with self.portal.lock:
                 self.portal.tls_failures += 1
@@ -511,18 +536,15 @@ def arguments(portal_class, doc):
 def run(portal_class, doc, argv=None):
     """Command line of a simulator: serves until SIGTERM or SIGINT, then exits 0."""
     args = arguments(portal_class, doc).parse_args(argv)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(os.path.join(args.pki, "tls.pem"), os.path.join(args.pki, "tls.key"))
-        portal_class.prepare_tls(context, args)
         portal = portal_class(args)
+        servers = (Server(args.listen, portal), ControlServer(args.control, portal))
     except (OSError, ssl.SSLError, ValueError) as fault:
         print(f"{portal_class.NAME}: {fault}", file=sys.stderr)
         return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    servers = (Server(args.listen, portal, context), ControlServer(args.control, portal))
     for server in servers:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     port, control = (server.server_address[1] for server in servers)

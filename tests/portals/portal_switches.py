@@ -201,6 +201,10 @@ DELIVERY = {
     "chunked": Switch("fault", "off", "the reply has Transfer-Encoding: chunked"),
     "slow_ms": Switch("number", 0, "wait before the reply, in ms"),
     "huge_reply": Switch("number", 0, "the reply is padded to at least that many bytes and stays valid"),
+    "client_cert": Switch("text", "no", "no: nobody is asked for a certificate; needed: only who has one under ca.pem comes in; foreign: only who has one "
+                          "under foreign-ca.pem", choices=("no", "needed", "foreign")),
+    "tls": Switch("text", "any", "the one version of TLS that is spoken", choices=("any", "1.2", "1.3")),
+    "tickets": Switch("number", 2, "session tickets after a handshake of TLS 1.3"),
     "cut_style": Switch("text", "fin", "how connections are cut: TCP FIN without close_notify, or RST",
                         choices=("fin", "rst")),
 }

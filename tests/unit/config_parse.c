@@ -498,24 +498,12 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_lines_are_right),
-		cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_twice),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_cross),
-		cmocka_unit_test(test_tls_keys),
-		cmocka_unit_test(test_proxy),
-		cmocka_unit_test(test_mail),
-		cmocka_unit_test(test_stamps),
-		cmocka_unit_test(test_pin_is_not_printed),
-		cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_findings_are_safe),
-		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_values),       cmocka_unit_test(test_options),     cmocka_unit_test(test_lines_are_right),
+		cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_twice),       cmocka_unit_test(test_many),
+		cmocka_unit_test(test_cross),        cmocka_unit_test(test_tls_keys),    cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_mail),         cmocka_unit_test(test_stamps),      cmocka_unit_test(test_pin_is_not_printed),
+		cmocka_unit_test(test_syntax),       cmocka_unit_test(test_environment), cmocka_unit_test(test_findings_are_safe),
+		cmocka_unit_test(test_too_many),     cmocka_unit_test(test_example),     cmocka_unit_test(test_files),
 		cmocka_unit_test(test_check),
 	};
 
