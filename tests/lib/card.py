@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import struct
@@ -30,6 +31,16 @@ import softhsm  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODULES = ("/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so", "/usr/lib/opensc-pkcs11.so")
+DRIVERS = "/usr/lib/pcsc/drivers"
+PLIST = """<?xml version="1.0" encoding="UTF-8"?>
+<plist version="1.0"><dict>
+<key>CFBundleName</key><string>PODATELNA</string>
+<key>CFBundleExecutable</key><string>reader.so</string>
+<key>ifdVendorID</key><array><string>0x1209</string></array>
+<key>ifdProductID</key><array><string>0x0001</string></array>
+<key>ifdFriendlyName</key><array><string>Virtual PCD</string></array>
+</dict></plist>
+"""
 SLOT_OF = {"sign": "9C", "vaul": "9D", "tls": "9A", "jour": "9E"}
 ID_OF = {"9A": "01", "9C": "02", "9D": "03", "9E": "04"}  # as OpenSC numbers the keys of a PIV card
 PORT, SLOTS = 0x8C7B, 2
@@ -145,7 +156,7 @@ class Card:
         """Until pcscd has noticed that the card is out."""
         def noticed():
             with open(self.place.log, encoding="utf-8", errors="replace") as f:
-                lines = [line for line in f if line.rstrip().endswith(f"Virtual PCD 00 {self.number:02X}") and "Card " in line]
+                lines = [line for line in f if line.rstrip().endswith(f"Virtual PCD {self.number:02X} 00") and "Card " in line]
             return not lines or "Removed" in lines[-1]
         until(noticed, START_S, "pcscd did not notice that the card is out")
 
@@ -194,15 +205,20 @@ class Place:
 
     def __init__(self, directory, driver):
         self.dir = os.path.abspath(directory)
-        self.unplugged = os.path.join(self.dir, "unplugged")
         self.run_dir = os.path.join(self.dir, "pcscd")
         self.socket = os.path.join(self.run_dir, "pcscd.comm")
         self.log = os.path.join(self.dir, "pcscd.log")
-        self.readers = os.path.join(self.dir, "readers")
-        os.makedirs(self.run_dir, exist_ok=True)
-        os.makedirs(self.readers, exist_ok=True)
-        pki.write_file(os.path.join(self.readers, "vpcd"), (f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\n'
-                                                           f"LIBPATH {driver}\nCHANNELID 0x{PORT:X}\n").encode())
+        self.driver = driver
+        self.plugs, self.bundles, self.empty = (os.path.join(self.dir, name) for name in ("plugs", "bundles", "empty"))
+        binaries = os.path.join(self.bundles, "podatelna.bundle", "Contents", "Linux")
+        for path in (self.run_dir, self.plugs, self.empty, binaries):
+            os.makedirs(path, exist_ok=True)
+        os.symlink(driver, os.path.join(binaries, "reader.so"))
+        # Our folder lies over that of the system, whose other drivers would only look for USB devices.
+        shutil.copytree(os.path.join(DRIVERS, "serial"), os.path.join(self.bundles, "serial"))
+        pki.write_file(os.path.join(os.path.dirname(binaries), "Info.plist"), PLIST.encode())
+        for number in range(SLOTS):
+            pki.write_file(os.path.join(self.plugs, f"reader{number}"), b"")
         self.spaces, self.process = [], None
         begun, ready = os.pipe()
         # It holds the namespaces while pcscd dies and comes again.
@@ -229,6 +245,7 @@ class Place:
             check(libc.mount(b"none", b"/run", b"tmpfs", 0, None), "mount")
             os.mkdir("/run/pcscd")
         check(libc.mount(self.run_dir.encode(), b"/run/pcscd", None, MS_BIND, None), "mount")
+        check(libc.mount(self.bundles.encode(), DRIVERS.encode(), None, MS_BIND | MS_REC, None), "mount")
         with socket.socket() as link:
             fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP_RUNNING))
         os.write(ready, b"x")
@@ -249,8 +266,8 @@ class Place:
             if os.path.exists(os.path.join(self.run_dir, name)):
                 os.unlink(os.path.join(self.run_dir, name))
         debug = ["--debug", "--apdu"] if os.environ.get("PODATELNA_DEBUG") else ["--info"]
-        self.process = self.run(["/usr/sbin/pcscd", "--foreground", *debug, "-c", self.readers],
-                                env={**os.environ, "PODATELNA_UNPLUGGED": self.unplugged})
+        self.process = self.run(["/usr/sbin/pcscd", "--foreground", *debug, "-c", self.empty],
+                                env={**os.environ, "PODATELNA_PLUGS": self.plugs, "LD_PRELOAD": self.driver})
         until(lambda: os.path.exists(self.socket) or self.process.poll() is not None, START_S, "pcscd did not start")
         assert self.process.poll() is None, f"pcscd ended: {self.words()}"
         return self
@@ -260,14 +277,12 @@ class Place:
         self.process.kill()
         self.process.wait()
 
-    def unplug(self):
-        """Takes the reader away, with both slots."""
-        pki.write_file(self.unplugged, b"")
-        self.process.send_signal(signal.SIGUSR1)
+    def unplug(self, number=0):
+        """Takes a reader away, as one pulls out its cable."""
+        os.unlink(os.path.join(self.plugs, f"reader{number}"))
 
-    def plug(self):
-        os.unlink(self.unplugged)
-        self.process.send_signal(signal.SIGUSR1)
+    def plug(self, number=0):
+        pki.write_file(os.path.join(self.plugs, f"reader{number}"), b"")
 
     def words(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:

@@ -1,0 +1,18 @@
+/* reader.h - readers of pcscd that can be unplugged: a driver (reader.c) in front of that of vpcd, and the part of libudev that pcscd asks for USB
+ * devices (udev.c). Both are in one library, which pcscd gets by LD_PRELOAD and again as its driver.
+ *
+ * PODATELNA_PLUGS names a folder: the file `readerN` in it is reader N, plugged in; N counts from 0 to READERS - 1. Card N of vpcd is in reader N.
+ */
+#ifndef CARD_READER_H
+#define CARD_READER_H
+
+#include <stdbool.h>
+
+#define READERS 2 /* as many cards as vpcd holds */
+#define READER_NODE "/dev/podatelna/reader"
+#define READER_PATH_BYTES 4096
+
+/* Is this reader plugged in? */
+bool reader_is_plugged(unsigned number);
+
+#endif
