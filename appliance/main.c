@@ -23,11 +23,11 @@ enum exit_code { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
 
 struct options {
 	const char *config;
-	const char *get;
+	const char *get, *tool;
 	bool check, hub;
 };
 
-/* The hub is started with --hub by the parent alone: it has no help. Help and manual are made of this table. */
+/* The hub is started with --hub by the parent alone, a tool by the command line: they have no help. Help and manual are made of this table. */
 static const struct {
 	const char *name, *argument, *help;
 	int letter;
@@ -36,6 +36,7 @@ static const struct {
 	{ "check", NULL, N_("look at configuration and machine, say what is wrong, end"), 'k' },
 	{ "get", "KEY", N_("print one setting of the configuration and end"), 'g' },
 	{ "hub", NULL, NULL, 'H' },
+	{ "tool", "TOKEN", NULL, 'T' },
 	{ "help", NULL, N_("this help"), 'h' },
 	{ "version", NULL, N_("the version"), 'V' },
 };
@@ -85,6 +86,9 @@ static int read_options(int count, char **words, struct options *ret)
 			break;
 		case 'g':
 			ret->get = optarg;
+			break;
+		case 'T':
+			ret->tool = optarg;
 			break;
 		case 'H':
 			ret->hub = true;
@@ -166,6 +170,9 @@ static int run(const struct options *options)
 	}
 	if (options->get != NULL) {
 		return get(config, options->get);
+	}
+	if (options->tool != NULL) {
+		return parent_tool(config, options->tool);
 	}
 	config_report_print(&report, stderr);
 	/* The environment is what all programs of the box have; what stands there already wins. */

@@ -1,14 +1,22 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "token.h"
+#include "tool.h"
 
 #include "../appliance/base/log.h"
 
-int main(void)
+int main(int count, char **words)
 {
-	struct child *child = child_open("podatelna-token", WIRE_TOKEN);
-	struct token *token = calloc(1, sizeof *token);
+	struct child *child = NULL;
+	struct token *token = NULL;
 	int code = 1;
+
+	if (count == 2 && strcmp(words[1], "--tool") == 0) {
+		_Exit(tool_run());
+	}
+	child = child_open("podatelna-token", WIRE_TOKEN);
+	token = calloc(1, sizeof *token);
 
 	if (token == NULL || token_open(token, child) != 0) {
 		log_error("the token process cannot start");

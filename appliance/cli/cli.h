@@ -67,6 +67,15 @@ enum cli_option_id {
 	CLI_O_LIMIT,
 	CLI_O_CSV,
 	CLI_O_TSA,
+	CLI_O_LABEL,
+	CLI_O_ID,
+	CLI_O_TYPE,
+	CLI_O_USE,
+	CLI_O_SUBJECT,
+	CLI_O_OUT,
+	CLI_O_WIPE,
+	CLI_O_REPLACE,
+	CLI_O_SO_PIN_FILE,
 	CLI_O_COUNT,
 };
 
@@ -150,7 +159,25 @@ int cli_show(struct cli *cli, const struct cli_call *call);
 /* pin.c: a pipe that holds the PIN, or -1 after saying why. `name` may be NULL. */
 int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file);
 
-/* daemon.c: `podatelnad --config FILE --get KEY` beside this program. False when it said nothing usable. */
+#define CLI_PIN_MAX_BYTES 255
+
+/* One more than a PIN may have, so that a longer one is seen. */
+struct cli_pin {
+	char text[CLI_PIN_MAX_BYTES + 2];
+	size_t length;
+};
+
+/* From the file ("-" or NULL: the terminal without echo, or standard input); false after saying why. Wipe it afterwards. `prompt` translated. */
+bool cli_pin_read(struct cli *cli, const char *prompt, const char *pin_file, struct cli_pin *ret);
+int cli_pin_pipe_of(const struct cli_pin *pin);
+void cli_pin_wipe(struct cli_pin *pin);
+
+/* tool.c: token init, make-key, import-cert: done by podatelna-token itself, while no box runs. */
+int cli_tool(struct cli *cli, const struct cli_call *call);
+
+/* daemon.c: becomes podatelnad with these words; returns when it cannot. For a child. */
+void cli_daemon_exec(char *const words[]);
+/* `podatelnad --config FILE --get KEY` beside this program. False when it said nothing usable. */
 bool cli_daemon_get(const char *config, const char *key, char *ret, size_t size);
 /* `podatelnad --config FILE --check`: its exit code. */
 int cli_daemon_check(struct cli *cli);

@@ -182,6 +182,12 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define PERIOD (1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH)
 #define CSV (1u << CLI_O_CSV)
 #define TSA (1u << CLI_O_TSA)
+#define SUBJECT (1u << CLI_O_SUBJECT)
+#define OUT (1u << CLI_O_OUT)
+#define MAKE_KEY (1u << CLI_O_TYPE | 1u << CLI_O_USE | 1u << CLI_O_ID | 1u << CLI_O_LABEL | SUBJECT | OUT)
+#define WIPE (1u << CLI_O_WIPE)
+#define REPLACE (1u << CLI_O_REPLACE)
+#define SO_PIN_FILE (1u << CLI_O_SO_PIN_FILE)
 #define FILTER                                                                                                                                                 \
 	(1u << CLI_O_STATE | 1u << CLI_O_PARTNER | 1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH | 1u << CLI_O_BY | 1u << CLI_O_TEXT |             \
 	 1u << CLI_O_LIMIT)
@@ -210,6 +216,15 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_LIMIT]    = { "limit",    "COUNT", N_("at most so many, the newest"), false, false },
 	[CLI_O_CSV]      = { "csv",      NULL,    N_("the overview as CSV, for a spreadsheet"), false, true },
 	[CLI_O_TSA]      = { "tsa",      "NAME",  N_("which time-stamp authority, where there are several"), false, true },
+	[CLI_O_LABEL]    = { "label",    "TEXT",  N_("label of the new token, or of the key (usually its use)"), false, false },
+	[CLI_O_ID]       = { "id",       "HEX",   N_("id of the new key on the token (usually the first free one)"), false, false },
+	[CLI_O_TYPE]     = { "type",     "TYPE",  N_("type of the new key: rsa-2048 (usual), rsa-3072, p-256, p-384"), false, false },
+	[CLI_O_USE]      = { "use",      "USE",   N_("what the new key is for: sign (usual), tls, journal, vault, decrypt"), false, false },
+	[CLI_O_SUBJECT]  = { "subject",  "HOLDER", N_("who the certificate is for, as CN=Jane Doe,O=Firm,C=CZ"), false, false },
+	[CLI_O_OUT]      = { "out",      "FILE",  N_("the new file for the request (PEM), to be taken to the authority"), false, false },
+	[CLI_O_WIPE]     = { "wipe",     "SERIAL", N_("delete everything that is on the token with this serial number"), false, false },
+	[CLI_O_REPLACE]  = { "replace",  NULL,    N_("the certificate that is there may be lost"), false, false },
+	[CLI_O_SO_PIN_FILE] = { "so-pin-file", "FILE", N_("take the PIN of the security officer from the first line of this file"), false, false },
 };
 
 const struct cli_command cli_commands[] = {
@@ -230,6 +245,9 @@ const struct cli_command cli_commands[] = {
 	{ "token",    "login",      "[NAME]",          N_("enter the PIN of a token"), 0, 1, PIN_FILE, 0, run_login },
 	{ "token",    "logout",     "[NAME]",          N_("log a token out"), 0, 1, 0, 0, run_plain },
 	{ "token",    "test",       "[KEY|TOKEN]",     N_("use each key once for real and check it with its certificate"), 0, 1, 0, 0, run_plain },
+	{ "token",    "init",       "NAME",            N_("set up a blank token, and with --subject a key and the request for its certificate too"), 1, 1, MAKE_KEY | WIPE | PIN_FILE | SO_PIN_FILE, 0, cli_tool },
+	{ "token",    "make-key",   "NAME --subject HOLDER --out FILE", N_("make a key on a token, and the request for its certificate"), 1, 1, MAKE_KEY | PIN_FILE, SUBJECT | OUT, cli_tool },
+	{ "token",    "import-cert", "NAME FILE",      N_("put a certificate on a token, to the key that it belongs to"), 2, 2, REPLACE | PIN_FILE, 0, cli_tool },
 	{ "config",   "check",      "",                N_("check the configuration and say all that is wrong"), 0, 0, 0, 0, run_config_check },
 	{ "journal",  "verify",     "",                N_("check the whole journal"), 0, 0, 0, 0, run_plain },
 	{ "journal",  "checkpoint", "",                N_("make a checkpoint now"), 0, 0, 0, 0, run_plain },

@@ -38,6 +38,15 @@ static int wait_for(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 127;
 }
 
+void cli_daemon_exec(char *const words[])
+{
+	char path[PLACE_MAX_BYTES];
+
+	if (place_program("podatelnad", path) == 0) {
+		(void)execv(path, words);
+	}
+}
+
 bool cli_daemon_get(const char *config, const char *key, char *ret, size_t size)
 {
 	char *const words[] = { (char *)(uintptr_t) "podatelnad", (char *)(uintptr_t) "--config", (char *)(uintptr_t)config,

@@ -12,16 +12,8 @@
 #include "../base/text.h"
 #include "cli.h"
 
-#define PIN_MAX_BYTES 255
-
-/* One more than a PIN may have, so that a longer one is seen. */
-struct pin {
-	char text[PIN_MAX_BYTES + 2];
-	size_t length;
-};
-
 /* Up to the end of the line or of the input, without the line end. */
-static int read_line(int fd, struct pin *ret)
+static int read_line(int fd, struct cli_pin *ret)
 {
 	ret->length = 0;
 	while (ret->length < sizeof ret->text) {
@@ -41,14 +33,13 @@ static int read_line(int fd, struct pin *ret)
 	if (ret->length > 0 && ret->text[ret->length - 1] == '\r') {
 		ret->length--;
 	}
-	return ret->length <= PIN_MAX_BYTES ? 0 : ERR_LIMIT;
+	return ret->length <= CLI_PIN_MAX_BYTES ? 0 : ERR_LIMIT;
 }
 
 /* Without echo. Signals of the keyboard are off meanwhile, so that the terminal is never left silent: Ctrl-C comes as a character and cancels. */
-static int read_terminal(struct cli *cli, int fd, const char *name, struct pin *ret)
+static int read_terminal(struct cli *cli, int fd, const char *prompt, struct cli_pin *ret)
 {
 	struct termios before, quiet;
-	char shown[256];
 	int r = ERR_INTERNAL;
 
 	if (tcgetattr(fd, &before) != 0) {
@@ -59,12 +50,7 @@ static int read_terminal(struct cli *cli, int fd, const char *name, struct pin *
 	if (tcsetattr(fd, TCSAFLUSH, &quiet) != 0) {
 		return ERR_SYSTEM;
 	}
-	if (name != NULL) {
-		(void)escape_text(ESCAPE_TERMINAL, span_of_string(name), shown, sizeof shown);
-		(void)fprintf(cli->err, _("PIN of the token \"%s\": "), shown);
-	} else {
-		(void)fputs(_("PIN of the token: "), cli->err);
-	}
+	(void)fputs(prompt, cli->err);
 	(void)fflush(cli->err);
 	r = read_line(fd, ret);
 	(void)tcsetattr(fd, TCSAFLUSH, &before);
@@ -75,12 +61,12 @@ static int read_terminal(struct cli *cli, int fd, const char *name, struct pin *
 	return r;
 }
 
-static int read_pin(struct cli *cli, const char *name, const char *pin_file, struct pin *ret)
+static int read_pin(struct cli *cli, const char *prompt, const char *pin_file, struct cli_pin *ret)
 {
 	_cleanup_close_ int file = -1;
 
 	if (pin_file == NULL || strcmp(pin_file, "-") == 0) {
-		return isatty(STDIN_FILENO) == 1 ? read_terminal(cli, STDIN_FILENO, name, ret) : read_line(STDIN_FILENO, ret);
+		return isatty(STDIN_FILENO) == 1 ? read_terminal(cli, STDIN_FILENO, prompt, ret) : read_line(STDIN_FILENO, ret);
 	}
 	file = open(pin_file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (file < 0) {
@@ -90,7 +76,7 @@ static int read_pin(struct cli *cli, const char *name, const char *pin_file, str
 	return read_line(file, ret);
 }
 
-static int make_pipe(const struct pin *pin)
+int cli_pin_pipe_of(const struct cli_pin *pin)
 {
 	_cleanup_close_ int from = -1;
 	_cleanup_close_ int to = -1;
@@ -102,28 +88,50 @@ static int make_pipe(const struct pin *pin)
 	return take_fd(&from);
 }
 
-int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file)
+bool cli_pin_read(struct cli *cli, const char *prompt, const char *pin_file, struct cli_pin *ret)
 {
-	struct pin pin = { .length = 0 };
-	int locked = mlock(&pin, sizeof pin);
-	int r = read_pin(cli, name, pin_file, &pin);
-	int fd = -1;
+	int r = ERR_INTERNAL;
 
-	if (r == 0 && pin.length > 0) {
-		fd = make_pipe(&pin);
-		if (fd < 0) {
-			(void)fputs(_("podatelna: the PIN cannot be handed over\n"), cli->err);
-		}
-	} else if (r == 0 || r == ERR_AGAIN) {
+	(void)mlock(ret, sizeof *ret); /* until the process ends; cli_pin_wipe clears it */
+	r = read_pin(cli, prompt, pin_file, ret);
+	if (r == 0 && ret->length > 0) {
+		return true;
+	}
+	if (r == 0 || r == ERR_AGAIN) {
 		(void)fputs(_("podatelna: no PIN was entered; nothing was tried\n"), cli->err);
 	} else if (r == ERR_LIMIT) {
 		(void)fputs(_("podatelna: this is too long for a PIN; nothing was tried\n"), cli->err);
 	} else if (r != ERR_NOTFOUND) {
 		(void)fputs(_("podatelna: the PIN cannot be read\n"), cli->err);
 	}
-	explicit_bzero(&pin, sizeof pin);
-	if (locked == 0) {
-		(void)munlock(&pin, sizeof pin);
+	cli_pin_wipe(ret);
+	return false;
+}
+
+void cli_pin_wipe(struct cli_pin *pin)
+{
+	explicit_bzero(pin, sizeof *pin);
+}
+
+int cli_pin_pipe(struct cli *cli, const char *name, const char *pin_file)
+{
+	struct cli_pin pin = { .length = 0 };
+	char shown[256], prompt[512];
+	int fd = -1;
+
+	if (name != NULL) {
+		(void)escape_text(ESCAPE_TERMINAL, span_of_string(name), shown, sizeof shown);
+		(void)snprintf(prompt, sizeof prompt, _("PIN of the token \"%s\": "), shown);
+	} else {
+		(void)snprintf(prompt, sizeof prompt, "%s", _("PIN of the token: "));
 	}
+	if (cli_pin_read(cli, prompt, pin_file, &pin)) {
+		fd = cli_pin_pipe_of(&pin);
+		if (fd < 0) {
+			(void)fputs(_("podatelna: the PIN cannot be handed over\n"), cli->err);
+		}
+	}
+	cli_pin_wipe(&pin);
+	(void)munlock(&pin, sizeof pin);
 	return fd;
 }

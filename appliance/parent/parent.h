@@ -69,5 +69,12 @@ void parent_prepare_claims(const struct config *config);
 
 /* parent_spawn.c: fork, rights, exec. 0 or a negative error. */
 int parent_spawn(struct program *program);
+/* In a child, before exec: gives up root for the program's user; exits when it cannot. */
+void parent_drop_rights(const struct program *program);
+void parent_set_limits(void);
+
+/* parent_tool.c: becomes `podatelna-token --tool` for the token of that name (token/tool.h says what stands on the other descriptors). An exit code when it
+ * cannot, after saying why. */
+int parent_tool(const struct config *config, const char *name);
 
 #endif

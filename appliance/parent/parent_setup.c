@@ -157,28 +157,33 @@ static int setup_keys(const struct config *config, size_t token_index, struct se
 	return 0;
 }
 
+void setup_module(const struct config_token *token, struct lines *lines)
+{
+	lines_set(lines, "module", token->module);
+	lines_set(lines, "uri", token->uri);
+	lines_set(lines, "pcsc", token->pcsc ? "yes" : "no");
+	if (token->serial[0] != '\0') {
+		lines_set(lines, "expected-serial", token->serial);
+	}
+	for (size_t i = 0; i < token->environment.count; i++) {
+		setup_set_numbered(lines, "environment", i, "", token->environment.items[i]);
+	}
+	for (size_t i = 0; i < token->readable.count; i++) {
+		setup_set_numbered(lines, "readable", i, "", token->readable.items[i]);
+	}
+	for (size_t i = 0; i < token->writable.count; i++) {
+		setup_set_numbered(lines, "writable", i, "", token->writable.items[i]);
+	}
+}
+
 static int setup_token(const struct config *config, size_t token_index, struct setup *setup)
 {
 	const struct config_token *token = &config->tokens[token_index];
 	int err = setup_pin(token, setup);
 
-	lines_set(&setup->lines, "module", token->module);
-	lines_set(&setup->lines, "uri", token->uri);
-	lines_set(&setup->lines, "pcsc", token->pcsc ? "yes" : "no");
+	setup_module(token, &setup->lines);
 	/* Software keys are for bench and demo (P1): only where the hub says, for one partner, that they may be used (flow_sign.c). */
 	lines_set(&setup->lines, "allow-software-token", "no");
-	if (token->serial[0] != '\0') {
-		lines_set(&setup->lines, "expected-serial", token->serial);
-	}
-	for (size_t i = 0; i < token->environment.count; i++) {
-		setup_set_numbered(&setup->lines, "environment", i, "", token->environment.items[i]);
-	}
-	for (size_t i = 0; i < token->readable.count; i++) {
-		setup_set_numbered(&setup->lines, "readable", i, "", token->readable.items[i]);
-	}
-	for (size_t i = 0; i < token->writable.count; i++) {
-		setup_set_numbered(&setup->lines, "writable", i, "", token->writable.items[i]);
-	}
 	return err != 0 ? err : setup_keys(config, token_index, setup);
 }
 

@@ -49,7 +49,7 @@ static int keep_capability(unsigned capability)
 }
 
 /* Gives up root for `program->user`. The hub keeps CAP_LEASE: a lease on a file that staff own tells whether it is still open for writing (design 3, claim). */
-static void drop_rights(const struct program *program)
+void parent_drop_rights(const struct program *program)
 {
 	const struct passwd *user = NULL;
 	bool hub = program->role == WIRE_HUB;
@@ -74,7 +74,7 @@ static void drop_rights(const struct program *program)
 	}
 }
 
-static void set_limits(void)
+void parent_set_limits(void)
 {
 	struct rlimit files = { OPEN_FILES_MAX, OPEN_FILES_MAX };
 	struct rlimit locked = { LOCKED_MEMORY_MAX_BYTES, LOCKED_MEMORY_MAX_BYTES };
@@ -102,8 +102,8 @@ static _Noreturn void become(const struct program *program, int link, pid_t pare
 	for (size_t i = 0; i < sizeof proxy_variables / sizeof proxy_variables[0]; i++) {
 		(void)unsetenv(proxy_variables[i]);
 	}
-	set_limits();
-	drop_rights(program);
+	parent_set_limits();
+	parent_drop_rights(program);
 	/* After the change of user, which would clear it. The check covers a parent that died before. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
 		_exit(0);

@@ -17,6 +17,9 @@ int setup_add_file(struct setup *setup, const char *path);
 /* Sets `group`.`n`.`name`, or `group`.`n` where the name is "". */
 void setup_set_numbered(struct lines *lines, const char *group, size_t n, const char *name, const char *value);
 
+/* What a token program is told of its module, without PIN and keys. */
+void setup_module(const struct config_token *token, struct lines *lines);
+
 /* setup_network.c: the settings of podatelna-transport. 0 or a negative error. */
 int setup_transport(const struct config *config, struct setup *setup);
 
