@@ -131,9 +131,9 @@ static const char *pin_label(const char *id)
 static void print_reader(const struct block *block)
 {
 	char value[VALUE_MAX_BYTES], pin[64], text[SHOWN_MAX_BYTES];
-	const char *what = value_is(block, "token", "no")           ? _("empty")
-	                   : value_is(block, "token", "blank")      ? _("a blank token (podatelna token init)")
-	                   : value_is(block, "token", "unreadable") ? _("a token that does not answer")
+	const char *what = value_is(block, "holds", "no")           ? _("empty")
+	                   : value_is(block, "holds", "blank")      ? _("a blank token (podatelna token init)")
+	                   : value_is(block, "holds", "unreadable") ? _("a token that does not answer")
 	                                                            : "";
 
 	put_title(block, _("Reader"), "reader", what);

@@ -9,7 +9,7 @@
  *   token    token, state, label, serial, software, text
  *   partner  partner, env, state, since, next, open, text
  *   key      key, token, use, state, note, subject, issuer, serial, not-after, days-left, allows, algorithm, warning      shown as a block (block.h),
- *   reader   reader, module, token (yes no blank unreadable), label, serial, model, maker, pin, pinpad, uri, configured   as are these
+ *   reader   reader, module, holds (yes no blank unreadable), label, serial, model, maker, pin, pinpad, uri, configured   as are these
  *   object   token, id, label, uri, key, use, private, public, certificate, and as for a key; suited. Those with a `key` are shown as that only
  *   test     key, token, result (good failed), operation (sign decrypt), algorithm, ms, text
  *   finding  file, line, level, text

@@ -178,6 +178,8 @@ static void put_readers(struct caller *caller, size_t index, struct span lines)
 		}
 		lines_set(&row, "reader", lines_get(&row, "name"));
 		lines_set(&row, "name", NULL);
+		lines_set(&row, "holds", lines_get(&row, "token")); /* `token` is the name of a configured one everywhere else */
+		lines_set(&row, "token", NULL);
 		lines_set(&row, "module", caller->hub->config->tokens[index].module);
 		lines_set(&row, "configured", configured_as(caller, &row));
 		caller_row(caller, "reader", &row);

@@ -48,7 +48,7 @@ def test_list_tells_what_openssl_tells(half_known):
     assert objects(box, id="03")[0]["suited"].split()[0] == "tls" and objects(box, id="02")[0]["suited"] == "vault decrypt"
     readers = box.rows("token", "list", kind="reader")
     assert [r["label"] for r in readers if r.get("configured") == "office"] == ["office"]
-    assert [r for r in readers if r["token"] == "blank"], "SoftHSM always offers one token to be initialised"
+    assert [r for r in readers if r["holds"] == "blank"], "SoftHSM always offers one token to be initialised"
     assert [r for r in readers if r.get("label") == "office"][0]["serial"] == box.hsm.tokens[0]["serial"]
 
 
