@@ -158,7 +158,8 @@ static size_t collect(const struct caller *caller, struct sum *sums)
 			continue;
 		}
 		clock_czech_date(use->utc_ms, &date);
-		sums[count++] = (struct sum){ .year = date.year, .month = date.month, .use = use, .count = 1, .bad = use->good ? 0 : 1 };
+		sums[count] = (struct sum){ .year = date.year, .month = date.month, .use = use, .count = 1, .bad = use->good ? 0 : 1 };
+		count++;
 	}
 	return add_up(sums, count);
 }

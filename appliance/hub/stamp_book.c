@@ -272,6 +272,7 @@ int stamp_book_record(struct stamp_book *book, const struct record *record)
 	if (strcmp(record->type, "anchor") == 0) {
 		return apply_anchor(book, record);
 	}
+	book->boot_ms = strcmp(record->type, "boot") == 0 ? record->utc_ms : book->boot_ms;
 	if (!stamp_type_is_quiet(record->type)) {
 		note_waiting(book, record->utc_ms);
 	}

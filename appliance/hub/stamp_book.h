@@ -61,6 +61,7 @@ struct stamp_book {
 	uint64_t anchored_size; /* records below this are covered by a stamp */
 	int64_t anchored_ms;    /* UTC of its record; 0: none yet */
 	int64_t waiting_ms;     /* UTC of the oldest record that is not; 0: none that asks for one */
+	int64_t boot_ms;        /* UTC of the last `boot` */
 	int64_t spent_ms;       /* UTC of the last record that spent any stamp */
 	int64_t off_ms;         /* the box's clock minus the true time by the last stamp; */
 	int64_t off_at_ms;      /* UTC of that record, 0: none */

@@ -97,9 +97,14 @@ static void tell_failure(struct troubles *to, const struct hub *hub, size_t n, i
 
 bool stamps_stale(const struct hub *hub, int64_t now_ms)
 {
-	uint64_t limit = hub->config->stamp_stop_ms;
+	const struct stamp_book *book = &hub->stamp_book;
+	int64_t age = stamp_book_age(book, now_ms);
 
-	return hub->config->tsa_count > 0 && limit > 0 && stamp_book_age(&hub->stamp_book, now_ms) >= (int64_t)limit;
+	/* A journal of years gets its first authority: that it does not work yet must not stop the filings of that very day. */
+	if (book->anchored_ms == 0 && now_ms - book->boot_ms < age) {
+		age = now_ms - book->boot_ms;
+	}
+	return hub->config->tsa_count > 0 && hub->config->stamp_stop_ms > 0 && age >= (int64_t)hub->config->stamp_stop_ms;
 }
 
 static void tell_age(struct troubles *to, const struct hub *hub, int64_t now_ms)

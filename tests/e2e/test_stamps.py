@@ -237,8 +237,9 @@ def test_killed_while_stamping(tsa, make_box, pki_dir):
 
 def test_freshness(tsa, epo, make_box, pki_dir):
     """Without a stamp for too long nothing new is filed; with one it goes on by itself."""
-    tsa.switch(status500="on")
     box = make_box(epo, settings=settings(pki_dir, tsa.url, anchor_every="1 s"))
+    until(lambda: anchors(box, "stamp"), 30, box.log_tail)
+    tsa.switch(status500="on")
     box.set("journal", stamp_warn_after="1 s", stamp_stop_after="3 s")
     box.restart()
     box.wait_token()
@@ -254,6 +255,25 @@ def test_freshness(tsa, epo, make_box, pki_dir):
     tsa.reset()
     box.wait_state("dph.xml", timeout=60)
     assert len(epo.ledger("accepted")) == 1
+
+
+def test_two_authorities(work, pki_dir, tsa, make_box):
+    """The second one is asked while the first says no; a person may name one."""
+    with Simulator("tsa", tempfile.mkdtemp(prefix="tsa-", dir=work), pki_dir) as other:
+        conf = settings(pki_dir, tsa.url, anchor_every="1 s", package=10)
+        conf['tsa "jina"'] = {**conf[f'tsa "{NAME}"'], "urls": [other.url], "package": 20}
+        tsa.switch(status403="on")
+        box = make_box(settings=conf)
+        until(lambda: anchors(box, "stamp"), 30, box.log_tail)
+        time.sleep(2)
+        assert granted(other) == 1 and granted(tsa) == 0 and len(tsa.ledger("refused")) == 1
+        assert {r["tsa"]: r["left"] for r in box.rows("stamps", kind="tsa")} == {NAME: "10", "jina": "19"}
+        assert box.run_cli("stamps", "set-remaining", "3", "--reason", "x").returncode == 2, "which?"
+        box.text("stamps", "set-remaining", "3", "--reason", "x", "--tsa", "jina")
+        tsa.reset()
+        box.text("journal", "stamp", "--tsa", NAME)
+        assert {r["tsa"]: (r["left"], r["state"]) for r in box.rows("stamps", kind="tsa")} == {NAME: ("9", "ok"), "jina": ("3", "ok")}
+        assert box.run_cli("journal", "stamp", "--tsa", "nikdo").returncode == 2
 
 
 def test_without_an_authority(epo, make_box):

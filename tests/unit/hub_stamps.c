@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "appliance/base/text.h"
+#include "appliance/hub/mail_private.h"
 #include "appliance/hub/stamps.h"
 #include "store/table.h"
 
@@ -311,10 +312,18 @@ static void test_freshness(void **state)
 	assert_string_equal(troubles(NOON + 2 * HOUR_MS), "!The journal waits for a time stamp for 2 hours. See podatelna stamps.\n");
 	assert_false(stamps_stale(&hub, NOON + 48 * HOUR_MS - 1));
 	assert_true(stamps_stale(&hub, NOON + 48 * HOUR_MS));
+	/* Never stamped at all: counted from the last start, so that a new authority in an old journal stops nothing at once. */
+	say("boot", NOON + 47 * HOUR_MS, "version: 1\n");
+	assert_false(stamps_stale(&hub, NOON + 48 * HOUR_MS));
+	assert_non_null(strstr(troubles(NOON + 48 * HOUR_MS), "for 48 hours. See"));
+	assert_true(stamps_stale(&hub, NOON + 95 * HOUR_MS));
 	stamp(NOON + 48 * HOUR_MS, checkpoint(NOON + 48 * HOUR_MS), "person", "stamp");
 	assert_false(stamps_stale(&hub, NOON + 96 * HOUR_MS)); /* nothing newer waits */
 	say("boot", NOON + 96 * HOUR_MS, "version: 1\n");
 	assert_false(stamps_stale(&hub, NOON + 97 * HOUR_MS));
+	/* Once stamped, no start makes the journal fresh again. */
+	say("boot", NOON + 143 * HOUR_MS, "version: 1\n");
+	assert_true(stamps_stale(&hub, NOON + 144 * HOUR_MS));
 	/* Without an authority nobody can have a stamp. */
 	make("");
 	say("boot", NOON, "version: 1\n");
@@ -339,6 +348,27 @@ static void test_clock(void **state)
 	assert_string_equal(troubles(NOON), "");
 }
 
+/* The daily digest names them too. */
+static void test_digest(void **state)
+{
+	static struct mail mail;
+	size_t lines = 0;
+	char *text = NULL;
+
+	(void)state;
+	make("tsa \"own\" { urls = { \"https://localhost/\" } package = 100 }\n");
+	mail.hub = &hub;
+	text = mail_digest_body(&mail, NOON, &lines);
+	assert_null(strstr(text, "Time stamps:"));
+	assert_int_equal(lines, 0);
+	free(text);
+	spend_to(96);
+	text = mail_digest_body(&mail, NOON, &lines);
+	assert_non_null(strstr(text, "Time stamps:\n  Time stamps of own run out (left: 4). Buy another package.\n"));
+	assert_int_equal(lines, 1);
+	free(text);
+}
+
 /* Quiet is what the store calls quiet. */
 static void test_quiet_types(void **state)
 {
@@ -355,7 +385,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_covered), cmocka_unit_test(test_schedule),
 		cmocka_unit_test(test_bad_ones),        cmocka_unit_test(test_thresholds),
 		cmocka_unit_test(test_freshness),       cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_quiet_types),
+		cmocka_unit_test(test_quiet_types),     cmocka_unit_test(test_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
