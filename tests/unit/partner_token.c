@@ -92,6 +92,11 @@ static void test_granted(void **state)
 	expect_granted(&order, 1, authority->pem, 0, "0", "ok");
 	order.id = TSA_ID_V1;
 	expect_granted(&order, 0, authority->pem, 0, "0", "ok");
+	order.named = authority;
+	order.id = TSA_ID_CHAIN_V1;
+	expect_granted(&order, 0, authority->pem, 0, "0", "ok");
+	order.id = TSA_ID_CHAIN;
+	expect_granted(&order, 0, authority->pem, 0, "0", "ok");
 	order.signer = rsa;
 	order.digest = NID_sha512;
 	expect_granted(&order, 0, authority->pem, 0, "0", "ok");
@@ -158,6 +163,8 @@ static void test_invalid_signer(void **state)
 	expect_invalid(&order, authority->pem, "signer-id-missing", "SigningCertificate");
 	order.id = TSA_ID_OTHER;
 	order.named = other;
+	expect_invalid(&order, authority->pem, "signer-id", "Test TSA");
+	order.id = TSA_ID_SECOND;
 	expect_invalid(&order, authority->pem, "signer-id", "Test TSA");
 	order = tsa_good_order(signer);
 	order.how = PKI_NO_CERTS;

@@ -135,14 +135,19 @@ static TS_TST_INFO *make_info(const struct tsa_order *order)
 	return info;
 }
 
-/* SigningCertificate (V1) or V2 as a signed attribute, naming the certificate. */
-static void name_signer(CMS_SignerInfo *signer, X509 *cert, bool old)
+/* SigningCertificate (V1) or V2 as a signed attribute, naming one certificate or two. */
+static void name_signer(CMS_SignerInfo *signer, X509 *cert, X509 *beside, bool old)
 {
-	ESS_SIGNING_CERT *ids = old ? OSSL_ESS_signing_cert_new_init(cert, NULL, 1) : NULL;
-	ESS_SIGNING_CERT_V2 *ids_v2 = old ? NULL : OSSL_ESS_signing_cert_v2_new_init(EVP_sha256(), cert, NULL, 1);
+	STACK_OF(X509) *more = sk_X509_new_null();
+	ESS_SIGNING_CERT *ids = NULL;
+	ESS_SIGNING_CERT_V2 *ids_v2 = NULL;
 	unsigned char *der = NULL;
-	int length = old ? i2d_ESS_SIGNING_CERT(ids, &der) : i2d_ESS_SIGNING_CERT_V2(ids_v2, &der);
+	int length = 0;
 
+	assert_true(beside == NULL || sk_X509_push(more, beside) > 0);
+	ids = old ? OSSL_ESS_signing_cert_new_init(cert, more, 1) : NULL;
+	ids_v2 = old ? NULL : OSSL_ESS_signing_cert_v2_new_init(EVP_sha256(), cert, more, 1);
+	length = old ? i2d_ESS_SIGNING_CERT(ids, &der) : i2d_ESS_SIGNING_CERT_V2(ids_v2, &der);
 	assert_true(length > 0);
 	assert_int_equal(
 	    CMS_signed_add1_attr_by_NID(signer, old ? NID_id_smime_aa_signingCertificate : NID_id_smime_aa_signingCertificateV2, V_ASN1_SEQUENCE, der, length),
@@ -150,6 +155,31 @@ static void name_signer(CMS_SignerInfo *signer, X509 *cert, bool old)
 	OPENSSL_free(der);
 	ESS_SIGNING_CERT_free(ids);
 	ESS_SIGNING_CERT_V2_free(ids_v2);
+	sk_X509_free(more);
+}
+
+static void name_as(CMS_SignerInfo *signer, const struct tsa_order *order)
+{
+	X509 *own = order->signer->cert, *other = order->named == NULL ? NULL : order->named->cert;
+
+	switch (order->id) {
+	case TSA_ID_NONE:
+		break;
+	case TSA_ID_OTHER:
+		name_signer(signer, other, NULL, false);
+		break;
+	case TSA_ID_SECOND:
+		name_signer(signer, other, own, false);
+		break;
+	case TSA_ID_V1:
+	case TSA_ID_CHAIN_V1:
+		name_signer(signer, own, other, true);
+		break;
+	case TSA_ID_V2:
+	case TSA_ID_CHAIN:
+		name_signer(signer, own, other, false);
+		break;
+	}
 }
 
 uint8_t *tsa_token(const struct tsa_order *order, size_t *ret_length)
@@ -168,9 +198,7 @@ uint8_t *tsa_token(const struct tsa_order *order, size_t *ret_length)
 	assert_int_equal(CMS_set1_eContentType(cms, OBJ_nid2obj(order->content_type == 0 ? NID_id_smime_ct_TSTInfo : order->content_type)), 1);
 	signer = CMS_add1_signer(cms, order->signer->cert, order->signer->key, digest, own | CMS_PARTIAL);
 	assert_non_null(signer);
-	if (order->id != TSA_ID_NONE) {
-		name_signer(signer, order->id == TSA_ID_OTHER ? order->named->cert : order->signer->cert, order->id == TSA_ID_V1);
-	}
+	name_as(signer, order);
 	if ((order->how & PKI_TWO_SIGNERS) != 0) {
 		assert_non_null(CMS_add1_signer(cms, order->signer->cert, order->signer->key, EVP_sha512(), own | CMS_NOCERTS));
 	}

@@ -11,12 +11,13 @@
 /* A certificate of `issuer` with this extended key usage (words of openssl's configuration, as "critical,timeStamping"; NULL: none). */
 struct pki_identity *tsa_new(enum pki_key kind, const char *cn, const struct pki_identity *issuer, int from_days, int to_days, const char *usage);
 
-enum tsa_id { TSA_ID_V2, TSA_ID_V1, TSA_ID_NONE, TSA_ID_OTHER };
+/* _CHAIN and _CHAIN_V1: the signer and then `named`, which is not included; _SECOND: the other way round. */
+enum tsa_id { TSA_ID_V2, TSA_ID_V1, TSA_ID_NONE, TSA_ID_OTHER, TSA_ID_CHAIN, TSA_ID_CHAIN_V1, TSA_ID_SECOND };
 
 /* What is to be made. Zero means: as it should be. */
 struct tsa_order {
 	const struct pki_identity *signer;
-	const struct pki_identity *named; /* for TSA_ID_OTHER: whose certificate is named instead */
+	const struct pki_identity *named; /* TSA_ID_...: whose certificate is named instead or beside */
 	const uint8_t *imprint;
 	size_t imprint_length;
 	int hash; /* NID */

@@ -1,10 +1,12 @@
 /* Who signed the token, and may they (spec timestamps 3, step 3)? Each step by itself, so that each has its words: TS_RESP_verify_response would say yes
  * to a certificate with other uses beside time stamps or one whose usage is not critical, and would judge the chain by our clock instead of genTime. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/clock.h"
+#include "../../appliance/base/der.h"
 #include "../base/signer.h"
 #include "tsa.h"
 
@@ -95,43 +97,76 @@ static bool attribute_of(CMS_SignerInfo *signer, int nid, const ASN1_STRING **re
 	return *ret != NULL || CMS_signed_get_attr_by_OBJ(signer, object, -1) < 0;
 }
 
-static ESS_SIGNING_CERT *read_ids(const ASN1_STRING *value)
+/* SigningCertificate with its first id alone, which is the signer's (RFC 2634 5.4.1). The others name certificates of the chain, which need not be
+ * included; ours is built to the anchors anyway. False without memory, or when there is no first. */
+static bool first_only(const ASN1_STRING *value, uint8_t **ret, long *ret_length)
 {
-	const unsigned char *place = value == NULL ? NULL : ASN1_STRING_get0_data(value);
+	struct span all = span_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)), inside, ids, ignored, first;
+	uint8_t list[DER_HEADER_MAX_BYTES], outer[DER_HEADER_MAX_BYTES];
+	size_t list_length = 0, outer_length = 0;
 
-	return value == NULL ? NULL : d2i_ESS_SIGNING_CERT(NULL, &place, ASN1_STRING_length(value));
+	if (!der_read(&all, DER_SEQUENCE, &inside, NULL) || !der_read(&inside, DER_SEQUENCE, &ids, NULL) || !der_read(&ids, DER_SEQUENCE, &ignored, &first)) {
+		return false;
+	}
+	list_length = der_header(DER_SEQUENCE, first.length, list);
+	outer_length = der_header(DER_SEQUENCE, list_length + first.length, outer);
+	*ret = malloc(outer_length + list_length + first.length);
+	if (*ret == NULL) {
+		return false;
+	}
+	memcpy(*ret, outer, outer_length);
+	memcpy(*ret + outer_length, list, list_length);
+	memcpy(*ret + outer_length + list_length, first.data, first.length);
+	*ret_length = (long)(outer_length + list_length + first.length);
+	return true;
 }
 
-static ESS_SIGNING_CERT_V2 *read_ids_v2(const ASN1_STRING *value)
+static ESS_SIGNING_CERT *read_id(const ASN1_STRING *value)
 {
-	const unsigned char *place = value == NULL ? NULL : ASN1_STRING_get0_data(value);
+	_cleanup_free_ uint8_t *first = NULL;
+	const unsigned char *place = NULL;
+	long length = 0;
 
-	return value == NULL ? NULL : d2i_ESS_SIGNING_CERT_V2(NULL, &place, ASN1_STRING_length(value));
+	if (value == NULL || !first_only(value, &first, &length)) {
+		return NULL;
+	}
+	place = first;
+	return d2i_ESS_SIGNING_CERT(NULL, &place, length);
+}
+
+static ESS_SIGNING_CERT_V2 *read_id_v2(const ASN1_STRING *value)
+{
+	_cleanup_free_ uint8_t *first = NULL;
+	const unsigned char *place = NULL;
+	long length = 0;
+
+	if (value == NULL || !first_only(value, &first, &length)) {
+		return NULL;
+	}
+	place = first;
+	return d2i_ESS_SIGNING_CERT_V2(NULL, &place, length);
 }
 
 /* SigningCertificate (RFC 2634 5.4) or V2 (RFC 5035, RFC 5816): without it, another certificate of the same key could be put in its place. */
-static bool identified(CMS_ContentInfo *cms, CMS_SignerInfo *signer, X509 *cert, struct stamp_fault *fault)
+static bool identified(CMS_SignerInfo *signer, X509 *cert, struct stamp_fault *fault)
 {
 	const ASN1_STRING *old = NULL, *new = NULL;
-	bool alone = attribute_of(signer, NID_id_smime_aa_signingCertificate, &old) && attribute_of(signer, NID_id_smime_aa_signingCertificateV2, &new);
-	_cleanup_(cleanup_ids) ESS_SIGNING_CERT *ids = read_ids(old);
-	_cleanup_(cleanup_ids_v2) ESS_SIGNING_CERT_V2 *ids_v2 = read_ids_v2(new);
-	_cleanup_(cleanup_certs) STACK_OF(X509) *known = sk_X509_new_null();
-	_cleanup_(cleanup_certs) STACK_OF(X509) *included = CMS_get1_certs(cms);
+	bool readable = attribute_of(signer, NID_id_smime_aa_signingCertificate, &old) && attribute_of(signer, NID_id_smime_aa_signingCertificateV2, &new);
+	_cleanup_(cleanup_ids) ESS_SIGNING_CERT *id = read_id(old);
+	_cleanup_(cleanup_ids_v2) ESS_SIGNING_CERT_V2 *id_v2 = read_id_v2(new);
+	_cleanup_(cleanup_certs) STACK_OF(X509) *it = sk_X509_new_null();
 	char name[NAME_SIZE];
 
-	if (!alone || (old != NULL && ids == NULL) || (new != NULL &&ids_v2 == NULL)) {
+	if (!readable || (old != NULL && id == NULL) || (new != NULL &&id_v2 == NULL)) {
 		return stamp_no(fault, "signer-id", "the attribute that names the signer's certificate (SigningCertificate) cannot be read");
 	}
-	if (ids == NULL && ids_v2 == NULL) {
+	if (id == NULL && id_v2 == NULL) {
 		return stamp_no(fault, "signer-id-missing", "the attribute that names the signer's certificate (SigningCertificate) is missing");
 	}
-	/* The signer comes first; what else is named must be there too. */
-	if (known == NULL || X509_add_cert(known, cert, X509_ADD_FLAG_UP_REF) != 1 ||
-	    X509_add_certs(known, included, X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP) != 1) {
+	if (it == NULL || X509_add_cert(it, cert, X509_ADD_FLAG_UP_REF) != 1) {
 		return stamp_no(fault, "signer-id", "no memory");
 	}
-	return OSSL_ESS_check_signing_certs(ids, ids_v2, known, 1) == 1 ||
+	return OSSL_ESS_check_signing_certs(id, id_v2, it, 1) == 1 ||
 	       stamp_no(fault, "signer-id", "the token does not name the certificate of %s, which signed it", name_of(cert, name));
 }
 
@@ -241,6 +276,6 @@ bool stamp_sealed(const struct stamp_token *token, const struct stamp_wish *wish
 	if (cert != NULL) {
 		tell_signer(cert, result);
 	}
-	return holds && cert != NULL && strong_enough(signer, cert, fault) && identified(token->cms, signer, cert, fault) && for_stamps(cert, fault) &&
+	return holds && cert != NULL && strong_enough(signer, cert, fault) && identified(signer, cert, fault) && for_stamps(cert, fault) &&
 	       trusted(token, cert, wish, fault);
 }
