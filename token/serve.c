@@ -59,6 +59,8 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 		return message->id == 0 ? ERR_PROTOCOL : token_sign(token, message);
 	case WIRE_TOKEN_UNWRAP:
 		return message->id == 0 ? ERR_PROTOCOL : token_unwrap(token, message);
+	case WIRE_TOKEN_DECRYPT:
+		return message->id == 0 ? ERR_PROTOCOL : token_decrypt(token, message);
 	case WIRE_TOKEN_CLIENT:
 		return message->id == 0 ? ERR_PROTOCOL : token_client(token, message);
 	case WIRE_TOKEN_TLS:

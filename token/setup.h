@@ -19,7 +19,7 @@
 #define USE_VAULT (1U << 1)
 #define USE_TLS (1U << 2)
 #define USE_JOURNAL (1U << 3)
-#define USE_DECRYPT (1U << 4) /* of messages that partners send; accepted, not used yet */
+#define USE_DECRYPT (1U << 4) /* of messages that partners send */
 
 struct setup_key {
 	char name[SETUP_NAME_BYTES];

@@ -45,6 +45,10 @@
  * test environment of a partner).
  * TOKEN_SIGNED LINES: signer (SHA-256 of the certificate), serial, algorithm, warning.
  *
+ * TOKEN_DECRYPT: only keys with use `decrypt`, whose certificate may have ended since. What is opened: envelope.h. SIZE the length of the CMS, LIMIT the most bytes of
+ * content. TOKEN_DECRYPTED LINES: recipient, cipher (aes-256-cbc ...), algorithm (rsa-pkcs1, rsa-oaep, ecdh). A wrong key, padding or tag: ERR_FORMAT, always with the
+ * same words; content that came out before it counts for nothing.
+ *
  * TOKEN_SEAL: only keys with use `journal`, only the text of a C2SP checkpoint of that size (origin LF, size LF, root in base64 LF). TOKEN_SEALED: BYTES a
  * detached CAdES-BES signature over it with SHA-256; LINES: signer, serial, algorithm, and for keys on P-256 note: base64 of key id and ECDSA signature in DER
  * (C2SP signed-note, type 0x02; the name of the key is the origin, its id the start of SHA-256 of its SubjectPublicKeyInfo).
@@ -214,9 +218,10 @@ void token_unguard(void);
 /* After an operation failed, and after its answer: drops a refused PIN, sets the state, looks whether the session is still good. */
 void token_use_failed(struct token *token, int err);
 
-/* sign.c, unwrap.c, seal.c, tls.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
+/* sign.c, unwrap.c, decrypt.c, seal.c, tls.c: handlers of requests of the store; 0 or ERR_PROTOCOL. */
 int token_sign(struct token *token, struct wire_message *message);
 int token_unwrap(struct token *token, struct wire_message *message);
+int token_decrypt(struct token *token, struct wire_message *message);
 int token_seal(struct token *token, struct wire_message *message);
 int token_client(struct token *token, struct wire_message *message);
 int token_tls(struct token *token, struct wire_message *message);

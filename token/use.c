@@ -26,7 +26,8 @@ int token_use_key(struct token *token, const char *name, unsigned use, struct to
 	if (key_judge(key, clock_utc_ms())) {
 		token_tell_status(token);
 	}
-	if (key->state != KEY_OK) {
+	/* What was encrypted while the certificate was valid stays readable after its end. */
+	if (key->state != KEY_OK && !(key->state == KEY_EXPIRED && use == USE_DECRYPT)) {
 		*ret_why = key->warning;
 		return ERR_CERT;
 	}

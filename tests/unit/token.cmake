@@ -12,10 +12,19 @@ if(PODATELNA_SOFTHSM)
   target_link_libraries(podatelna_evil_module PRIVATE ${CMAKE_DL_LIBS})
   set_target_properties(podatelna_evil_module PROPERTIES PREFIX "" OUTPUT_NAME evil-pkcs11 LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
 
-  foreach(name token_sign_test token_evil_test token_pin_test token_key_test token_seal_test token_tls_test)
+  # A token that lacks mechanisms, raw RSA first of all, and writes down what it is asked for.
+  add_library(podatelna_filter_module MODULE ${CMAKE_CURRENT_LIST_DIR}/../lib/filter_module/filter.c)
+  target_include_directories(podatelna_filter_module SYSTEM PRIVATE ${PODATELNA_PKCS11_INCLUDE})
+  target_compile_definitions(podatelna_filter_module PRIVATE _GNU_SOURCE FILTER_DEFAULT_REAL="${PODATELNA_SOFTHSM}")
+  target_compile_options(podatelna_filter_module PRIVATE -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Werror)
+  target_link_libraries(podatelna_filter_module PRIVATE ${CMAKE_DL_LIBS})
+  set_target_properties(podatelna_filter_module PROPERTIES PREFIX "" OUTPUT_NAME filter-pkcs11 LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+
+  foreach(name token_sign_test token_evil_test token_pin_test token_key_test token_seal_test token_tls_test
+      token_matrix_test)
     podatelna_unit_test(${name} SOURCES ${name}.c token_bench.c LIBS podatelna_token_core)
     target_compile_definitions(${name} PRIVATE TOKEN_PROGRAM="$<TARGET_FILE:podatelna-token>" SOFTHSM_MODULE="${PODATELNA_SOFTHSM}"
-      EVIL_MODULE="$<TARGET_FILE:podatelna_evil_module>")
-    add_dependencies(${name} podatelna-token podatelna_evil_module)
+      EVIL_MODULE="$<TARGET_FILE:podatelna_evil_module>" FILTER_MODULE="$<TARGET_FILE:podatelna_filter_module>")
+    add_dependencies(${name} podatelna-token podatelna_evil_module podatelna_filter_module)
   endforeach()
 endif()

@@ -1,5 +1,6 @@
 #include "token_bench.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +94,7 @@ X509 *bench_certificate(const struct bench_cert *wanted)
 	EVP_PKEY *key = public_key(wanted->key);
 	X509 *certificate = make_certificate(key, "Jana Zkušební", serial, wanted->from_days, wanted->to_days);
 
+	add_extension(certificate, NID_subject_key_identifier, "hash");
 	if (wanted->usage != NULL) {
 		add_extension(certificate, NID_key_usage, wanted->usage);
 	}
@@ -534,6 +537,7 @@ int bench_sign(struct bench *bench, const struct bench_sign *wanted, uint8_t **r
 	lines_set(&lines, "form", wanted->form);
 	lines_set(&lines, "digest", wanted->digest);
 	lines_set(&lines, "want", wanted->want);
+	lines_set(&lines, "padding", wanted->padding);
 	assert_true(lines_finish(&lines, parameters, sizeof parameters) > 0);
 	wire_begin(&message, WIRE_TOKEN_SIGN, wanted->index, clock_deadline(wanted->within_ms > 0 ? wanted->within_ms : STEP_MS));
 	wire_put_bytes(&message, WIRE_F_LEAF, span_of(leaf, leaf_length));
@@ -558,6 +562,37 @@ int bench_sign(struct bench *bench, const struct bench_sign *wanted, uint8_t **r
 	}
 	assert_int_equal(wire_number(answer, WIRE_F_SIZE, 0), *ret_length);
 	return 0;
+}
+
+int bench_decrypt(struct bench *bench, const char *key, const char *from, const char *to, uint64_t limit, char *text, size_t size)
+{
+	char from_path[256], to_path[256];
+	_cleanup_close_ int in = -1, out = -1;
+	struct wire_message message, *answer = NULL;
+	struct stat status;
+
+	(void)snprintf(from_path, sizeof from_path, "%s/%s", directory, from);
+	(void)snprintf(to_path, sizeof to_path, "%s/%s", directory, to);
+	in = open(from_path, O_RDONLY | O_CLOEXEC);
+	out = open(to_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(in >= 0 && out >= 0 && fstat(in, &status) == 0);
+	wire_begin(&message, WIRE_TOKEN_DECRYPT, 78, clock_deadline(STEP_MS));
+	wire_put_number(&message, WIRE_F_INDEX, 6);
+	wire_put_string(&message, WIRE_F_KEY, key);
+	wire_put_number(&message, WIRE_F_SIZE, (uint64_t)status.st_size);
+	wire_put_number(&message, WIRE_F_LIMIT, limit);
+	wire_put_fd(&message, in);
+	wire_put_fd(&message, out);
+	answer = bench_ask(bench, &message, WIRE_TOKEN_DECRYPTED);
+	if (answer == NULL) {
+		return ERR_GONE;
+	}
+	assert_true(span_copy_string(wire_span(answer, answer->type == WIRE_ERROR ? WIRE_F_TEXT : WIRE_F_LINES), text, size));
+	if (answer->type == WIRE_TOKEN_DECRYPTED) {
+		assert_true(fstat(out, &status) == 0);
+		assert_int_equal(wire_number(answer, WIRE_F_SIZE, 0), status.st_size);
+	}
+	return bench_code(answer);
 }
 
 int bench_unwrap(struct bench *bench, const uint8_t *wrapped, size_t length, uint8_t *ret, size_t *ret_length)

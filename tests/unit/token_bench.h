@@ -82,7 +82,7 @@ void bench_write(const char *name, const void *data, size_t length);
 
 struct bench_sign {
 	uint64_t index;
-	const char *key, *purpose, *form, *digest, *want;
+	const char *key, *purpose, *form, *digest, *want, *padding;
 	const void *content;
 	size_t length;
 	const char *leaf_key; /* what the record says, when it shall differ */
@@ -93,6 +93,8 @@ struct bench_sign {
 };
 /* 0 and the CMS in *ret (to be freed), or the error of the answer; ERR_GONE when the process died. `text` gets the words or the LINES. */
 int bench_sign(struct bench *bench, const struct bench_sign *wanted, uint8_t **ret, size_t *ret_length, char *text, size_t size);
+/* TOKEN_DECRYPT of a file in bench_dir() into another one there, which is there whatever the answer: its code; `text` gets the words or the LINES. */
+int bench_decrypt(struct bench *bench, const char *key, const char *from, const char *to, uint64_t limit, char *text, size_t size);
 /* TOKEN_UNWRAP of a CMS made for this certificate: the content, or the error. */
 int bench_unwrap(struct bench *bench, const uint8_t *wrapped, size_t length, uint8_t *ret, size_t *ret_length);
 
