@@ -1,1 +1,3 @@
 podatelna_fuzz_target(fuzz_p11uri SOURCES fuzz_p11uri.c LIBS podatelna_token_core)
+podatelna_fuzz_target(fuzz_envelope SOURCES fuzz_envelope.c LIBS podatelna_token_core)
+podatelna_fuzz_target(fuzz_token_texts SOURCES fuzz_token_texts.c LIBS podatelna_token_core)
