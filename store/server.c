@@ -159,6 +159,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 		return 0;
 	case WIRE_STORE_SIGN:
 		return server_sign(server, message);
+	case WIRE_STORE_DECRYPT:
+		server_decrypt(server, message);
+		return 0;
 	case WIRE_STORE_LINK:
 		server_link(server, message);
 		return 0;

@@ -5,6 +5,7 @@
  * server_objects.c   TAKE, COPY, NAMES              server_outflow.c   object or text -> descriptor
  * server_unwrap.c    keys from tokens               server_names.c     names for the lists
  * server_sign.c      intent, signature, outcome server_seal.c      signatures of checkpoints
+ * server_decrypt.c   partners' messages, opened by a token
  * server_anchor.c    stamps of checkpoints      server_notes.c     the auditors' share
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
@@ -189,6 +190,10 @@ typedef void (*server_outflow_done)(void *context, int err, uint64_t size);
 int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms, server_intake_done done,
                         void *context, struct server_intake **ret);
 void server_intake_cancel(struct server_intake *intake);
+/* Nothing becomes an object before it is released, even when the content is at its end; until then cancelling leaves nothing behind. Release says how long
+ * it must be (else ERR_MISMATCH, and nothing is kept) and may call `done`. */
+void server_intake_hold(struct server_intake *intake);
+void server_intake_release(struct server_intake *intake, uint64_t size);
 /* Take over `fd` and the key (held inside). Never call `done` from inside. */
 int server_outflow_start(struct server *server, struct key *key, const struct object_ref *ref, int fd, uint64_t deadline_ms, server_outflow_done done,
                          void *context, struct server_outflow **ret);
@@ -221,6 +226,9 @@ void server_name_set(struct server *server, const char *case_number, struct span
 
 /* --- server_sign.c --- */
 int server_sign(struct server *server, const struct wire_message *message);
+
+/* --- server_decrypt.c --- */
+void server_decrypt(struct server *server, const struct wire_message *message);
 
 /* --- server_token.c, server_pin.c --- */
 int server_on_token_message(void *context, struct channel *channel, struct wire_message *message);

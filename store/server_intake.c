@@ -19,7 +19,9 @@ struct server_intake {
 	char role[OBJECT_ROLE_SIZE];
 	int fd;
 	bool regular;
-	uint64_t offset; /* of a regular file */
+	bool held, ended;  /* the end waits for server_intake_release; it came */
+	uint64_t expected; /* how long the content must be; UINT64_MAX: as it comes */
+	uint64_t offset;   /* of a regular file */
 	int watch, step_timer, deadline_timer;
 	struct vault_writer *writer;
 	struct vault_hmac *same; /* role original: for seen.h */
@@ -128,7 +130,7 @@ static void finish_content(struct server_intake *intake)
 	struct server *server = intake->server;
 	char earlier[TABLE_CASE_SIZE] = "";
 	struct object_ref ref;
-	int err = vault_writer_finish(intake->writer, &ref);
+	int err = intake->expected == UINT64_MAX || intake->expected == intake->offset ? vault_writer_finish(intake->writer, &ref) : ERR_MISMATCH;
 
 	if (err == 0 && intake->same != NULL) {
 		err = compare_seen(intake, earlier);
@@ -203,7 +205,11 @@ static void on_step(void *context, uint32_t events)
 		err = read_piece(intake, &length, &end);
 		have += err == 0 ? length : 0;
 	}
-	if (end) {
+	if (end && intake->held) {
+		intake->ended = true;
+		loop_unwatch(intake->server->loop, intake->watch);
+		intake->watch = 0;
+	} else if (end) {
 		finish_content(intake);
 	} else if (err != 0 && err != ERR_AGAIN) {
 		finish(intake, err, NULL, "");
@@ -219,6 +225,20 @@ static void on_deadline(void *context, uint32_t events)
 	(void)events;
 	intake->deadline_timer = 0;
 	finish(intake, ERR_DEADLINE, NULL, "");
+}
+
+void server_intake_hold(struct server_intake *intake)
+{
+	intake->held = true;
+}
+
+void server_intake_release(struct server_intake *intake, uint64_t size)
+{
+	intake->held = false;
+	intake->expected = size;
+	if (intake->ended) {
+		finish_content(intake);
+	}
 }
 
 static int prepare(struct server_intake *intake, uint64_t limit)
@@ -280,7 +300,7 @@ int server_intake_start(struct server *server, const char *case_number, const ch
 		(void)close(fd);
 		return ERR_MEMORY;
 	}
-	*intake = (struct server_intake){ .server = server, .fd = fd, .done = done, .context = context };
+	*intake = (struct server_intake){ .server = server, .fd = fd, .expected = UINT64_MAX, .done = done, .context = context };
 	if (table_case_valid(span_of_string(case_number)) && object_role_valid(role)) {
 		(void)snprintf(intake->case_number, sizeof intake->case_number, "%s", case_number);
 		(void)snprintf(intake->role, sizeof intake->role, "%s", role);
