@@ -1,5 +1,6 @@
 # podatelna-token: parsers alone, and the real process against SoftHSM (needs softhsm2, and opensc for pkcs11-tool).
 podatelna_unit_test(token_uri_test SOURCES token_uri_test.c LIBS podatelna_token_core)
+podatelna_unit_test(token_padding_test SOURCES token_padding_test.c LIBS podatelna_token_core)
 podatelna_unit_test(token_parts_test SOURCES token_parts_test.c LIBS podatelna_token_core)
 
 find_file(PODATELNA_SOFTHSM libsofthsm2.so PATHS /usr/lib/softhsm /usr/lib/x86_64-linux-gnu/softhsm /usr/lib/aarch64-linux-gnu/softhsm NO_DEFAULT_PATH)
@@ -21,7 +22,7 @@ if(PODATELNA_SOFTHSM)
   set_target_properties(podatelna_filter_module PROPERTIES PREFIX "" OUTPUT_NAME filter-pkcs11 LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
 
   foreach(name token_sign_test token_evil_test token_pin_test token_key_test token_seal_test token_tls_test
-      token_matrix_test)
+      token_matrix_test token_decrypt_test)
     podatelna_unit_test(${name} SOURCES ${name}.c token_bench.c LIBS podatelna_token_core)
     target_compile_definitions(${name} PRIVATE TOKEN_PROGRAM="$<TARGET_FILE:podatelna-token>" SOFTHSM_MODULE="${PODATELNA_SOFTHSM}"
       EVIL_MODULE="$<TARGET_FILE:podatelna_evil_module>" FILTER_MODULE="$<TARGET_FILE:podatelna_filter_module>")
