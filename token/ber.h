@@ -32,6 +32,7 @@ struct ber_level {
 
 #define BER_TOP ((struct ber_level){ .indefinite = false, .end = UINT64_MAX })
 
+/* ERR_MEMORY. ber_close in any case. */
 int ber_open(struct ber *ber, ber_source source, void *context);
 void ber_close(struct ber *ber);
 

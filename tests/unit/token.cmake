@@ -23,7 +23,7 @@ if(PODATELNA_SOFTHSM)
 
   foreach(name token_sign_test token_evil_test token_pin_test token_key_test token_seal_test token_tls_test
       token_matrix_test token_decrypt_test)
-    podatelna_unit_test(${name} SOURCES ${name}.c token_bench.c LIBS podatelna_token_core)
+    podatelna_unit_test(${name} SOURCES ${name}.c token_bench.c token_bench_ask.c LIBS podatelna_token_core)
     target_compile_definitions(${name} PRIVATE TOKEN_PROGRAM="$<TARGET_FILE:podatelna-token>" SOFTHSM_MODULE="${PODATELNA_SOFTHSM}"
       EVIL_MODULE="$<TARGET_FILE:podatelna_evil_module>" FILTER_MODULE="$<TARGET_FILE:podatelna_filter_module>")
     add_dependencies(${name} podatelna-token podatelna_evil_module podatelna_filter_module)
