@@ -5,11 +5,15 @@ import hashlib
 import os
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import forms
 import journal
 import pki
 from box import Tokens, until
+from proc import memory_holds
+from simulator import Simulator
 
 VERSIONS = ("1.2", "1.3")
 # Long enough for a case to be tried again when nothing but its own timers moves it.
@@ -45,7 +49,7 @@ def certificate(box, label="door", key="tls"):
     """SHA-256 of the certificate in the token."""
     token = next(t for t in box.hsm.tokens if t["label"] == label)
     return hashlib.sha256(pki.load_cert(next(k["cert"] for k in token["keys"] if k["name"] == key))
-                          .public_bytes(pki.serialization.Encoding.DER)).hexdigest()
+                          .public_bytes(Encoding.DER)).hexdigest()
 
 
 def drop(box, note):
@@ -183,3 +187,64 @@ def test_token_goes_away_and_comes_back(epo, login_box):
         box.wait_state(name, "done", timeout=PATIENCE)
     accepted = epo.ledger("accepted")
     assert len(accepted) == 3 and len({line["xml_sha256"] for line in accepted}) == 3
+
+
+STAMPS = {"check_every": "0", "day_end": False, "anchor_every": "1 h"}
+
+
+@pytest.mark.parametrize("pin", ["file", "prompt"])
+def test_time_stamp_with_a_login(work, pki_dir, make_box, login_tokens, pin):
+    """An authority that knows the box by its certificate. While the token waits for its PIN nothing is asked there, and the command says why."""
+    with Simulator("tsa", os.path.join(work, f"tsa-login-{pin}"), pki_dir, settings=["login=certificate"]) as tsa:
+        ca_file = os.path.join(pki_dir, "ca.pem")
+        box = make_box(tokens=login_tokens("ec"), settings={'tsa "razitka"': {"urls": [tsa.url], "ca_file": ca_file, "anchors": ca_file, "tls_key": "tls", **STAMPS}})
+        if pin == "prompt":
+            box.set('token "door"', pin="prompt")
+            box.restart()
+            box.wait_token("pin-needed", label="door")
+            assert "PIN tokenu, kterým se box přihlašuje" in box.text("journal", "stamp", check=False)
+            assert not tsa.ledger("granted") and not requests(tsa)
+            assert box.login("door").returncode == 0
+        box.wait_token(label="door")
+        assert "orazítkován" in box.text("journal", "stamp")
+        assert [line["client_cert"] for line in tsa.ledger("granted")] == [certificate(box)]
+        assert [(r["key"], r["algorithm"], r.get("session")) for r in tls_records(box)] == [("tls", "ECDSA+SHA256", None)]
+        assert not tsa.ledger("simulator-error")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looks into other processes' memory")
+def test_private_key_stays_in_the_token(epo, make_box, work, pki_dir):
+    """With a key that the test knows: the network program holds its public half while a session that logged in with it is under way, and never the private one."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    numbers = key.private_numbers()
+    tokens = Tokens(os.path.join(work, "tokens-known"), {"office": ["sign", "vault"], "door": []}, pki_dir)
+    stem = os.path.join(tokens.dir, "known")
+    cert = pki.issue_user(pki_dir, key, usage="tls", ik_mpsv=None)
+    pki.write_file(stem + ".pem", pki.cert_pem(cert))
+    pki.write_file(stem + ".der", cert.public_bytes(Encoding.DER))
+    pki.write_file(stem + ".key", key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()), 0o600)
+    for kind, path in (("privkey", stem + ".key"), ("cert", stem + ".der")):
+        tokens.hsm.tool("door", "--write-object", path, "--type", kind, "--id", "09", "--label", "tls", *(["--usage-sign"] if kind == "privkey" else []))
+    os.unlink(stem + ".key")
+    tokens.hsm.tokens[1]["keys"].append({"name": "tls", "id": "09", "label": "tls", "type": "ec", "uri": "pkcs11:id=%09", "cert": stem + ".pem"})
+    epo.switch(client_cert="needed", slow_ms=3000)
+    box = make_box(epo, tokens, settings={'partner "epo"': {"tls_key": "tls"}})
+    box.wait_token(label="door")
+    name = drop(box, "pamet")
+    until(lambda: tls_records(box), PATIENCE, "no login at all")
+    found = {"public": 0, "private": 0}
+
+    def look():
+        for pid in box.pid_of_executable("podatelna-transport"):
+            try:
+                found["public"] += memory_holds(pid, numbers.public_numbers.x.to_bytes(32, "big"))
+                found["private"] += any(memory_holds(pid, numbers.private_value.to_bytes(32, order)) for order in ("big", "little"))
+            except (OSError, ValueError):
+                pass  # it ended meanwhile
+        return found["public"]
+    until(look, PATIENCE, "not even the public half was seen: nothing was looked at")
+    assert not found["private"]
+    box.wait_state(name, "done", timeout=PATIENCE)
+    look()
+    assert not found["private"] and len(epo.ledger("accepted")) == 1
+    epo.reset()

@@ -236,7 +236,7 @@ static void test_too_many(void **state)
 static void test_bad_words(void **state)
 {
 	static const char *const bad[] = {
-		"peer: " PEER "\n",
+		("peer: " PEER "\n"),
 		"algorithm: rsa sha\n",
 		"algorithm: RSA+SHA256\npeer: firma.cz\n",
 		"algorithm: RSA+SHA256\nkey: archive\n",

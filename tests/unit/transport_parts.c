@@ -50,6 +50,33 @@ static void test_request(void **state)
 	assert_int_equal(request.reply_limit, REQUEST_REPLY_DEFAULT_BYTES);
 }
 
+static int parse_as(enum request_kind kind, const char *lines, uint64_t size)
+{
+	static struct request request;
+	const char *why = NULL;
+
+	return request_parse(span_of_string(lines), size, kind, &request, &why);
+}
+
+/* What files something takes no login and is no errand; an errand files nothing. */
+static void test_kinds(void **state)
+{
+	struct request request;
+
+	(void)state;
+	assert_int_equal(parse_as(REQUEST_ERRAND, "login: tsa\nmethod: POST\ntls-key: door\nurl: https://x/\n", 3), 0);
+	assert_int_equal(parse_as(REQUEST_ERRAND, "method: HEAD\nurl: https://x/\n", 0), 0);
+	assert_int_equal(parse_as(REQUEST_ERRAND, "method: HEAD\nurl: https://x/\n", 3), ERR_FORMAT);
+	assert_int_equal(parse_as(REQUEST_ERRAND, "filing: yes\nmethod: POST\nurl: https://x/\n", 3), ERR_FORMAT);
+	assert_int_equal(parse_as(REQUEST_ERRAND, "login: \nmethod: GET\nurl: https://x/\n", 0), ERR_FORMAT);
+	assert_int_equal(parse_as(REQUEST_SESSION, "login: tsa\nmethod: POST\nurl: https://x/\n", 3), ERR_FORMAT);
+	assert_int_equal(parse_as(REQUEST_SESSION, "method: HEAD\nurl: https://x/\n", 0), ERR_FORMAT);
+	assert_int_equal(parse_as(REQUEST_SESSION, "method: GET\ntls-key: \nurl: https://x/\n", 0), ERR_FORMAT);
+	assert_int_equal(parse("filing: yes\nmethod: POST\ntls-key: door\nurl: https://x/\n", 3, &request), 0);
+	assert_string_equal(request.tls_key, "door");
+	assert_string_equal(request.login, "");
+}
+
 static void test_proxy_exceptions(void **state)
 {
 	static const char list[] = "intranet.example, .firma.cz,10.0.0.0/8,192.168.1.7,fd00::/8";
@@ -273,11 +300,10 @@ static void test_orphan_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request),      cmocka_unit_test(test_proxy_exceptions),
-		cmocka_unit_test(test_proxy),        cmocka_unit_test(test_bad_proxy),
-		cmocka_unit_test(test_bad_request),  cmocka_unit_test(test_body_last_byte),
-		cmocka_unit_test(test_body_missing), cmocka_unit_test(test_reply),
-		cmocka_unit_test(test_report),       cmocka_unit_test(test_orphan_ends),
+		cmocka_unit_test(test_request),        cmocka_unit_test(test_kinds),        cmocka_unit_test(test_proxy_exceptions),
+		cmocka_unit_test(test_proxy),          cmocka_unit_test(test_bad_proxy),    cmocka_unit_test(test_bad_request),
+		cmocka_unit_test(test_body_last_byte), cmocka_unit_test(test_body_missing), cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_report),         cmocka_unit_test(test_orphan_ends),
 	};
 
 	return cmocka_run_group_tests_name("transport_parts", tests, NULL, NULL);
