@@ -82,9 +82,10 @@ RESPONSECODE IFDHCloseChannel(DWORD lun)
 
 RESPONSECODE IFDHGetCapabilities(DWORD lun, DWORD tag, PDWORD length, PUCHAR value)
 {
-	if (tag == TAG_IFD_SLOTS_NUMBER || tag == TAG_IFD_SIMULTANEOUS_ACCESS) {
+	/* vpcd keeps its slots apart, so that our readers can work at the same time. */
+	if (tag == TAG_IFD_SLOTS_NUMBER || tag == TAG_IFD_SIMULTANEOUS_ACCESS || tag == TAG_IFD_THREAD_SAFE) {
 		*length = 1;
-		value[0] = tag == TAG_IFD_SLOTS_NUMBER ? 1 : READERS;
+		value[0] = tag == TAG_IFD_SIMULTANEOUS_ACCESS ? READERS : 1;
 		return IFD_SUCCESS;
 	}
 	PASS_ON((DWORD, DWORD, PDWORD, PUCHAR), reader_of(lun), tag, length, value);

@@ -20,7 +20,8 @@ def signatures(cards):
 
 
 def rate(moments):
-    return (len(moments) - 1) / (moments[-1] - moments[0])
+    """Signatures per second, from the beginning of the first to the end of the last."""
+    return len(moments) / (moments[-1] - moments[0] + LATENCY_MS / 1000)
 
 
 def test_four_share(epo, make_box, make_cards, rounds):
