@@ -98,53 +98,45 @@ static bool attribute_of(CMS_SignerInfo *signer, int nid, const ASN1_STRING **re
 }
 
 /* SigningCertificate with its first id alone, which is the signer's (RFC 2634 5.4.1). The others name certificates of the chain, which need not be
- * included; ours is built to the anchors anyway. False without memory, or when there is no first. */
-static bool first_only(const ASN1_STRING *value, uint8_t **ret, long *ret_length)
+ * included; ours is built to the anchors anyway. NULL without memory, or when there is no first. */
+static uint8_t *first_only(const ASN1_STRING *value, long *ret_length)
 {
 	struct span all = span_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)), inside, ids, ignored, first;
 	uint8_t list[DER_HEADER_MAX_BYTES], outer[DER_HEADER_MAX_BYTES];
 	size_t list_length = 0, outer_length = 0;
+	uint8_t *made = NULL;
 
 	if (!der_read(&all, DER_SEQUENCE, &inside, NULL) || !der_read(&inside, DER_SEQUENCE, &ids, NULL) || !der_read(&ids, DER_SEQUENCE, &ignored, &first)) {
-		return false;
+		return NULL;
 	}
 	list_length = der_header(DER_SEQUENCE, first.length, list);
 	outer_length = der_header(DER_SEQUENCE, list_length + first.length, outer);
-	*ret = malloc(outer_length + list_length + first.length);
-	if (*ret == NULL) {
-		return false;
+	made = malloc(outer_length + list_length + first.length);
+	if (made != NULL) {
+		memcpy(made, outer, outer_length);
+		memcpy(made + outer_length, list, list_length);
+		memcpy(made + outer_length + list_length, first.data, first.length);
+		*ret_length = (long)(outer_length + list_length + first.length);
 	}
-	memcpy(*ret, outer, outer_length);
-	memcpy(*ret + outer_length, list, list_length);
-	memcpy(*ret + outer_length + list_length, first.data, first.length);
-	*ret_length = (long)(outer_length + list_length + first.length);
-	return true;
+	return made;
 }
 
 static ESS_SIGNING_CERT *read_id(const ASN1_STRING *value)
 {
-	_cleanup_free_ uint8_t *first = NULL;
-	const unsigned char *place = NULL;
 	long length = 0;
+	_cleanup_free_ uint8_t *first = value == NULL ? NULL : first_only(value, &length);
+	const unsigned char *place = first;
 
-	if (value == NULL || !first_only(value, &first, &length)) {
-		return NULL;
-	}
-	place = first;
-	return d2i_ESS_SIGNING_CERT(NULL, &place, length);
+	return first == NULL ? NULL : d2i_ESS_SIGNING_CERT(NULL, &place, length);
 }
 
 static ESS_SIGNING_CERT_V2 *read_id_v2(const ASN1_STRING *value)
 {
-	_cleanup_free_ uint8_t *first = NULL;
-	const unsigned char *place = NULL;
 	long length = 0;
+	_cleanup_free_ uint8_t *first = value == NULL ? NULL : first_only(value, &length);
+	const unsigned char *place = first;
 
-	if (value == NULL || !first_only(value, &first, &length)) {
-		return NULL;
-	}
-	place = first;
-	return d2i_ESS_SIGNING_CERT_V2(NULL, &place, length);
+	return first == NULL ? NULL : d2i_ESS_SIGNING_CERT_V2(NULL, &place, length);
 }
 
 /* SigningCertificate (RFC 2634 5.4) or V2 (RFC 5035, RFC 5816): without it, another certificate of the same key could be put in its place. */
