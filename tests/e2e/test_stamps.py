@@ -12,6 +12,7 @@ import pytest
 from asn1crypto import cms
 
 import forms
+import journal
 from box import until
 from simulator import Simulator
 
@@ -38,19 +39,19 @@ def granted(tsa):
     return len(tsa.ledger("granted"))
 
 
+def records(box):
+    """The journal of a box that may be writing at this moment: a record that is not whole yet is looked at again."""
+    for _ in range(20):
+        try:
+            return journal.read(box.data)
+        except journal.JournalFault:
+            time.sleep(0.1)
+    return journal.read(box.data)
+
+
 def anchors(box, event):
-    """Records `anchor` with that event, as they stand in the journal: lists of fields."""
-    found = []
-    for at, _, files in os.walk(os.path.join(box.data, "journal", "segment")):
-        for name in sorted(files):
-            with open(os.path.join(at, name), "rb") as f:
-                text = f.read().decode("utf-8")
-            for record in text.split("\x1e")[1:]:
-                head, _, body = record.partition("\n")
-                if head.split()[3] == "anchor":
-                    fields = dict(line.split(": ", 1) for line in body.split("\n") if ": " in line)
-                    found += [fields] if fields.get("event") == event else []
-    return found
+    """The fields of all records `anchor` with that event, as they stand in the journal."""
+    return [r.fields for r in records(box) if r.type == "anchor" and r.fields.get("event") == event]
 
 
 def verified(box, pki_dir, record):
@@ -92,15 +93,16 @@ def test_the_journal_is_stamped(tsa, epo, make_box, pki_dir, keys):
     box.result(box.wait_state("dph.xml")["case"])
     until(lambda: len(anchors(box, "stamp")) >= 2 and "stamp-waits-time" not in str(box.cli("stamps")), 30, box.log_tail)
     time.sleep(4)
-    records = anchors(box, "stamp")
-    assert len(records) == granted(tsa), "a stamp was asked for twice, or while nothing was new"
-    for record in records:
+    stamped = anchors(box, "stamp")
+    assert len(stamped) == granted(tsa), "a stamp was asked for twice, or while nothing was new"
+    for record in stamped:
         assert verified(box, pki_dir, record), record
         assert record["purpose"] == "schedule" and record["tsa"] == NAME and abs(int(record["off-ms"])) < 300000
-    assert bool(keys) == os.path.exists(os.path.join(box.data, "journal", "anchor", records[-1]["size"] + ".p7s"))
+    assert bool(keys) == os.path.exists(os.path.join(box.data, "journal", "anchor", stamped[-1]["size"] + ".p7s"))
     assert box.run_cli("journal", "verify").returncode == 0
 
 
+@pytest.mark.sanitized
 def test_a_person_and_the_trial(tsa, make_box, pki_dir):
     """The trial stamps once, also over a restart; a person has a stamp at once; the overview counts both."""
     box = make_box(settings=settings(pki_dir, tsa.url, check_every="1 d", anchor_every="1 h", package=10))
@@ -200,6 +202,7 @@ def test_clock_that_is_off(tsa, make_box, pki_dir):
     assert "napřed" not in box.text("stamps")
 
 
+@pytest.mark.sanitized
 def test_a_stamp_that_does_not_hold(tsa, make_box, pki_dir):
     """It is kept, counted, never taken for a stamp, and not asked for again at once, also after a restart."""
     tsa.switch(wrong_imprint="on")
@@ -255,6 +258,20 @@ def test_freshness(tsa, epo, make_box, pki_dir):
     tsa.reset()
     box.wait_state("dph.xml", timeout=60)
     assert len(epo.ledger("accepted")) == 1
+
+
+def test_login_with_a_certificate(tsa, make_box, pki_dir):
+    """A key in the token is who we are; while the token is locked nothing is stamped, and it goes on by itself."""
+    tsa.switch(login="certificate")
+    box = make_box(tokens={"office": ["sign", "vault", "tls"]}, pki_dir=pki_dir, pin="prompt",
+                   settings=settings(pki_dir, tsa.url, anchor_every="1 s", tls_key="tls"))
+    time.sleep(4)
+    assert granted(tsa) == 0 and row(box)["state"] != "put-off"
+    assert box.login().returncode == 0
+    until(lambda: anchors(box, "stamp"), 40, lambda: f"{row(box)}\n{box.log_tail()}")
+    assert verified(box, pki_dir, anchors(box, "stamp")[0])
+    assert "CN=" in tsa.ledger("granted")[0]["by"]
+    assert any(r.type == "tls" for r in records(box))
 
 
 def test_two_authorities(work, pki_dir, tsa, make_box):
@@ -318,6 +335,7 @@ def embedded(path):
     return signer["signature"].native, stamps[0]["values"][0].dump()
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("digest", ["sha256", "sha512"])
 def test_signature_with_a_stamp(tsa, toy, make_box, pki_dir, digest):
     """CAdES-T: what was filed carries a stamp over its signature value, as openssl sees it; it is counted to its case."""
