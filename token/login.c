@@ -544,7 +544,8 @@ int token_logout(struct token *token, struct wire_message *message)
 		token_fail(token, TOKEN_BROKEN, token->module.why);
 		return 0;
 	}
-	if (module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial) != 0 || module_open_session(&token->module) != 0) {
+	if (module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial, token->setup.neighbours) != 0 ||
+	    module_open_session(&token->module) != 0) {
 		token_renew(token);
 	}
 	token_set_state(token, TOKEN_PIN_NEEDED, N_("a person logged out"));

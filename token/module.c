@@ -145,7 +145,7 @@ static void take_slot(struct module *module, PKCS11_SLOT *slot)
 	module->slot_id = PKCS11_get_slotid_from_slot(slot);
 }
 
-int module_find_token(struct module *module, const struct p11uri *uri, const char *expected_serial)
+int module_find_token(struct module *module, const struct p11uri *uri, const char *expected_serial, unsigned neighbours)
 {
 	PKCS11_SLOT *slot = NULL;
 	unsigned found = 0;
@@ -186,8 +186,16 @@ int module_find_token(struct module *module, const struct p11uri *uri, const cha
 		(void)snprintf(module->why, sizeof module->why, "%s", N_("the token has another serial number than the URI says"));
 		return ERR_MISMATCH;
 	}
-	(void)snprintf(module->why, sizeof module->why, "%s",
-	               module->strangers > 0 ? N_("the token in the reader is not the configured one; it is not used") : N_("no token matches the URI"));
+	/* More tokens than are configured beside this one: somebody put another card in. */
+	if (module->strangers > neighbours) {
+		if (module->strangers == 1) {
+			(void)find_matching(module, &(struct p11uri){ 0 }, false, &slot);
+			take_slot(module, slot);
+		}
+		(void)snprintf(module->why, sizeof module->why, "%s", N_("the token in the reader is not the configured one; it is not used"));
+		return ERR_MISMATCH;
+	}
+	(void)snprintf(module->why, sizeof module->why, "%s", N_("no token matches the URI"));
 	return ERR_NOTFOUND;
 }
 
@@ -299,7 +307,7 @@ bool module_has_changed(struct module *module)
 	CK_SLOT_INFO slot;
 	CK_ULONG count = 0;
 
-	return api_of(module)->C_GetSlotList(CK_FALSE, NULL, &count) != CKR_OK || count != module->readers ||
+	return api_of(module)->C_GetSlotList(CK_FALSE, NULL, &count) != CKR_OK || count != module->readers || module->slot == NULL ||
 	       api_of(module)->C_GetSlotInfo(module->slot_id, &slot) != CKR_OK || (slot.flags & CKF_TOKEN_PRESENT) == 0;
 }
 

@@ -49,9 +49,9 @@ struct module_flags {
 int module_load(struct module *module, const char *path);
 /* C_Finalize and dlclose, also half-way through loading; key objects must have been freed. Afterwards module_load may come again. */
 void module_unload(struct module *module);
-/* Finds the one token. ERR_NOTFOUND; ERR_EXISTS: several match; ERR_MISMATCH: there is one, but of another serial than the URI or `expected_serial` says
- * (then `slot` points to it, for its name). */
-int module_find_token(struct module *module, const struct p11uri *uri, const char *expected_serial);
+/* Finds the one token. ERR_NOTFOUND; ERR_EXISTS: several match; ERR_MISMATCH: there is one, but of another serial than the URI or `expected_serial` says,
+ * or there are other tokens, more than the `neighbours` that belong to other processes (then `slot` points to it, for its name, where it is the only one). */
+int module_find_token(struct module *module, const struct p11uri *uri, const char *expected_serial, unsigned neighbours);
 int module_open_session(struct module *module);
 /* A fresh look at the token, not what was read at the start. */
 int module_read_flags(struct module *module, struct module_flags *ret);

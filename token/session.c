@@ -14,6 +14,8 @@
 #include "../appliance/base/log.h"
 #include "../appliance/base/text.h"
 
+#define NO_SERVICE N_("the service for card readers (pcscd) does not answer")
+
 /* --- open and close --- */
 
 static void close_module(struct token *token)
@@ -29,7 +31,7 @@ static int open_module(struct token *token)
 	int err = module_load(&token->module, token->setup.module);
 
 	if (err == 0) {
-		err = module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial);
+		err = module_find_token(&token->module, &token->setup.uri, token->setup.expected_serial, token->setup.neighbours);
 	}
 	if (err == 0) {
 		err = module_open_session(&token->module);
@@ -50,7 +52,10 @@ static enum token_state open_session(struct token *token, char ret_text[TOKEN_TE
 	err = open_module(token);
 	(void)alarm(0);
 	token_judge_kept(token);
-	(void)snprintf(ret_text, TOKEN_TEXT_BYTES, "%s", err == 0 ? "" : token->module.why);
+	(void)snprintf(ret_text, TOKEN_TEXT_BYTES, "%s",
+	               err == 0                                                                                              ? ""
+	               : err == ERR_NOTFOUND && token->module.readers == 0 && token->setup.pcsc && !token->readers.connected ? NO_SERVICE
+	                                                                                                                     : token->module.why);
 	token->opened_ms = clock_mono_ms();
 	token->mend_ms = clock_deadline(TOKEN_MEND_MS);
 	if (err != 0 && err != ERR_MISMATCH && err != ERR_NOTFOUND) {
@@ -168,10 +173,26 @@ void token_check_session(struct token *token)
 	}
 }
 
+/* Nobody is needed for a login. */
+static bool has_pin(const struct token *token)
+{
+	return token->kept.held || (token->setup.pin_file && !token->file_refused);
+}
+
 void token_recheck(struct token *token)
 {
+	uint64_t before_ms = token->failed_ms;
+
 	token_check_session(token);
 	if (token->lost || token->state != TOKEN_READY) {
+		return;
+	}
+	/* A card that lost its power for a moment fails again and again while the module says that all is well. Without a PIN at hand it gets a second
+	 * chance, because a person would have to come. */
+	token->failed_ms = clock_mono_ms();
+	if (has_pin(token) || (before_ms != 0 && token->failed_ms - before_ms < TOKEN_RELAPSE_MS)) {
+		token->failed_ms = 0;
+		token_fail(token, TOKEN_BROKEN, N_("the token failed though it seems to be there; it is opened anew"));
 		return;
 	}
 	(void)alarm(TOKEN_CHECK_S);
@@ -270,6 +291,8 @@ static void look(struct token *token)
 		}
 	} else if (token->module.session == 0) {
 		look_for_token(token, changed);
+	} else if (token->module.slot != NULL && token->module.slot->removable && changed && !token->readers.connected) {
+		token_fail(token, TOKEN_ABSENT, NO_SERVICE); /* OpenSC would go on saying that all is well */
 	} else if (token->module.slot != NULL && token->module.slot->removable && (changed || clock_expired(token->check_ms))) {
 		token->check_ms = clock_deadline(TOKEN_WATCH_MS);
 		token_check_session(token);
@@ -297,6 +320,7 @@ int token_session_begin(struct token *token)
 	if (token->state == TOKEN_PIN_NEEDED) {
 		token_begin(token);
 	}
+	token->settle_looks = TOKEN_SETTLE_LOOKS;
 	token->look_ms = clock_deadline(TOKEN_LOOK_MS);
 	token->check_ms = clock_deadline(TOKEN_WATCH_MS);
 	token->watch = loop_timer(token->loop, clock_deadline(token->readers.connected ? TOKEN_READERS_MS : TOKEN_LOOK_MS), on_watch, token);

@@ -197,6 +197,7 @@ static int read_simple(struct span settings, struct token_setup *setup, char *re
 {
 	const char *why = "missing";
 	struct span value;
+	uint64_t neighbours = 0;
 
 	if (!lines_find_string(settings, "module", setup->module, sizeof setup->module) || setup->module[0] != '/') {
 		return fail("module", "must be an absolute path", ret_why, size);
@@ -222,6 +223,10 @@ static int read_simple(struct span settings, struct token_setup *setup, char *re
 	}
 	if (!read_yes_no(settings, "pcsc", &setup->pcsc)) {
 		return fail("pcsc", "must be yes or no", ret_why, size);
+	}
+	setup->neighbours = SETUP_NEIGHBOURS_UNKNOWN;
+	if (lines_find_u64(settings, "neighbours", &neighbours) && neighbours < SETUP_NEIGHBOURS_UNKNOWN) {
+		setup->neighbours = (unsigned)neighbours;
 	}
 	if (lines_find(settings, "pin-fingerprint", &value) && !span_copy_string(value, setup->pin_fingerprint, sizeof setup->pin_fingerprint)) {
 		return fail("pin-fingerprint", "too long", ret_why, size);

@@ -13,6 +13,7 @@
 #define SETUP_KEYS_MAX 16
 #define SETUP_PATHS_MAX 24
 #define SETUP_NAME_BYTES 64
+#define SETUP_NEIGHBOURS_UNKNOWN 1000 /* other tokens are then never strange */
 #define SETUP_FINGERPRINT_BYTES 128
 
 #define USE_SIGN (1U << 0)
@@ -33,8 +34,9 @@ struct token_setup {
 	char module[PATH_MAX];
 	struct p11uri uri;
 	bool pin_file;
-	bool pin_pad;  /* the PIN is entered at the reader */
-	bool keep_pin; /* a person's PIN stays in memory while the card is away */
+	bool pin_pad;        /* the PIN is entered at the reader */
+	unsigned neighbours; /* tokens of other processes that this module may show */
+	bool keep_pin;       /* a person's PIN stays in memory while the card is away */
 	char pin_fingerprint[SETUP_FINGERPRINT_BYTES];
 	int pin_fd; /* owned; -1 without a PIN file */
 	struct setup_key keys[SETUP_KEYS_MAX];

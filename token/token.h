@@ -22,6 +22,7 @@
  *   key.<n>.cert-fd    which descriptor of SETUP (0 is the first, the PIN file included) is a PEM certificate, issuers after it; absent: the
  *                      certificate is read from the token
  *   allow-software-token   no: a software token signs nothing, unless the request says `software-ok`
+ *   neighbours         how many tokens of other processes the same module may show; a token more, where ours is not there, is `foreign`. Absent: any number
  *   expected-serial    another serial number makes the token `foreign`
  * n counts from 0 without gaps. A wrong setting ends the process with exit code 1 before READY.
  *
@@ -82,15 +83,16 @@
 #include "readers.h"
 #include "setup.h"
 
-#define TOKEN_EXIT_AGAIN 75  /* EX_TEMPFAIL */
-#define TOKEN_READERS_MS 200 /* how often pcscd is asked whether a card came or went */
-#define TOKEN_LOOK_MS 2000   /* how often a token is looked for where pcscd cannot tell */
-#define TOKEN_IDLE_MS 10000  /* and where it can, but did not */
-#define TOKEN_SETTLE_MS 1000 /* between looks at a card that was put in and does not answer yet */
-#define TOKEN_SETTLE_LOOKS 3 /* how many of those */
-#define TOKEN_MEND_MS 30000  /* how long a process whose module does not work lives */
-#define TOKEN_WATCH_MS 2000  /* how often a removable token is asked whether it is there and logged in */
-#define TOKEN_STEADY_MS 5000 /* a session that lasted less is opened anew after a pause, each longer than the one before */
+#define TOKEN_EXIT_AGAIN 75    /* EX_TEMPFAIL */
+#define TOKEN_READERS_MS 200   /* how often pcscd is asked whether a card came or went */
+#define TOKEN_LOOK_MS 2000     /* how often a token is looked for where pcscd cannot tell */
+#define TOKEN_IDLE_MS 10000    /* and where it can, but did not */
+#define TOKEN_SETTLE_MS 1000   /* between looks at a card that was put in and does not answer yet */
+#define TOKEN_SETTLE_LOOKS 3   /* how many of those */
+#define TOKEN_MEND_MS 30000    /* how long a process whose module does not work lives */
+#define TOKEN_WATCH_MS 2000    /* how often a removable token is asked whether it is there and logged in */
+#define TOKEN_RELAPSE_MS 60000 /* a second failure of a key within that time: the token is opened anew */
+#define TOKEN_STEADY_MS 5000   /* a session that lasted less is opened anew after a pause, each longer than the one before */
 #define TOKEN_PAUSE_FIRST_MS 100
 #define TOKEN_PAUSE_MAX_MS 60000
 #define TOKEN_REVIEW_MS 600000 /* how often certificates are judged again */
@@ -157,6 +159,7 @@ struct token {
 	bool lost;          /* the session is given up: nothing more is asked of the module until it is opened anew */
 	int watch, renewal; /* timers */
 	unsigned settle_looks;
+	uint64_t failed_ms; /* when a key last failed in a good session; 0: never, or dealt with */
 	uint64_t pause_ms, opened_ms, check_ms, look_ms, mend_ms;
 };
 

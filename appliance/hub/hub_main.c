@@ -333,18 +333,20 @@ static int on_token_message(void *context, struct channel *channel, struct wire_
 
 	for (size_t i = 0; i < CONFIG_TOKENS_MAX; i++) {
 		struct hub_token *token = &hub->tokens[i];
+		char before[sizeof token->state];
 
 		if (token->channel != channel) {
 			continue;
 		}
+		memcpy(before, token->state, sizeof before);
 		if (message->type != WIRE_TOKEN_STATUS || !wire_string(message, WIRE_F_STATE, token->state, sizeof token->state)) {
 			return ERR_PROTOCOL;
 		}
 		overview_touch();
 		free(token->lines);
 		token->lines = strndup((const char *)wire_span(message, WIRE_F_LINES).data, wire_span(message, WIRE_F_LINES).length);
-		/* What waited for a token looks again. */
-		for (struct hub_case *each = hub->cases.open; strcmp(token->state, "ready") == 0 && each != NULL; each = each->next_open) {
+		/* What waits for a token looks again, and says anew why it waits. */
+		for (struct hub_case *each = hub->cases.open; strcmp(token->state, before) != 0 && each != NULL; each = each->next_open) {
 			each->due_ms = 0;
 		}
 		control_token(hub, i);

@@ -180,10 +180,15 @@ static int setup_token(const struct config *config, size_t token_index, struct s
 {
 	const struct config_token *token = &config->tokens[token_index];
 	int err = setup_pin(token, setup);
+	uint64_t neighbours = 0;
 
 	setup_module(token, &setup->lines);
 	/* Software keys are for bench and demo (P1): only where the hub says, for one partner, that they may be used (flow_sign.c). */
 	lines_set(&setup->lines, "allow-software-token", "no");
+	for (size_t i = 0; i < config->token_count; i++) {
+		neighbours += i != token_index && strcmp(config->tokens[i].module, token->module) == 0;
+	}
+	lines_set_u64(&setup->lines, "neighbours", neighbours);
 	return err != 0 ? err : setup_keys(config, token_index, setup);
 }
 

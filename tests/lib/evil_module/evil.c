@@ -5,6 +5,7 @@
  *                           writing to /tmp, the working directory and EVIL_WRITE, reading EVIL_READ, connecting to EVIL_CONNECT, fork and exec
  *   EVIL_WRITE, EVIL_READ, EVIL_CONNECT=PATH[:PATH...]   directories or files; files; sockets
  *   EVIL_SIGN=hang|crash|flip|fail   what C_Sign does: never returns, dies, one bit of the signature is wrong, CKR_FUNCTION_FAILED
+ *   EVIL_WHEN=PATH          EVIL_SIGN counts only while that file exists
  *   EVIL_SIGN_MS=N          each C_Sign takes N milliseconds in all, as a card does, and says when it began
  *   EVIL_NO_RAW_RSA=1       CKM_RSA_X_509 is refused, as many qualified devices do
  *   EVIL_FLAGS=final-try|count-low|locked   what the token says of its PIN
@@ -275,23 +276,23 @@ static CK_RV evil_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG length
 {
 	CK_RV rv = CKR_FUNCTION_FAILED;
 	struct timespec end;
-	bool slow = signature != NULL && slow_end(&end);
+	bool slow = signature != NULL && slow_end(&end), sick = getenv("EVIL_WHEN") == NULL || exists("EVIL_WHEN");
 
-	while (switched("EVIL_SIGN", "hang")) {
+	while (sick && switched("EVIL_SIGN", "hang")) {
 		(void)pause();
 		(void)sleep(1); /* pause may be refused by the sandbox */
 	}
-	if (switched("EVIL_SIGN", "crash")) {
+	if (sick && switched("EVIL_SIGN", "crash")) {
 		__builtin_trap();
 	}
 	if (is_gone()) {
 		return CKR_DEVICE_REMOVED;
 	}
-	if (switched("EVIL_SIGN", "fail")) {
+	if (sick && switched("EVIL_SIGN", "fail")) {
 		return CKR_FUNCTION_FAILED;
 	}
 	rv = real->C_Sign(session, data, length, signature, signature_length);
-	if (rv == CKR_OK && signature != NULL && *signature_length > 9 && switched("EVIL_SIGN", "flip")) {
+	if (rv == CKR_OK && signature != NULL && *signature_length > 9 && sick && switched("EVIL_SIGN", "flip")) {
 		signature[9] ^= 0x10;
 	}
 	while (slow && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) {
