@@ -86,7 +86,7 @@
 #define TOKEN_EXIT_AGAIN 75    /* EX_TEMPFAIL */
 #define TOKEN_READERS_MS 200   /* how often pcscd is asked whether a card came or went */
 #define TOKEN_LOOK_MS 2000     /* how often a token is looked for where pcscd cannot tell */
-#define TOKEN_IDLE_MS 10000    /* and where it can, but did not */
+#define TOKEN_IDLE_MS 60000    /* and where it can, but did not: looking disturbs the other cards */
 #define TOKEN_SETTLE_MS 1000   /* between looks at a card that was put in and does not answer yet */
 #define TOKEN_SETTLE_LOOKS 3   /* how many of those */
 #define TOKEN_MEND_MS 30000    /* how long a process whose module does not work lives */

@@ -85,8 +85,10 @@ void token_use_failed(struct token *token, int err)
 		break;
 	case ERR_TOKEN:
 	case ERR_DAMAGE:
-	case ERR_CERT:
 		token_recheck(token);
+		break;
+	case ERR_CERT:
+		token_check_session(token);
 		break;
 	default:
 		break;

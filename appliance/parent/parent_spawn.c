@@ -102,6 +102,11 @@ static _Noreturn void become(const struct program *program, int link, pid_t pare
 	for (size_t i = 0; i < sizeof proxy_variables / sizeof proxy_variables[0]; i++) {
 		(void)unsetenv(proxy_variables[i]);
 	}
+	/* OpenSC formats each command, the PIN in it, for a log that is off, and gives the memory back as it is: here what is freed is overwritten. The caches of
+	 * glibc 2.36's threads would keep it from that. */
+	if (program->role == WIRE_TOKEN) {
+		(void)setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0", 1);
+	}
 	parent_set_limits();
 	parent_drop_rights(program);
 	/* After the change of user, which would clear it. The check covers a parent that died before. */

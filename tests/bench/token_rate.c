@@ -1,6 +1,6 @@
 /* token_rate.c - how fast podatelna-token signs: whole CMS signatures (CAdES-BES, detached) over 1 KiB, one after the other, asked for as its store does.
  *
- *   token_rate PROGRAM MODULE TOKEN-URI KEY-URI CERTIFICATE.pem MILLISECONDS [READABLE]     PIN in the environment, PODATELNA_BENCH_PIN
+ *   token_rate PROGRAM MODULE TOKEN-URI KEY-URI CERTIFICATE.pem MILLISECONDS|COUNTx [READABLE]     PIN in the environment, PODATELNA_BENCH_PIN
  *
  * Plays parent, hub and store to one token process. Variables that the module needs stand in the environment; READABLE is a folder that it reads. Prints
  * "signatures seconds", the second in decimal. What sign_rate measures is the bound of it.
@@ -249,10 +249,11 @@ int main(int argc, char **argv)
 {
 	static struct play play;
 	struct wire_message message;
-	uint64_t ms = 0, count = 0, begun = 0;
+	uint64_t bound = 0, count = 0, begun = 0;
+	bool counted = argc >= 7 && strchr(argv[6], 'x') != NULL;
 
-	if (argc < 7 || argc > 8 || !span_parse_u64(span_of_string(argv[6]), &ms) || ms == 0 || ms > MILLISECONDS_MAX) {
-		die("token_rate PROGRAM MODULE TOKEN-URI KEY-URI CERTIFICATE.pem MILLISECONDS [READABLE]");
+	if (argc < 7 || argc > 8 || !span_parse_u64(span_of(argv[6], strcspn(argv[6], "x")), &bound) || bound == 0 || bound > MILLISECONDS_MAX) {
+		die("token_rate PROGRAM MODULE TOKEN-URI KEY-URI CERTIFICATE.pem MILLISECONDS|COUNTx [READABLE]");
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	start(&play, argv);
@@ -262,7 +263,7 @@ int main(int argc, char **argv)
 	sign(&play, ++count); /* the first one pays for what is done once */
 	count = 0;
 	begun = clock_mono_ms();
-	while (clock_mono_ms() - begun < ms) {
+	while (counted ? count < bound : clock_mono_ms() - begun < bound) {
 		sign(&play, 2 + count++);
 	}
 	(void)printf("%llu %.3f\n", (unsigned long long)count, (double)(clock_mono_ms() - begun) / 1000);

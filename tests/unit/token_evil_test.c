@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../appliance/base/cleanup.h"
+#include "../../appliance/base/clock.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
 #include "../../token/token.h"
@@ -183,6 +184,41 @@ static void test_removal(void **state)
 	assert_int_equal(bench_stop(&bench), 0);
 }
 
+/* The token is pulled while a person's pipe is open: that login ends with an error, nothing was tried. */
+static void test_removal_while_waiting(void **state)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	_cleanup_close_ int fd = bench_pem(&rsa);
+	struct wire_message message, *answer = NULL;
+	int ends[2];
+
+	(void)state;
+	evil_settings(&lines, "EVIL_REMOVABLE", "1");
+	lines_setf(&lines, "environment.3", "EVIL_GONE=%s/gone", bench_dir());
+	bench_start(&bench, &lines, &fd, 1);
+	bench_link(&bench, WIRE_STORE);
+	bench_link(&bench, WIRE_HUB);
+	bench_wait_state(&bench, bench.hub, "pin-needed");
+	assert_int_equal(pipe(ends), 0);
+	wire_begin(&message, WIRE_TOKEN_LOGIN, 7, clock_deadline(20000));
+	wire_put_string(&message, WIRE_F_BY, "uid:1000");
+	wire_put_fd(&message, ends[0]);
+	assert_int_equal(wire_send_blocking(bench.hub, WIRE_HUB, WIRE_TOKEN, &message, clock_deadline(20000)), 0);
+	assert_int_equal(write(ends[1], "1234", 4), 4);
+	assert_int_equal(bench_run("touch %s/gone", bench_dir()), 0);
+	answer = bench_wait(&bench, bench.hub, WIRE_TOKEN_DONE);
+	assert_non_null(answer);
+	assert_int_equal(answer->type, WIRE_ERROR);
+	assert_int_equal(answer->id, 7);
+	assert_int_equal(bench.tries, 0);
+	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
+	bench_wait_state(&bench, bench.store, "pin-needed");
+	assert_int_equal(bench_login(&bench, BENCH_PIN), 0);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	assert_int_equal(bench_stop(&bench), 0);
+}
+
 /* The same with a PIN that is kept: one more try, on record, and none after it was refused. */
 static void test_removal_kept(void **state)
 {
@@ -342,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_blocked),
 		cmocka_unit_test(test_unknown_before),
 		cmocka_unit_test(test_removal),
+		cmocka_unit_test(test_removal_while_waiting),
 		cmocka_unit_test(test_removal_kept),
 		cmocka_unit_test(test_pad),
 		cmocka_unit_test(test_pad_and_prompt),
