@@ -211,6 +211,7 @@ static void test_removal_while_waiting(void **state)
 	assert_int_equal(answer->type, WIRE_ERROR);
 	assert_int_equal(answer->id, 7);
 	assert_int_equal(bench.tries, 0);
+	bench_wait_state(&bench, bench.store, "absent");
 	assert_int_equal(bench_run("rm %s/gone", bench_dir()), 0);
 	bench_wait_state(&bench, bench.store, "pin-needed");
 	assert_int_equal(bench_login(&bench, BENCH_PIN), 0);
