@@ -79,7 +79,7 @@ int tool_login(struct tool *tool)
 	struct module_flags flags = { 0 };
 	CK_SESSION_HANDLE session = 0;
 	CK_RV rv = CKR_GENERAL_ERROR;
-	int err = module_find_token(&tool->module, &tool->setup.uri, tool->setup.expected_serial);
+	int err = module_find_token(&tool->module, &tool->setup.uri, tool->setup.expected_serial, tool->setup.neighbours);
 
 	if (err != 0) {
 		lines_set(&tool->result, "detail", tool->module.why);
