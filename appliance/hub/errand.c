@@ -12,6 +12,7 @@
 #include "../base/log.h"
 
 #define REPORT_SLACK_MS 10000 /* beyond the network program's own deadline */
+#define LOGIN_SLACK_MS 60000  /* to ask who we are in TLS: the store, its token, before that deadline begins */
 
 struct errand {
 	struct hub *hub;
@@ -188,6 +189,7 @@ static int prepare(struct errand *errand, const struct lines *request, int body)
 	}
 	errand->hub_end = ends[1];
 	errand->channel = channel_new(errand->hub->loop, ends[0], WIRE_HUB, WIRE_SESSION, on_report, on_end, errand);
+	deadline_ms += lines_get(&errand->request, "tls-key") != NULL ? LOGIN_SLACK_MS : 0;
 	errand->timer = loop_timer(errand->hub->loop, clock_deadline(deadline_ms + REPORT_SLACK_MS), on_late, errand);
 	return errand->channel == NULL || errand->timer < 0 ? ERR_MEMORY : errand->request.err;
 }

@@ -115,7 +115,15 @@ static uint64_t sign_pause(const struct hub_case *of)
 
 const char *flow_login_waiting(const struct hub *hub, const struct hub_partner *partner)
 {
-	return partner->config->tls_key[0] == '\0' ? NULL : signer_key_waiting(hub, partner->config->tls_key_index);
+	const struct config_partner *config = partner->config;
+	const char *why = config->tls_key[0] == '\0' ? NULL : signer_key_waiting(hub, config->tls_key_index);
+
+	/* P1, as with signatures: production is for hardware, unless the configuration says otherwise. */
+	if (config->tls_key[0] != '\0' && why == NULL && config->env == CONFIG_ENV_PRODUCTION && !config->allow_software_token &&
+	    signer_key_is_software(hub, config->tls_key_index)) {
+		return N_("the key that logs in is in a software token, and allow_software_token is not set for the partner");
+	}
+	return why;
 }
 
 static void next_ready(struct hub *hub, struct hub_case *of)
@@ -128,6 +136,8 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 	} else if (stamps_stale(hub, clock_utc_ms())) {
 		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
 	} else if ((why = signer_waiting(hub, of)) != NULL) {
+		wait_for(of, why, WAIT_PERSON_MS);
+	} else if ((why = flow_login_waiting(hub, partner)) != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
 	} else if (sign_pause(of) > 0) {
 		wait_for(of, N_("the token could not sign"), sign_pause(of));

@@ -95,6 +95,14 @@ const char *signer_key_waiting(const struct hub *hub, size_t key)
 	return key_ready(hub, key) ? NULL : token_waiting(token_of(hub, key));
 }
 
+bool signer_key_is_software(const struct hub *hub, size_t key)
+{
+	const struct hub_token *token = token_of(hub, key);
+	char software[8];
+
+	return token->lines != NULL && lines_find_string(span_of_string(token->lines), "software", software, sizeof software) && strcmp(software, "yes") == 0;
+}
+
 const char *signer_waiting(const struct hub *hub, const struct hub_case *of)
 {
 	struct candidates candidates = candidates_of(hub, of);

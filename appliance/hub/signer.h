@@ -14,6 +14,8 @@
 const char *signer_waiting(const struct hub *hub, const struct hub_case *of);
 /* The same of one key of the configuration, whatever it is for. */
 const char *signer_key_waiting(const struct hub *hub, size_t key);
+/* Does the token of this key say that it is software? */
+bool signer_key_is_software(const struct hub *hub, size_t key);
 /* Takes the ready key with the least under way in its token, of equals the one that waited longest; a key that failed a moment ago only when there is no other.
  * Its name, or NULL when none is ready. signer_release gives it back. */
 const char *signer_take(struct work *work);

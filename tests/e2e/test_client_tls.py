@@ -114,7 +114,7 @@ def test_locked_token(epo, login_box):
     name = drop(box, "zamceno")
     case = waits(box, name, "PIN")
     assert not requests(epo) and not tls_records(box)
-    assert not [r for r in box.types(case["case"]) if r in ("request", "sending", "unclear")]
+    assert not [r for r in box.types(case["case"]) if r in ("intent", "request", "sending", "unclear")] and case["state"] == "ready"
     assert box.login("door").returncode == 0
     box.wait_state(name, "done")
     assert len(epo.ledger("accepted")) == 1
@@ -166,6 +166,14 @@ def test_no_key_configured(epo, make_box, version):
     case = waits(box, name, "tls_key")
     assert not requests(epo) and "unclear" not in box.types(case["case"])
     epo.reset()
+
+
+def test_software_token_in_production(epo, login_box):
+    """P1: there a key that is not in hardware logs in nowhere, unless the configuration says so."""
+    box = login_box(settings={'partner "epo"': {"tls_key": "tls", "env": "production", "allow_software_token": False}})
+    box.wait_token(label="door")
+    case = waits(box, drop(box, "ostry-provoz"), "klíč pro přihlášení je v softwarovém tokenu")
+    assert not requests(epo) and not tls_records(box) and "intent" not in box.types(case["case"])
 
 
 def test_key_for_something_else(epo, make_box):
