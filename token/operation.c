@@ -378,8 +378,8 @@ static int open_oaep(const struct operation *operation, const struct operation_o
 	if (hash == NULL || mgf == NULL) {
 		return refuse(operation, err, "this digest is not supported");
 	}
-	/* SoftHSM 2.6 takes a label and then opens without it; who writes one is rare enough to be refused where the token does not allow raw RSA. */
-	if ((operation->key->abilities & CAN_DECRYPT_OAEP) != 0 && span_is_empty(oaep->label)) {
+	/* SoftHSM 2.6 takes a label and then opens without it, OpenSC 0.23 takes a second hash and uses the first: what is that rare is left to raw RSA. */
+	if ((operation->key->abilities & CAN_DECRYPT_OAEP) != 0 && span_is_empty(oaep->label) && hash == mgf) {
 		CK_RSA_PKCS_OAEP_PARAMS parameters = { hash->mechanism, mgf->mgf, CKZ_DATA_SPECIFIED, (void *)(uintptr_t)oaep->label.data, oaep->label.length };
 		CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, &parameters, sizeof parameters };
 

@@ -181,11 +181,16 @@ static void make_token(void)
 	}
 }
 
+void bench_dir_make(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	assert_non_null(mkdtemp(directory));
+}
+
 int bench_group_setup(void **state)
 {
 	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	assert_non_null(mkdtemp(directory));
+	bench_dir_make();
 	ca_key = EVP_EC_gen("P-256");
 	assert_non_null(ca_key);
 	ca = make_certificate(ca_key, "Zkušební CA", 1, -10, 1000);

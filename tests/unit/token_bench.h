@@ -41,6 +41,8 @@ struct bench {
 /* Once per test program: a token with four keys in a directory of its own, a CA in memory. */
 int bench_group_setup(void **state);
 int bench_group_teardown(void **state);
+/* The directory alone, for a program that brings its token. */
+void bench_dir_make(void);
 const char *bench_dir(void);
 int bench_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

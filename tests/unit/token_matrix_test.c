@@ -1,4 +1,7 @@
-/* Everything a key can do, key by key, with openssl as the other side: over SoftHSM as it is, and over a token that refuses raw RSA. One row, one combination. */
+/* Everything a key can do, key by key, with openssl as the other side: over SoftHSM as it is, and over a token that refuses raw RSA. One row, one combination.
+ *
+ * With CARD_MODULE the same rows over a card (tests/card/test_operations.py): CARD_URI of the token, CARD_SIGN and CARD_OPEN two digits of the key's id, CARD_KIND rsa or
+ * ec (of CARD_OPEN), CARD_CERT the PEM of CARD_OPEN, CARD_CA that of the authority, CARD_ENVIRONMENT two settings divided by a comma. */
 #include "token_bench.h"
 
 #include <setjmp.h>
@@ -114,37 +117,40 @@ static int sign(const char *key, const char *padding, const char *digest, const 
 	return err;
 }
 
-static void sign_all(int pss_err)
+static void sign_with(const char *key, bool is_rsa, int pss_err)
 {
 	static const char *const digests[] = { "sha256", "sha384", "sha512" };
 	static const char *const paddings[] = { "pkcs1", "pss" };
 	char text[1024], expected[64];
 
-	for (size_t k = 0; k < KEYS; k++) {
-		for (size_t d = 0; d < 3; d++) {
-			for (size_t p = 0; p < 2; p++) {
-				bool is_rsa = keys[k].name[0] == 'r', pss = p == 1 && is_rsa;
-				int err = sign(keys[k].name, paddings[p], digests[d], d % 2 == 0 ? "attached-der" : "detached-der", text, sizeof text);
+	for (size_t d = 0; d < 3; d++) {
+		for (size_t p = 0; p < 2; p++) {
+			bool pss = p == 1 && is_rsa;
+			int err = sign(key, paddings[p], digests[d], d % 2 == 0 ? "attached-der" : "detached-der", text, sizeof text);
 
-				assert_int_equal(err, pss ? pss_err : 0);
-				if (err == 0) {
-					(void)snprintf(expected, sizeof expected, "algorithm: %s-%s\n",
-					               !is_rsa ? "ecdsa"
-					               : pss   ? "rsa-pss"
-					                       : "rsa-pkcs1",
-					               digests[d]);
-					assert_non_null(strstr(text, expected));
-					/* The signer says what it used, and openssl believed it. */
-					assert_int_equal(bench_run("cd %s && openssl cms -cmsout -print -noout -inform DER -in cms > print && sed -n "
-					                           "'/signerInfos/,$p' print | grep %s > /dev/null",
-					                           bench_dir(),
-					                           pss      ? "rsassaPss"
-					                           : is_rsa ? "rsaEncryption"
-					                                    : "ecdsa-with-SHA"),
-					                 0);
-				}
+			assert_int_equal(err, pss ? pss_err : 0);
+			if (err == 0) {
+				(void)snprintf(expected, sizeof expected, "algorithm: %s-%s\n", !is_rsa ? "ecdsa" : pss ? "rsa-pss" : "rsa-pkcs1", digests[d]);
+				assert_non_null(strstr(text, expected));
+				/* The signer says what it used, and openssl believed it. */
+				assert_int_equal(bench_run("cd %s && openssl cms -cmsout -print -noout -inform DER -in cms > print && sed -n "
+				                           "'/signerInfos/,$p' print | grep %s > /dev/null",
+				                           bench_dir(),
+				                           pss      ? "rsassaPss"
+				                           : is_rsa ? "rsaEncryption"
+				                                    : "ecdsa-with-SHA"),
+				                 0);
 			}
 		}
+	}
+}
+
+static void sign_all(int pss_err)
+{
+	char text[1024];
+
+	for (size_t k = 0; k < KEYS; k++) {
+		sign_with(keys[k].name, keys[k].name[0] == 'r', pss_err);
 	}
 	assert_int_equal(sign("rsa-2048", "none", "sha256", "detached-der", text, sizeof text), ERR_UNSUPPORTED);
 }
@@ -205,15 +211,15 @@ static void write_content(size_t length)
 	bench_write("content", content, length);
 }
 
-static void open_row(const struct matrix_key *key, const struct row *row, bool raw)
+static void open_row(const char *key, const struct row *row, bool raw)
 {
 	char text[1024], expected[128];
 	int wanted = raw ? 0 : row->without_raw, err = ERR_INTERNAL;
 
-	encrypt(key->name, row->options);
-	err = open_with(key->name, LIMIT, text, sizeof text);
+	encrypt(key, row->options);
+	err = open_with(key, LIMIT, text, sizeof text);
 	if (err != wanted) {
-		fail_msg("%s %s: %d (%s), expected %d", key->name, row->options, err, text, wanted);
+		fail_msg("%s %s: %d (%s), expected %d", key, row->options, err, text, wanted);
 	}
 	if (err == 0) {
 		assert_int_equal(bench_run("cmp %s/content %s/back", bench_dir(), bench_dir()), 0);
@@ -228,7 +234,7 @@ static void open_all(bool raw)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		for (size_t k = 0; k < KEYS; k++) {
 			if ((rows[i].keys & 1U << k) != 0) {
-				open_row(&keys[k], &rows[i], raw);
+				open_row(keys[k].name, &rows[i], raw);
 			}
 		}
 	}
@@ -287,6 +293,46 @@ static void test_neither(void **state)
 	assert_int_equal(bench_stop(&bench), 0);
 }
 
+static const char *word(const char *name)
+{
+	const char *found = getenv(name);
+
+	assert_non_null(found);
+	return found;
+}
+
+static void test_card(void **state)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	char first[512], *second = NULL;
+	unsigned wanted = strcmp(word("CARD_KIND"), "rsa") == 0 ? RSA_KEYS : EC_KEYS;
+
+	(void)state;
+	bench_dir_make();
+	assert_int_equal(bench_run("cp %s %s/card.pem && cp %s %s/ca.pem", word("CARD_CERT"), bench_dir(), word("CARD_CA"), bench_dir()), 0);
+	(void)snprintf(first, sizeof first, "%s", word("CARD_ENVIRONMENT"));
+	second = strchr(first, ',');
+	assert_non_null(second);
+	*second++ = '\0';
+	lines_set(&lines, "module", word("CARD_MODULE"));
+	lines_set(&lines, "uri", word("CARD_URI"));
+	lines_set(&lines, "pcsc", "yes");
+	lines_set(&lines, "pin-file", "no");
+	lines_set(&lines, "environment.0", first);
+	lines_set(&lines, "environment.1", second);
+	bench_setting_key(&lines, 0, "card", (enum bench_key)strtol(word("CARD_SIGN"), NULL, 10), "sign", -1);
+	bench_setting_key(&lines, 1, "open-card", (enum bench_key)strtol(word("CARD_OPEN"), NULL, 10), "decrypt", -1);
+	bench_ready(&bench, &lines, NULL, 0);
+	sign_with("card", strstr(bench.lines, "key.0.algorithm: rsa") != NULL, 0);
+	write_content(100000);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if ((rows[i].keys & wanted) != 0) {
+			open_row("card", &rows[i], true);
+		}
+	}
+	assert_int_equal(bench_stop(&bench), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,5 +342,10 @@ int main(void)
 		cmocka_unit_test(test_neither),
 	};
 
+	const struct CMUnitTest card[] = { cmocka_unit_test(test_card) };
+
+	if (getenv("CARD_MODULE") != NULL) {
+		return cmocka_run_group_tests(card, NULL, bench_group_teardown);
+	}
 	return cmocka_run_group_tests(tests, setup, bench_group_teardown);
 }
