@@ -170,7 +170,11 @@ int token_decrypt(struct token *token, struct wire_message *message)
 	if (err != 0) {
 		log_warning("a message was not opened (record %llu): %s: %s", index, err_name(err), work.why);
 		(void)channel_answer_error(token->store, message->id, err, work.why);
-		token_use_failed(token, err == ERR_FORMAT ? ERR_TOKEN : err); /* some modules call a lost card a bad padding */
+		if (err == ERR_FORMAT) {
+			token_check_session(token); /* some modules call a lost card a bad padding; but a bad message is no fault of the token */
+		} else {
+			token_use_failed(token, err);
+		}
 	} else {
 		log_info("a message was opened (record %llu)", index);
 		(void)answer(token, message->id, &work);

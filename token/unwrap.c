@@ -71,10 +71,10 @@ static int open_with(struct token *token, struct token_key *key, struct pass *pa
 	return err;
 }
 
-/* Tries each vault key; a key file names its recipients, so that a key which is none of them costs nothing. */
+/* Tries each vault key; a key file names its recipients, so that a key which is none of them costs nothing. What the token itself could not do is told apart. */
 static int open_wrapped(struct token *token, struct span wrapped, struct pass *pass)
 {
-	int err = ERR_FORMAT;
+	int err = ERR_FORMAT, result = ERR_FORMAT;
 
 	for (size_t i = 0; i < token->setup.key_count; i++) {
 		struct token_key *key = &token->keys[i];
@@ -89,8 +89,9 @@ static int open_wrapped(struct token *token, struct span wrapped, struct pass *p
 		if (err == 0 || err == ERR_PIN || err == ERR_PIN_LAST || err == ERR_PIN_BLOCKED) {
 			return err;
 		}
+		result = err == ERR_TOKEN ? err : result;
 	}
-	return ERR_FORMAT;
+	return result;
 }
 
 int token_unwrap(struct token *token, struct wire_message *message)
@@ -115,7 +116,11 @@ int token_unwrap(struct token *token, struct wire_message *message)
 	if (err != 0) {
 		log_warning("a key file was not opened (record %llu)", (unsigned long long)wire_number(message, WIRE_F_INDEX, 0));
 		(void)channel_answer_error(token->store, message->id, err, UNWRAP_WHY);
-		token_use_failed(token, err == ERR_FORMAT ? ERR_TOKEN : err); /* was it the file, or has the card gone? */
+		if (err == ERR_FORMAT) {
+			token_check_session(token); /* was it the file, or has the card gone? */
+		} else {
+			token_use_failed(token, err);
+		}
 		return 0;
 	}
 	wire_begin(&answer, WIRE_TOKEN_UNWRAPPED, message->id, CLOCK_NEVER_MS);
