@@ -118,5 +118,10 @@ RESPONSECODE IFDHICCPresence(DWORD lun)
 
 RESPONSECODE IFDHControl(DWORD lun, DWORD code, PUCHAR data, DWORD length, PUCHAR answer, DWORD room, LPDWORD answer_length)
 {
+	RESPONSECODE result = IFD_COMMUNICATION_ERROR;
+
+	if (reader_pad(lun, reader_of(lun), code, data, length, answer, room, answer_length, &result)) {
+		return result;
+	}
 	PASS_ON((DWORD, DWORD, PUCHAR, DWORD, PUCHAR, DWORD, LPDWORD), reader_of(lun), code, data, length, answer, room, answer_length);
 }

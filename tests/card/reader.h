@@ -8,11 +8,16 @@
 
 #include <stdbool.h>
 
+#include <PCSC/ifdhandler.h>
+
 #define READERS 2 /* as many cards as vpcd holds */
 #define READER_NODE "/dev/podatelna/reader"
 #define READER_PATH_BYTES 4096
 
 /* Is this reader plugged in? */
 bool reader_is_plugged(unsigned number);
+
+/* pad.c: what the PIN pad of a reader is asked by IFDHControl. False: not for a pad, or there is none. */
+bool reader_pad(DWORD lun, unsigned number, DWORD code, const UCHAR *data, DWORD length, PUCHAR answer, DWORD room, LPDWORD answer_length, RESPONSECODE *ret);
 
 #endif

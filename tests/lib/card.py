@@ -281,6 +281,14 @@ class Place:
         """Takes a reader away, as one pulls out its cable."""
         os.unlink(os.path.join(self.plugs, f"reader{number}"))
 
+    def give_pad(self, number=0):
+        """The reader has a PIN pad, from the next time on that it is asked."""
+        pki.write_file(os.path.join(self.plugs, f"pad{number}"), b"")
+
+    def type(self, words, number=0):
+        """A person at the pad: digits, or "cancel". They wait until the reader asks."""
+        pki.write_file(os.path.join(self.plugs, f"typed{number}"), words.encode() + b"\n")
+
     def plug(self, number=0):
         pki.write_file(os.path.join(self.plugs, f"reader{number}"), b"")
 
