@@ -236,7 +236,7 @@ void server_on_token_end(void *context, struct channel *channel, enum channel_en
 /* The token of a key of the configuration when it is linked and ready; NULL otherwise. */
 struct server_token *server_ready_token(struct server *server, const char *key_name);
 uint64_t server_token_index(const struct server *server, const struct server_token *token);
-/* What to answer to a try, by the records so far: "go", "refused-before", "unknown-before". Static text. */
+/* What to answer to a try, by the records so far: "go", "refused-before", "unknown-before", "other-token". Static text. */
 const char *server_pin_advice(const struct server *server, struct span body);
 void server_pin_follow(struct server *server, const struct record *record);
 void server_pin_free(struct server *server);

@@ -2,7 +2,8 @@
  *
  * A `pin-try` {serial-sha256, fingerprint} is durable before the token sees the PIN; a `token` record {event: login | pin-refused | blocked} of the
  * same serial tells its outcome. A try without one (power cut in between) may have been the wrong one: it is "unknown-before", and after
- * PIN_UNKNOWN_MAX of those in a row as good as refused. Without a fingerprint nothing can be said: "go".
+ * PIN_UNKNOWN_MAX of those in a row as good as refused. Without a fingerprint nothing can be said: "go". A PIN file that this token program used on a
+ * token of another serial is "other-token" until the file changes.
  */
 #include "server.h"
 
@@ -23,6 +24,7 @@ struct server_pin {
 	struct server_pin *next; /* the latest first */
 	char serial[PIN_TEXT_SIZE];
 	char fingerprint[PIN_TEXT_SIZE];
+	char token[PIN_TEXT_SIZE]; /* name in the configuration */
 	enum outcome outcome;
 	unsigned unknown; /* tries in a row without an outcome */
 };
@@ -40,6 +42,20 @@ static struct server_pin **find(struct server_pin **list, const char *serial, co
 	return list;
 }
 
+/* Was this PIN, of the same entry of the configuration, for another token? */
+static bool is_for_another(const struct server_pin *list, struct span body, const char *serial, const char *fingerprint)
+{
+	char token[PIN_TEXT_SIZE];
+	bool found = lines_find_string(body, "token", token, sizeof token);
+
+	for (const struct server_pin *pin = list; found && pin != NULL; pin = pin->next) {
+		if (strcmp(pin->fingerprint, fingerprint) == 0 && strcmp(pin->token, token) == 0 && strcmp(pin->serial, serial) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 const char *server_pin_advice(const struct server *server, struct span body)
 {
 	char serial[PIN_TEXT_SIZE], fingerprint[PIN_TEXT_SIZE];
@@ -50,6 +66,9 @@ const char *server_pin_advice(const struct server *server, struct span body)
 		return "go";
 	}
 	pin = *find(&list, serial, fingerprint);
+	if (pin == NULL && is_for_another(server->pins, body, serial, fingerprint)) {
+		return "other-token";
+	}
 	if (pin == NULL || pin->outcome == OUTCOME_GOOD) {
 		return "go";
 	}
@@ -92,6 +111,9 @@ static void follow_try(struct server *server, struct span body)
 		}
 		memcpy(pin->serial, serial, sizeof pin->serial);
 		memcpy(pin->fingerprint, fingerprint, sizeof pin->fingerprint);
+		if (!lines_find_string(body, "token", pin->token, sizeof pin->token)) {
+			pin->token[0] = '\0';
+		}
 	} else {
 		*place = pin->next;
 	}

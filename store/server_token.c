@@ -108,7 +108,7 @@ static int on_pin_try(struct server *server, struct server_token *token, const s
 {
 	const char *advice = server_pin_advice(server, wire_span(message, WIRE_F_LINES));
 
-	if (strcmp(advice, "refused-before") == 0) { /* there will be no try, so there is no record of one */
+	if (strcmp(advice, "refused-before") == 0 || strcmp(advice, "other-token") == 0) { /* there will be no try, so there is no record of one */
 		answer_advice(token->channel, message->id, advice);
 		return 0;
 	}

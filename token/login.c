@@ -129,10 +129,22 @@ static int judge_flags(struct token *token, struct module_flags *ret)
 	return 0;
 }
 
+/* design 7: a PIN file is never tried on a token of another serial than the one that it was for. */
+static bool file_is_for_another(const struct token *token)
+{
+	char serial[65];
+
+	token_serial_hash(token, serial);
+	return token->setup.pin_file && strcmp(serial, token->file_other) == 0;
+}
+
 static const char *why_needed(const struct token *token)
 {
 	if (token->no_auto_login) {
 		return N_("a person logged out");
+	}
+	if (file_is_for_another(token)) {
+		return N_("the PIN file was used for another token; it is not tried on this one until the file changes");
 	}
 	if (token->kept.held || token->setup.pin_file) {
 		return N_("the PIN was not tried yet");
@@ -322,6 +334,12 @@ static void judge_answer(struct token *token, struct span answer)
 		fail_login(token, ERR_PIN, N_("this PIN was refused before; it is not tried again"));
 		return;
 	}
+	if (span_equals_string(answer, "other-token") && token->login.source == TOKEN_SOURCE_FILE) {
+		token_serial_hash(token, token->file_other);
+		token_set_state(token, TOKEN_PIN_NEEDED, why_needed(token));
+		fail_login(token, ERR_PIN, token->text);
+		return;
+	}
 	if (flags.tries == MODULE_TRIES_LOW && (span_equals_string(answer, "unknown-before") || kept_unknown(token))) {
 		token->kept.held = false;
 		token->file_refused = token->file_refused || token->login.source == TOKEN_SOURCE_FILE;
@@ -411,7 +429,7 @@ static bool file_fingerprint(const struct token *token, char *ret, size_t size)
 
 void token_login_auto(struct token *token)
 {
-	bool file = token->setup.pin_file && token->setup.pin_fd >= 0 && !token->file_refused;
+	bool file = token->setup.pin_file && token->setup.pin_fd >= 0 && !token->file_refused && !file_is_for_another(token);
 
 	if (token->state != TOKEN_PIN_NEEDED || !(file || token->kept.held) || token->no_auto_login || token->login.busy || token->lost ||
 	    !channel_is_open(token->store)) {

@@ -150,6 +150,7 @@ struct token {
 	struct token_login login;
 	enum module_tries tries; /* as the token said last */
 	bool file_refused;       /* in the life of this process */
+	char file_other[65];     /* SHA-256 of the serial of a token that the PIN file is not for; empty: none known */
 	bool no_auto_login;      /* a person logged out */
 	uint64_t last_intent;    /* index of the last intent that was accepted for signing, 0 for none */
 	char foreign_noted[65];  /* SHA-256 of the serial of the foreign token that has its record */

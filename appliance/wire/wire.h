@@ -132,7 +132,7 @@ enum wire_type {
 	WIRE_TOKEN_TLS,        /* store -> token: INDEX of the `tls` record, KEY, LINES (algorithm), BYTES all that is signed: -> TOKEN_TLS_SIGNED */
 	WIRE_TOKEN_TLS_SIGNED, /* BYTES signature as TLS carries it */
 	WIRE_TOKEN_PIN_TRY,    /* token -> store: LINES of a `pin-try` record: -> TOKEN_PIN_GO once durable */
-	WIRE_TOKEN_PIN_GO,     /* STATE "go", "refused-before" or "unknown-before" (what became of the last try with the same source) */
+	WIRE_TOKEN_PIN_GO,     /* STATE "go", "refused-before", "unknown-before" (the last try with the same source), "other-token" (PIN file) */
 	WIRE_TOKEN_NOTE,       /* token -> store: LINES of a `token` record: -> STORE_APPENDED */
 
 	/* --- hub <-> token --- */

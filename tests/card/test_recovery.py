@@ -304,6 +304,32 @@ def test_another_card(epo, make_box, make_cards, work, pki_dir, told):
     assert len(epo.ledger("accepted")) == 1
 
 
+def test_pin_file_is_for_one_card(epo, make_box, make_cards, pki_dir):
+    """Where the URI fits many cards: the file's PIN is shown to the first one only, also after restarts (design 7)."""
+    cards = make_cards()
+    card = cards["office"]
+    other = os.path.join(cards.dir, "other")
+    cards_lib.make_card(other, ["sign", "vault", "tls"], pki_dir)
+    box = make_box(epo, cards, start=False)
+    box.set('token "office"', uri="pkcs11:model=PKCS%2315%20emulated")
+    box.start()
+    box.wait_token()
+    card.pull()
+    wait_row(box, "absent")
+    card.insert(other)
+    row, _ = wait_row(box, "pin-needed")
+    assert row["serial"] == cards_lib.serial_of(other)
+    until(lambda: "jinému tokenu" in token_row(box)["text"], LONG_S, lambda: token_row(box))
+    box.restart()
+    until(lambda: "jinému tokenu" in token_row(box)["text"], LONG_S, lambda: token_row(box))
+    assert card.verifies() == ["ok"]
+    card.pull()
+    wait_row(box, "absent")
+    card.insert(card.dir)
+    wait_row(box, "ready")
+    assert card.verifies() == ["ok", "ok"]
+
+
 def test_kept_pin_is_dropped_at_the_first_refusal(epo, make_box, make_cards):
     """Changed by another program while the card was away: one try, no second, also not after the next removal and not after restarts."""
     cards = make_cards()

@@ -144,6 +144,24 @@ def test_last_try_is_never_used(epo, make_box, work, flags, state):
     assert evil.logins(box) == 0 and not epo.ledger()
 
 
+@pytest.mark.parametrize("how,state", [("ok", "ready"), ("cancel", "pin-needed"), ("refuse", "pin-refused")])
+def test_pin_at_the_reader(epo, make_box, work, how, state):
+    """pin = "pinpad": nothing by itself; after `token login` a person enters it there, and the journal has the try."""
+    box = make_box(epo, pin="prompt", start=False)
+    evil.insert(box, evil.build(work), PINPAD=how, PIN=box.hsm.pin)
+    box.set('token "office"', pin="pinpad")
+    box.start()
+    until(lambda: token_state(box) == "pin-needed", 15, lambda: box.log_tail())
+    time.sleep(QUIET_S)
+    assert evil.logins(box) == 0
+    done = box.run_cli("token", "login", "office")
+    assert (done.returncode == 0) == (how == "ok"), done
+    assert evil.logins(box) == 1 and box.log().count("evil: pin pad\n") == 1
+    until(lambda: token_state(box) == state, 10, lambda: token_state(box))
+    box.stop()
+    assert [r.fields["source"] for r in journal.read(box.data) if r.type == "pin-try"] == ["pinpad"]
+
+
 def test_pin_file_that_others_can_read(epo, make_box):
     """Not used: the token waits for a person."""
     box = make_box(epo, start=False)
