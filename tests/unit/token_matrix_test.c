@@ -51,6 +51,8 @@ static void write_certificate(const char *name, const struct bench_cert *wanted)
 	X509_free(certificate);
 }
 
+static const char *stale; /* FILTER_STALE */
+
 static void start(const char *refuse)
 {
 	_cleanup_lines_ struct lines lines = { 0 };
@@ -63,6 +65,7 @@ static void start(const char *refuse)
 		lines_setf(&lines, "environment.1", "FILTER_REFUSE=%s", refuse);
 		lines_setf(&lines, "environment.2", "FILTER_LOG=%s/filter.log", bench_dir());
 		lines_setf(&lines, "environment.3", "FILTER_REAL=%s", SOFTHSM_MODULE);
+		lines_set(&lines, "environment.4", stale);
 		bench_write("filter.log", "", 0);
 	}
 	for (size_t i = 0; i < KEYS; i++) {
@@ -293,6 +296,25 @@ static void test_neither(void **state)
 	assert_int_equal(bench_stop(&bench), 0);
 }
 
+/* A handle that the module does not know any more: the key is looked for again, and nothing is signed or opened twice. */
+static void test_stale(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	stale = "FILTER_STALE=2";
+	start("raw");
+	stale = NULL;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sign("rsa-2048", "pkcs1", "sha256", "detached-der", text, sizeof text), 0);
+		write_content(1000);
+		encrypt("rsa-2048", "-aes256");
+		assert_int_equal(open_with("rsa-2048", LIMIT, text, sizeof text), 0);
+	}
+	assert_int_equal(bench_stop(&bench), 0);
+	assert_int_equal(bench_run("[ $(grep -c 'C_SignInit CKM_RSA_PKCS ok' %s/filter.log) = 3 ]", bench_dir()), 0);
+}
+
 static const char *word(const char *name)
 {
 	const char *found = getenv(name);
@@ -336,10 +358,8 @@ static void test_card(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_softhsm),
-		cmocka_unit_test(test_no_raw),
-		cmocka_unit_test(test_only_raw),
-		cmocka_unit_test(test_neither),
+		cmocka_unit_test(test_softhsm), cmocka_unit_test(test_no_raw), cmocka_unit_test(test_only_raw),
+		cmocka_unit_test(test_neither), cmocka_unit_test(test_stale),
 	};
 
 	const struct CMUnitTest card[] = { cmocka_unit_test(test_card) };

@@ -3,6 +3,7 @@
  *   FILTER_REAL=PATH        the module behind (SoftHSM where it usually stands)
  *   FILTER_REFUSE=WORDS     mechanisms that the token lacks: raw (CKM_RSA_X_509), pkcs1, pss, oaep, ecdsa, ecdh, divided by blanks; "raw" when it is not set. They are
  *                           missing from C_GetMechanismList, and each Init and C_DeriveKey with one fails with CKR_MECHANISM_INVALID
+ *   FILTER_STALE=N          the Nth C_SignInit and the Nth C_DecryptInit fail once with CKR_KEY_HANDLE_INVALID, as after a card was reset
  *   FILTER_LOG=PATH         each Init and C_DeriveKey adds a line "<call> <mechanism> <ok|refused>"; the file is opened when the module is loaded
  */
 #include <dlfcn.h>
@@ -78,13 +79,31 @@ static bool judge(const char *call, const CK_MECHANISM *asked)
 	return refused;
 }
 
+/* Counts the calls of one kind. */
+static bool is_stale(long *count)
+{
+	const char *text = getenv("FILTER_STALE");
+
+	return text != NULL && ++*count == strtol(text, NULL, 10);
+}
+
 static CK_RV filter_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
+	static long count;
+
+	if (is_stale(&count)) {
+		return CKR_KEY_HANDLE_INVALID;
+	}
 	return judge("C_SignInit", mechanism) ? CKR_MECHANISM_INVALID : real->C_SignInit(session, mechanism, key);
 }
 
 static CK_RV filter_decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
+	static long count;
+
+	if (is_stale(&count)) {
+		return CKR_KEY_HANDLE_INVALID;
+	}
 	return judge("C_DecryptInit", mechanism) ? CKR_MECHANISM_INVALID : real->C_DecryptInit(session, mechanism, key);
 }
 
