@@ -94,13 +94,13 @@ static bool make_secret(EVP_PKEY *public_key, uint8_t point[POINT_MAX_BYTES], si
 {
 	__attribute__((cleanup(free_context))) EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new(public_key, NULL);
 	__attribute__((cleanup(free_key))) EVP_PKEY *own = NULL;
-	__attribute__((cleanup(free_context))) EVP_PKEY_CTX *deriver = NULL;
+	__attribute__((cleanup(free_context))) EVP_PKEY_CTX *agreement = NULL;
 
 	*ret_secret = OPERATION_MAX_BYTES;
 	return maker != NULL && EVP_PKEY_keygen_init(maker) == 1 && EVP_PKEY_generate(maker, &own) == 1 &&
 	       EVP_PKEY_get_octet_string_param(own, "encoded-pub-key", point, POINT_MAX_BYTES, ret_point) == 1 &&
-	       (deriver = EVP_PKEY_CTX_new(own, NULL)) != NULL && EVP_PKEY_derive_init(deriver) == 1 && EVP_PKEY_derive_set_peer(deriver, public_key) == 1 &&
-	       EVP_PKEY_derive(deriver, secret, ret_secret) == 1;
+	       (agreement = EVP_PKEY_CTX_new(own, NULL)) != NULL && EVP_PKEY_derive_init(agreement) == 1 &&
+	       EVP_PKEY_derive_set_peer(agreement, public_key) == 1 && EVP_PKEY_derive(agreement, secret, ret_secret) == 1;
 }
 
 static int try_ecdh(struct token *token, struct token_key *key, struct trial *trial)

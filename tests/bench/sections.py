@@ -4,6 +4,7 @@ import statistics
 import textwrap
 
 import accounts
+import cards
 import keys
 from report import LINE, number, spread
 
@@ -149,10 +150,25 @@ def show_several(table, found):
     table.note(f"whole boxes, {found['card_ms']} ms a signature, {found['count']} filings per token dropped at once; to the end of the last signature")
 
 
+def show_cards(table, found):
+    table.heading("8. Cards over pcscd and OpenSC, signatures per second", "raw", "ours", "ratio")
+    for kind, label in cards.TYPES:
+        for latency, rounds in found["rates"][kind].items():
+            raw, ours = (statistics.median(rounds[who]) for who in ("raw", "ours"))
+            table.row(f"{label}, card of {latency} ms", number(raw), number(ours), f"{ours / raw:.3f}")
+    table.row("box, one card", "", number(found["one"]))
+    table.row("box, four cards", "", number(found["four"]), f"{found['ratio']:.3f}")
+    table.note(f"virtual PIV cards in vpcd; whole boxes with cards of {found['slow_ms']} ms, {found['per_card']} filings for each card dropped at once")
+    table.heading("   until the token is ready", *SPREAD)
+    for what, seconds in found["recovery"].items():
+        table.row(what, *spread([s * MS for s in seconds], "ms"))
+    table.note("keep_pin: nobody enters anything; pcscd itself looks at these readers every 400 ms")
+
+
 def show_journal(table, found):
     rates = {name: [r["rate"] for r in rounds] for name, rounds in found.items()}
     base = statistics.median(rates["append"])
-    table.heading("8. Journal, records per second", *SPREAD, "ratio", "CPU each")
+    table.heading("9. Journal, records per second", *SPREAD, "ratio", "CPU each")
     for name, label in (("append", "append + fdatasync"), (1, "1 writer"), (64, "64 writers")):
         table.row(label, *spread(rates[name]), number(statistics.median(rates[name]) / base),
                   f"{statistics.median([r['cpu'] for r in found[name]]) * 1e6:.0f} us")
@@ -170,6 +186,8 @@ def show_targets(table, values):
         lines.append(table.verdict("share of the slowed token's rate", found["box"] / found["nominal"] * 100, TARGET_SLOW * 100, "%"))
     if "several tokens" in values:
         lines.append(table.verdict("four slow tokens beside one", values["several tokens"]["ratio"], TARGET_FOUR))
+    if "cards" in values:
+        lines.append(table.verdict("four slow cards beside one", values["cards"]["ratio"], TARGET_FOUR))
     if "first POST" in values:
         lines.append(table.verdict("first POST after the end of quiet, median", statistics.median(values["first POST"]["begun"]) * MS,
                                    TARGET_POST_S * MS, "ms", at_least=False))

@@ -1,7 +1,7 @@
 /* sign_rate.c - how fast a token signs by itself: C_SignInit and C_Sign in one session of one process, with CKM_RSA_PKCS over a DigestInfo or CKM_ECDSA over
  * a digest, as the key is.
  *
- *   sign_rate MODULE TOKEN-LABEL KEY-ID-HEX MILLISECONDS        PIN in the environment, PODATELNA_BENCH_PIN
+ *   sign_rate MODULE TOKEN KEY-ID-HEX MILLISECONDS        PIN in the environment, PODATELNA_BENCH_PIN
  *
  * Prints "signatures seconds cpu-seconds", the last two in decimal. The lower bound of every box with that token: nothing else is done.
  */
@@ -38,19 +38,28 @@ static CK_FUNCTION_LIST *load(const char *path)
 	return get_list != NULL && get_list(&list) == CKR_OK && list->C_Initialize(NULL) == CKR_OK ? list : NULL;
 }
 
-static bool find_slot(CK_FUNCTION_LIST *p11, const char *label, CK_SLOT_ID *ret)
+/* PKCS#11: blank-padded, not terminated. */
+static bool says(const CK_UTF8CHAR *field, size_t size, const char *wanted)
+{
+	size_t length = strlen(wanted);
+
+	return length <= size && memcmp(field, wanted, length) == 0 && (length == size || field[length] == ' ');
+}
+
+/* A token by its label, or by "serial=" and its serial number. */
+static bool find_slot(CK_FUNCTION_LIST *p11, const char *name, CK_SLOT_ID *ret)
 {
 	CK_SLOT_ID slots[SLOTS_MAX];
 	CK_ULONG count = SLOTS_MAX;
 	CK_TOKEN_INFO info;
+	bool by_serial = strncmp(name, "serial=", 7) == 0;
 
 	if (p11->C_GetSlotList(CK_TRUE, slots, &count) != CKR_OK) {
 		return false;
 	}
 	for (CK_ULONG i = 0; i < count; i++) {
-		/* PKCS#11: blank-padded, not terminated. */
-		if (p11->C_GetTokenInfo(slots[i], &info) == CKR_OK && strlen(label) < sizeof info.label && memcmp(info.label, label, strlen(label)) == 0 &&
-		    info.label[strlen(label)] == ' ') {
+		if (p11->C_GetTokenInfo(slots[i], &info) == CKR_OK &&
+		    (by_serial ? says(info.serialNumber, sizeof info.serialNumber, name + 7) : says(info.label, sizeof info.label, name))) {
 			*ret = slots[i];
 			return true;
 		}
@@ -117,7 +126,7 @@ int main(int count, char **words)
 	long milliseconds = count == 5 ? strtol(words[4], NULL, 10) : 0;
 
 	if (milliseconds <= 0 || milliseconds > MILLISECONDS_MAX || pin == NULL) {
-		(void)fprintf(stderr, "sign_rate MODULE TOKEN-LABEL KEY-ID-HEX MILLISECONDS, with PODATELNA_BENCH_PIN\n");
+		(void)fprintf(stderr, "sign_rate MODULE TOKEN KEY-ID-HEX MILLISECONDS, with PODATELNA_BENCH_PIN\n");
 		return 2;
 	}
 	p11 = load(words[1]);
