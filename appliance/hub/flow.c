@@ -135,9 +135,7 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 		wait_for(of, why, WAIT_PERSON_MS);
 	} else if (stamps_stale(hub, clock_utc_ms())) {
 		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
-	} else if ((why = signer_waiting(hub, of)) != NULL) {
-		wait_for(of, why, WAIT_PERSON_MS);
-	} else if ((why = flow_login_waiting(hub, partner)) != NULL) {
+	} else if ((why = signer_waiting(hub, of)) != NULL || (why = flow_login_waiting(hub, partner)) != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
 	} else if (sign_pause(of) > 0) {
 		wait_for(of, N_("the token could not sign"), sign_pause(of));

@@ -90,7 +90,7 @@ static void start_server(struct server *server, const char *version, const char 
 	}
 	colon = strrchr(line, ':');
 	assert_non_null(colon);
-	server->port = atoi(colon + 1);
+	server->port = (int)strtol(colon + 1, NULL, 10);
 	/* The pipe stays open: what the server says afterwards must find a reader's end. */
 }
 
