@@ -321,7 +321,8 @@ int verify_anchor_record(struct journal_verify *verify, const struct record *rec
 	if (event[0] == '\0') {
 		return 0; /* the rest is check_summary's */
 	}
-	if (size >= record->index || !read_hash(record, "root", root) || memcmp(root, note->root, sizeof root) != 0) {
+	/* Of the same size it is when there was no room for the record of the checkpoint itself. */
+	if (size > record->index || !read_hash(record, "root", root) || memcmp(root, note->root, sizeof root) != 0) {
 		*ret_bad = "anchor is not about a checkpoint before it";
 		return 0;
 	}

@@ -1,5 +1,7 @@
 /* Every file operation of creating, opening, appending, rotating, checkpointing and closing fails once, in every way: no acknowledged record is
  * lost, none is invented, and the next start goes on. */
+#include "store/vault_crypto.h"
+
 #include "journal_help.h"
 
 #include <fcntl.h>
@@ -11,13 +13,76 @@
 #include <unistd.h>
 
 #include "appliance/base/err.h"
+#include "seal_help.h"
+#include "store/journal_anchor.h"
 
 #define RUN_MAX 2000
 
 static struct {
 	uint64_t attempted; /* most records that can be there: acknowledged ones and those of the batch that failed */
 	bool opened;
+	uint64_t signed_notes, stamps, bad_stamps; /* whose files were durable when the call returned */
 } run;
+
+static EVP_PKEY *key;
+static X509 *certificate;
+
+/* File, then record, as the store does it. */
+static void keep_stamp(struct help *help, struct journal *journal, const struct anchor_note *note, struct span reply, bool bad)
+{
+	char file[JOURNAL_ANCHOR_NAME_SIZE], root[65], sha256[65], body[512];
+	uint8_t hash[32];
+	struct journal_receipt receipt;
+
+	if (journal_anchor_stamp(journal, note->size, reply, bad, file) != 0) {
+		return;
+	}
+	run.stamps += bad ? 0 : 1;
+	assert_int_equal(EVP_Digest(reply.data, reply.length, hash, NULL, EVP_sha256(), NULL), 1);
+	hex_encode(hash, 32, sha256);
+	hex_encode(note->root, 32, root);
+	(void)snprintf(body, sizeof body, "event: %s\nfile: %s\nreason: test\nroot: %s\nsha256: %s\nsize: %llu\ntime: 2026-11-22T03:00:00Z\ntsa: own\n",
+	               bad ? "bad-stamp" : "stamp", file, root, sha256, (unsigned long long)note->size);
+	run.attempted = help->known + 2;
+	if (help_append(journal, TABLE_STORE, "", NULL, "anchor", body, &receipt) == 0) {
+		run.bad_stamps += bad ? 1 : 0;
+	}
+}
+
+/* A checkpoint with everything that can be said of it: signed, stamped twice, and a stamp that failed. */
+static void anchor(struct help *help, struct journal *journal)
+{
+	uint8_t *bytes = NULL, *cms = NULL, *reply = NULL;
+	char *base64 = NULL, origin[JOURNAL_ORIGIN_SIZE];
+	uint8_t signed_note[1024];
+	struct journal_facts facts;
+	struct anchor_note note;
+	size_t length = 0;
+	int size = 0;
+
+	journal_facts(journal, &facts);
+	if (journal_anchor_note(journal, facts.note_size, &bytes, &note) != 0) {
+		return;
+	}
+	cms = seal_help_cms(key, certificate, note.text, &length);
+	base64 = seal_help_note(key, certificate, note.text);
+	assert_true(span_copy_string(note.origin, origin, sizeof origin));
+	size = anchor_note_sign(note.text, origin, span_of_string(base64), signed_note, sizeof signed_note);
+	assert_true(size > 0);
+	if (journal_anchor_seal(journal, note.size, span_of(signed_note, (size_t)size), span_of(cms, length)) == 0) {
+		run.signed_notes++;
+		reply = seal_help_stamp_here(key, certificate, span_of(cms, length), &length);
+		keep_stamp(help, journal, &note, span_of(reply, length), false);
+		free(reply);
+		reply = seal_help_stamp_here(key, certificate, note.text, &length);
+		keep_stamp(help, journal, &note, span_of(reply, length), false);
+		keep_stamp(help, journal, &note, span_of_string("<html>"), true);
+	}
+	free(reply);
+	free(base64);
+	free(cms);
+	free(bytes);
+}
 
 static void work(struct help *help)
 {
@@ -44,7 +109,9 @@ static void work(struct help *help)
 			err = err != 0 && err != ERR_SPACE ? err : journal_commit(journal);
 			if (i == 4 && err == 0) {
 				run.attempted = help->known + 2;
-				(void)journal_checkpoint(journal, note);
+				if (journal_checkpoint(journal, note) == 0) {
+					anchor(help, journal);
+				}
 				(void)journal_mark(journal);
 			}
 		}
@@ -80,6 +147,10 @@ static void check(struct help *help, long n, enum fault_kind kind)
 	help_verify(help, &result);
 	if (result.damaged) {
 		print_error("fault %ld kind %d: %s at %llu\n", n, (int)kind, result.why, (unsigned long long)result.index);
+		fail();
+	}
+	if (result.signed_notes < run.signed_notes || result.stamps < run.stamps || result.bad_stamps < run.bad_stamps) {
+		print_error("fault %ld kind %d: a signature or stamp that was kept is gone\n", n, (int)kind);
 		fail();
 	}
 	free(buffer);
@@ -300,6 +371,22 @@ static void power_cut(void **state)
 	}
 }
 
+static int make_key(void **state)
+{
+	(void)state;
+	key = EVP_EC_gen("P-256");
+	certificate = seal_help_stamper(key);
+	return 0;
+}
+
+static int free_key(void **state)
+{
+	(void)state;
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,5 +394,5 @@ int main(void)
 		cmocka_unit_test(dead), cmocka_unit_test(dead_and_reboot), cmocka_unit_test(power_cut),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_key, free_key);
 }

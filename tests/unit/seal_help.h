@@ -14,7 +14,10 @@ char *seal_help_note(EVP_PKEY *key, X509 *certificate, struct span text);
 void seal_help_signer(X509 *certificate, char ret[65]);
 /* Makes key and certificate of an authority in the directory (tsa.pem, tsa.key, tsa.cnf). */
 void seal_help_tsa(const char *directory);
-/* TimeStampResp over these bytes; to be free()d. */
+/* A certificate for stamps of its own (the key is the caller's), and a TimeStampResp made in this process: for tests that need hundreds. */
+X509 *seal_help_stamper(EVP_PKEY *key);
+uint8_t *seal_help_stamp_here(EVP_PKEY *key, X509 *certificate, struct span of, size_t *ret_length);
+/* TimeStampResp of the openssl command over these bytes; to be free()d. */
 uint8_t *seal_help_stamp(const char *directory, struct span of, const char *digest, size_t *ret_length);
 
 #endif

@@ -10,7 +10,7 @@ foreach(call malloc calloc realloc reallocarray strdup strndup mmap memfd_create
 endforeach()
 set_source_files_properties(${CMAKE_SOURCE_DIR}/store/main.c PROPERTIES COMPILE_DEFINITIONS fileops_posix=store_fault_ops)
 set_target_properties(store_faulty PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
-podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_life.c vault_bench.c LIBS podatelna_store_core)
+podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
 target_compile_definitions(store_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
 add_dependencies(store_fault_test store_faulty)
 set_tests_properties(store_fault_test PROPERTIES TIMEOUT 600)

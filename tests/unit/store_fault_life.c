@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include "appliance/base/err.h"
 #include "appliance/base/fdio.h"
 #include "appliance/wire/child.h"
+#include "seal_help.h"
+#include "store/anchor_note.h"
 
 static const char *const counted[] = { "received", "approved", "intent", "abandoned", "signed", "sending", "reply", "closed" };
 
@@ -46,6 +49,9 @@ void life_make(struct life *life, struct vault_bench *bench, struct store_fault 
 	assert_non_null(mkdtemp(life->path));
 	(void)snprintf(life->data, sizeof life->data, "%s/data", life->path);
 	(void)snprintf(life->mark, sizeof life->mark, "%s/mark/mark", life->path);
+	(void)snprintf(life->notes, sizeof life->notes, "%s/notes", life->path);
+	assert_int_equal(mkdir(life->notes, 0755), 0);
+	life->stamper = seal_help_stamper(bench->ec);
 	assert_int_equal(setenv(STORE_FAULT_VARIABLE, fault_file, 1), 0);
 }
 
@@ -54,6 +60,7 @@ void life_remove(struct life *life)
 	char command[256];
 
 	life_kill(life);
+	X509_free(life->stamper);
 	(void)snprintf(command, sizeof command, "chmod -R u+w '%s' && rm -rf '%s'", life->path, life->path);
 	assert_int_equal(system(command), 0);
 }
@@ -82,6 +89,9 @@ static int send_setup(struct life *life)
 	lines_set(&body, "segment-bytes", "2500");
 	lines_set(&body, "key.qualified.token", "0");
 	lines_set(&body, "key.archive.token", "0");
+	lines_set(&body, "key.seal.token", "0");
+	lines_set(&body, "journal-key.0", "seal");
+	lines_set(&body, "notes-dir", life->notes);
 	lines_set(&body, "vault-key.0", "archive");
 	lines_set(&body, "vault-certs", "1");
 	length = lines_finish(&body, text, sizeof text);
@@ -116,11 +126,14 @@ static int link_peer(struct life *life, enum wire_role role, const char *name, i
 static int link_token(struct life *life)
 {
 	struct wire_message message;
+	char lines[256], signer[65];
 	int err = link_peer(life, WIRE_TOKEN, "office", &life->token);
 
 	wire_begin(&message, WIRE_TOKEN_STATUS, 0, CLOCK_NEVER_MS);
 	wire_put_string(&message, WIRE_F_STATE, "ready");
-	wire_put_bytes(&message, WIRE_F_LINES, span_of_string("label: test\n"));
+	seal_help_signer(life->bench->ec_cert, signer);
+	(void)snprintf(lines, sizeof lines, "key.0.name: seal\nkey.0.sha256: %s\nkey.0.state: ok\nlabel: test\n", signer);
+	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(lines));
 	return err != 0 ? err : send_to(life->token, WIRE_TOKEN, WIRE_STORE, &message);
 }
 
@@ -225,6 +238,23 @@ static void sign(struct life *life, struct wire_message *request)
 	(void)send_to(life->token, WIRE_TOKEN, WIRE_STORE, &answer);
 }
 
+static void seal(struct life *life, const struct wire_message *request)
+{
+	struct wire_message answer;
+	struct span text = wire_span(request, WIRE_F_BYTES);
+	size_t length = 0;
+	uint8_t *cms = seal_help_cms(life->bench->ec, life->bench->ec_cert, text, &length);
+	char *base64 = seal_help_note(life->bench->ec, life->bench->ec_cert, text), lines[512];
+
+	(void)snprintf(lines, sizeof lines, "algorithm: x\nnote: %s\nsigner: x\n", base64);
+	wire_begin(&answer, WIRE_TOKEN_SEALED, request->id, CLOCK_NEVER_MS);
+	wire_put_bytes(&answer, WIRE_F_BYTES, span_of(cms, length));
+	wire_put_bytes(&answer, WIRE_F_LINES, span_of_string(lines));
+	(void)send_to(life->token, WIRE_TOKEN, WIRE_STORE, &answer);
+	free(base64);
+	free(cms);
+}
+
 static void serve_token(struct life *life)
 {
 	struct wire_message request, answer;
@@ -236,6 +266,10 @@ static void serve_token(struct life *life)
 	}
 	if (request.type == WIRE_TOKEN_SIGN) {
 		sign(life, &request);
+		return;
+	}
+	if (request.type == WIRE_TOKEN_SEAL) {
+		seal(life, &request);
 		return;
 	}
 	if (request.type != WIRE_TOKEN_UNWRAP) {
@@ -380,6 +414,34 @@ int life_compare(struct life *life, const char *role, const char *expected)
 	if (err == 0 && (length != (ssize_t)strlen(expected) || memcmp(content, expected, (size_t)length) != 0)) {
 		err = ERR_MISMATCH;
 	}
+	return err;
+}
+
+static int send_stamp(struct life *life, uint64_t size, struct span reply, const char *lines)
+{
+	struct wire_message message, answer;
+
+	wire_begin(&message, WIRE_STORE_ANCHOR, 0, 0);
+	wire_put_number(&message, WIRE_F_INDEX, size);
+	wire_put_bytes(&message, WIRE_F_BYTES, reply);
+	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(lines));
+	return life_ask(life, &message, &answer);
+}
+
+int life_stamp(struct life *life, uint64_t size, struct span note, bool is_signed)
+{
+	struct anchor_note parsed;
+	size_t length = 0;
+	uint8_t *reply = NULL;
+	int err = 0;
+
+	if (anchor_note_parse(note, &parsed) != 0 || parsed.size != size || (is_signed && parsed.count != 1)) {
+		life_fail(life, "the checkpoint that was told is none, or it is not signed as was told");
+	}
+	reply = seal_help_stamp_here(life->bench->ec, life->stamper, parsed.text, &length);
+	err = send_stamp(life, size, span_of(reply, length), "event: stamp\ntime: 2026-11-22T03:00:00Z\ntsa: own\n");
+	err = err != 0 ? err : send_stamp(life, size, span_of_string("<html>"), "event: bad-stamp\nreason: test\ntsa: own\n");
+	free(reply);
 	return err;
 }
 

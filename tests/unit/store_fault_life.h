@@ -24,11 +24,12 @@
 struct life {
 	struct vault_bench *bench;
 	struct store_fault *fault;
-	char path[96], data[128], mark[128];
+	char path[96], data[128], mark[128], notes[128];
 	pid_t pid;
 	int parent, hub, token;
 	uint64_t next_id;
 	unsigned starts, signatures;
+	X509 *stamper;  /* of bench->ec */
 	char state[32]; /* of the last STORE_HELLO */
 
 	/* What the store said was durable. */
@@ -64,6 +65,8 @@ int life_take(struct life *life, const char *role, struct span content, char ref
 int life_append(struct life *life, const char *type, struct lines *body);
 /* The content of an object, compared; 0, ERR_MISMATCH, or what the store said. */
 int life_compare(struct life *life, const char *role, const char *expected);
+/* STORE_ANCHOR: a stamp over what STORE_NOTE said, and one that failed. */
+int life_stamp(struct life *life, uint64_t size, struct span note, bool is_signed);
 /* Offers the reply of the session of `sending`. */
 int life_offer(struct life *life);
 /* How many records of that type the case has. */

@@ -157,8 +157,23 @@ static int checkpoint(struct life *life)
 {
 	struct wire_message message, answer;
 
+	uint8_t note[1024];
+	uint64_t size = 0;
+	bool is_signed = false;
+	int err = 0;
+
 	wire_begin(&message, WIRE_STORE_CHECKPOINT, 0, 0);
-	return life_ask(life, &message, &answer);
+	err = life_ask(life, &message, &answer);
+	if (err == 0) {
+		struct span text = wire_span(&answer, WIRE_F_BYTES);
+
+		size = wire_number(&answer, WIRE_F_INDEX, 0);
+		is_signed = wire_number(&answer, WIRE_F_BITS, 0) == 1;
+		assert_true(text.length < sizeof note);
+		memcpy(note, text.data, text.length);
+		err = life_stamp(life, size, span_of(note, text.length), is_signed);
+	}
+	return err;
 }
 
 /* What a person and an auditor ask for. A fault while looking is no damage. */
