@@ -1,2 +1,3 @@
 podatelna_fuzz_target(fuzz_keyfile SOURCES fuzz_keyfile.c LIBS podatelna_store_core)
 podatelna_fuzz_target(fuzz_objectref SOURCES fuzz_objectref.c LIBS podatelna_store_core)
+podatelna_fuzz_target(fuzz_anchor SOURCES fuzz_anchor.c LIBS podatelna_store_core)
