@@ -10,7 +10,7 @@ from test_filing import file_one, fresh
 
 QUIET_S = 3
 WRONG = ("654321", "111111", "222222")
-WAITING = ("received", "ready", "signing")
+WAITING = ("received", "ready", "signing", "testing")
 
 
 def token_row(box):
