@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import forms
 import journal
 from box import USERS, is_root, until
+from simulator import Simulator
 
 KINDS = {"rsa": "journal", "p256": "journal/ec"}
 
@@ -199,6 +200,36 @@ def test_at_rest_nothing_grows(anchored):
     with pytest.raises(AssertionError):
         until(lambda: sorted(os.listdir(anchor(box))) != before, 1, "something new")
     assert sizes(box, ".note")[-1] == size and len(journal.read(box.data)) == records
+
+
+# --- stamps ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stamp_checked_by_the_format_alone(anchored, kind, work, pki_dir, tmp_path):
+    """`journal stamp`: file, record, share; openssl's verdict by the command of FORMAT.txt; the stamp is no reason for another checkpoint."""
+    with Simulator("tsa", str(tmp_path / "tsa"), pki_dir) as authority:
+        ca = os.path.join(pki_dir, "ca.pem")
+        box = anchored(kind, settings={'tsa "own"': {"urls": [authority.url], "ca_file": ca, "anchors": ca, "check_every": "0", "day_end": False,
+                                                     "anchor_every": "1 h"}})
+        signed_checkpoint(box)
+        stamped = set(name for name in os.listdir(anchor(box)) if name.endswith(".tsr"))
+        assert box.run_cli("journal", "stamp").returncode == 0
+        new = sorted(set(name for name in os.listdir(anchor(box)) if name.endswith(".tsr")) - stamped)
+        assert len(new) == 1 and os.path.exists(anchor(box, new[0].split(".")[0] + ".p7s"))
+        if new[0].count(".") == 1:
+            said = follow(box, int(new[0].split(".")[0]), str(tmp_path / "auditor"), {"duvera.pem": box.hsm.describe()["ca"], "tsa.pem": ca})
+            assert "Verification: OK" in said[-1]
+        records = [r for r in journal.read(box.data) if r.type == "anchor" and r.fields.get("event") == "stamp"]
+        assert records[-1].fields["file"] == new[0] and records[-1].fields["sha256"] == hashlib.sha256(load(anchor(box, new[0]))).hexdigest()
+        assert len(records) == len(authority.ledger("granted"))
+        folder = box.settings["journal"]["notes_dir"]
+        until(lambda: same(box, folder), 30, box.log_tail)
+        before = sorted(os.listdir(anchor(box)))
+        with pytest.raises(AssertionError):
+            until(lambda: sorted(os.listdir(anchor(box))) != before, 1, "something new")
+        figures = {r["name"]: r["value"] for r in box.rows("journal", "verify", kind="field")}
+        assert int(figures["stamps"]) == len(records) and figures["unrecorded-stamps"] == "0"
 
 
 # --- the auditors' share ---------------------------------------------------------------------------------------------------
