@@ -253,14 +253,13 @@ def run_groups(runner, groups):
         results += [p.result() for p in parts]
     if counted:
         add(runner.coverage)
-    # Killing waits for what comes back, fuzzing computes: side by side they fill the machine, and kills meet processes at more places.
-    crash = "crash" in wanted and plain
+    # Killing and cards wait for what comes back, fuzzing computes: side by side they fill the machine, and kills meet processes at more places.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        killing = pool.submit(timed, runner.script, "crash", 7200 if runner.long else 900) if crash else None
+        waiting = [pool.submit(timed, runner.script, group, 7200 if runner.long else 900) for group in ("crash", "card") if group in wanted and plain]
         if "fuzz" in wanted:
-            results += runner.fuzz(max(1, CPUS - 1) if crash else CPUS)
-        results += [killing.result()] if crash else []
-    for group in ("card", "bench", "image"):
+            results += runner.fuzz(max(1, CPUS - 1) if waiting else CPUS)
+        results += [w.result() for w in waiting]
+    for group in ("bench", "image"):
         if group in wanted:
             add(runner.script, group, 7200)
     return results
