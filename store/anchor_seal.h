@@ -25,7 +25,7 @@ struct anchor_seal {
 };
 
 /* A detached CMS over `text` with exactly one signature, which the certificate inside verifies. ERR_DAMAGE with static English words in *ret_why; ERR_MEMORY. */
-int anchor_seal_check(struct span cms, struct span text, struct anchor_seal *ret, const char **ret_why);
+int anchor_seal_check(struct span der, struct span text, struct anchor_seal *ret, const char **ret_why);
 /* Is this the base64 of key id and signature over `text` by that key? (key id: the first bytes of SHA-256 of its SubjectPublicKeyInfo; signature: DER of ECDSA
  * over SHA-256; C2SP signed-note, type 0x02.) */
 bool anchor_seal_check_note(const struct anchor_seal *seal, struct span text, struct span base64);

@@ -47,22 +47,22 @@ static int find_imprint(TS_TST_INFO *info, const struct span *of, size_t count, 
 	return ERR_DAMAGE;
 }
 
-int anchor_stamp_check(struct span bytes, const struct span *of, size_t count, size_t *ret_which, const char **ret_why)
+int anchor_stamp_check(struct span reply, const struct span *of, size_t count, size_t *ret_which, const char **ret_why)
 {
-	const unsigned char *place = bytes.data;
-	TS_RESP *reply = bytes.length > ANCHOR_STAMP_MAX_BYTES ? NULL : d2i_TS_RESP(NULL, &place, (long)bytes.length);
+	const unsigned char *place = reply.data;
+	TS_RESP *response = reply.length > ANCHOR_STAMP_MAX_BYTES ? NULL : d2i_TS_RESP(NULL, &place, (long)reply.length);
 	int err = ERR_DAMAGE;
 
 	*ret_why = "it is not a time stamp";
-	if (reply != NULL && place == bytes.data + bytes.length && is_granted(reply)) {
+	if (response != NULL && place == reply.data + reply.length && is_granted(response)) {
 		*ret_why = "it is over something else";
-		err = find_imprint(TS_RESP_get_tst_info(reply), of, count, ret_which);
+		err = find_imprint(TS_RESP_get_tst_info(response), of, count, ret_which);
 	}
-	if (err == 0 && PKCS7_verify(TS_RESP_get_token(reply), NULL, NULL, NULL, NULL, PKCS7_BINARY | PKCS7_NOVERIFY) != 1) {
+	if (err == 0 && PKCS7_verify(TS_RESP_get_token(response), NULL, NULL, NULL, NULL, PKCS7_BINARY | PKCS7_NOVERIFY) != 1) {
 		*ret_why = "its signature does not fit";
 		err = ERR_DAMAGE;
 	}
-	TS_RESP_free(reply);
+	TS_RESP_free(response);
 	ERR_clear_error();
 	return err;
 }

@@ -131,12 +131,12 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	const char *why = obstacle(hub, of);
 
+	why = why != NULL ? why : signer_waiting(hub, of);
+	why = why != NULL ? why : flow_login_waiting(hub, partner);
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
 	} else if (stamps_stale(hub, clock_utc_ms())) {
 		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
-	} else if ((why = signer_waiting(hub, of)) != NULL || (why = flow_login_waiting(hub, partner)) != NULL) {
-		wait_for(of, why, WAIT_PERSON_MS);
 	} else if (sign_pause(of) > 0) {
 		wait_for(of, N_("the token could not sign"), sign_pause(of));
 	} else if (flow_stamp_obstacle(hub, of) != NULL) {
@@ -226,6 +226,15 @@ static void next_exchange(struct hub *hub, struct hub_case *of)
 	}
 }
 
+static void next_signed(struct hub *hub, struct hub_case *of)
+{
+	if (flow_wants_stamp(hub, of)) {
+		flow_stamp(hub, of);
+	} else {
+		flow_next_send(hub, of);
+	}
+}
+
 static void next_by_record(struct hub *hub, struct hub_case *of)
 {
 	switch (of->last) {
@@ -243,11 +252,7 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 		wait_for(of, N_("the token signs"), HUB_SWEEP_MS);
 		break;
 	case RECORD_SIGNED:
-		if (flow_wants_stamp(hub, of)) {
-			flow_stamp(hub, of);
-		} else {
-			flow_next_send(hub, of);
-		}
+		next_signed(hub, of);
 		break;
 	case RECORD_STAMPED:
 	case RECORD_TESTED:
