@@ -40,6 +40,19 @@ static void set_key(struct lines *lines, size_t n, const char *what, const char 
 	lines_set(lines, name, value);
 }
 
+/* What each partner that the token knows would say of the certificate (token.h, `want`): told before anything is filed. */
+static void add_refusals(struct lines *lines, size_t n, const struct token_key *key)
+{
+	static const char *const wants[][2] = { { "epo", "refused.epo" }, { "epo epo-ecdsa", "refused.epo.epo-ecdsa" } };
+	char words[KEY_WARNING_BYTES];
+
+	for (size_t i = 0; (key->setup->use & USE_SIGN) != 0 && i < sizeof wants / sizeof wants[0]; i++) {
+		if (certificate_check_wishes(&key->facts, wants[i][0], words, sizeof words) != 0) {
+			set_key(lines, n, wants[i][1], words);
+		}
+	}
+}
+
 static void add_key(struct lines *lines, size_t n, const struct token_key *key, int64_t now_ms)
 {
 	char days[24], allows[256];
@@ -65,6 +78,7 @@ static void add_key(struct lines *lines, size_t n, const struct token_key *key, 
 	set_key(lines, n, "sha256", key->facts.sha256);
 	set_key(lines, n, "serial", key->facts.serial);
 	set_key(lines, n, "algorithm", key->facts.algorithm);
+	add_refusals(lines, n, key);
 }
 
 static void fill(const struct token *token, struct lines *lines)

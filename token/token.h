@@ -37,7 +37,7 @@
  * Its LINES: token, module, text (why), pin (prompt, file, pinpad), and with a token: label, serial, model, software (yes/no), pin-tries (what the token
  * says of them: ok, low, last, none; absent when it was not asked), and per key in the order of the settings
  * key.<n>.name .use .state (ok missing mismatch expired not-yet bad-usage) .warning, and with a certificate .subject .issuer (RFC 4514) .not-after (UTC)
- * .days-left .allows (usage.h) .sha256 .serial .algorithm. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
+ * .days-left .allows (usage.h) .sha256 .serial .algorithm, and .refused.<words of want, divided by dots>: why a partner that wants so does not take it. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
  *
  * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
  * padding (of RSA: pkcs1, the default, or pss with the same digest and a salt of its length),

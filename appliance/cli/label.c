@@ -34,6 +34,7 @@ static const struct label fields[] = {
 	{ "store", N_("Store") },
 	{ "replay", N_("Records read so far") },
 	{ "rolled-back", N_("Rolled back") },
+	{ "certificate", N_("Certificate") },
 	{ "clock", N_("Clock") },
 	{ "clock-wrong", N_("The clock is wrong") },
 	{ "inbox", N_("Files in the inbox") },

@@ -243,6 +243,39 @@ static void put_anchors(struct caller *caller)
 	}
 }
 
+/* Certificates that are over, end soon, or are of no use for what the configuration wants of them. */
+static void put_certificates(struct caller *caller)
+{
+	const struct hub *hub = caller->hub;
+	int64_t now = clock_utc_ms();
+	struct fact_key key;
+	char text[CASE_REASON_MAX_BYTES], name[CONFIG_NAME_MAX + 1];
+
+	for (size_t i = 0; i < hub->config->token_count; i++) {
+		for (size_t n = 0; fact_key(&hub->tokens[i], n, &key); n++) {
+			int64_t left_ms = key.not_after_ms - now;
+
+			if (key.not_after_ms != 0 && left_ms < 0) {
+				(void)snprintf(text, sizeof text, _("key %s: the certificate is over"), key.name);
+			} else if (key.unusable) {
+				(void)snprintf(text, sizeof text, _("key %s cannot be used: podatelna token list says why"), key.name);
+			} else if (key.not_after_ms != 0 && left_ms <= FACT_CERTIFICATE_DAYS * FACT_DAY_MS) {
+				(void)snprintf(text, sizeof text, _("key %s: the certificate ends soon (days left: %lld)"), key.name,
+				               (long long)(left_ms / FACT_DAY_MS));
+			} else {
+				continue;
+			}
+			caller_field(caller, "certificate", text);
+		}
+	}
+	for (size_t i = 0; i < hub->config->partner_count; i++) {
+		for (size_t n = 0; fact_refused(hub, i, n, name); n++) {
+			(void)snprintf(text, sizeof text, _("%s does not take the certificate of key %s"), hub->config->partners[i].name, name);
+			caller_field(caller, "certificate", text);
+		}
+	}
+}
+
 void command_status(struct caller *caller)
 {
 	static const char *const signals[] = { [LED_OFF] = "off", [LED_STEADY] = "steady", [LED_SLOW] = "slow", [LED_FAST] = "fast" };
@@ -262,6 +295,7 @@ void command_status(struct caller *caller)
 		caller_field(caller, "rolled-back", _("the journal was rolled back: a person must accept that first"));
 	}
 	put_clock(caller);
+	put_certificates(caller);
 	(void)snprintf(number, sizeof number, "%zu", waiting);
 	caller_field(caller, "inbox", number);
 	if (inbox_why[0] != '\0') {

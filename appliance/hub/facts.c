@@ -32,7 +32,46 @@ bool fact_key(const struct hub_token *token, size_t n, struct fact_key *ret)
 	if (lines_find(lines, name, &value)) {
 		(void)clock_parse_utc(value, &ret->not_after_ms);
 	}
+	(void)snprintf(name, sizeof name, "key.%zu.sha256", n);
+	if (lines_find(lines, name, &value) && value.length >= sizeof ret->certificate - 1) {
+		(void)span_copy_string(span_of(value.data, sizeof ret->certificate - 1), ret->certificate, sizeof ret->certificate);
+	}
 	(void)snprintf(name, sizeof name, "key.%zu.state", n);
 	ret->unusable = strcmp(token->state, "ready") == 0 && lines_find(lines, name, &value) && !span_equals_string(value, "ok");
 	return true;
+}
+
+/* key.<n>.refused.<words of the partner, divided by dots> (token/token.h). */
+static bool says_refused(const struct hub *hub, const struct config_key *key, const char *wants)
+{
+	const struct hub_token *token = &hub->tokens[key->token_index];
+	struct span lines = span_of_string(token->lines == NULL ? "" : token->lines), ignored;
+	struct fact_key each;
+	char name[LINES_NAME_MAX + 1];
+
+	for (size_t n = 0; fact_key(token, n, &each); n++) {
+		if (strcmp(each.name, key->name) == 0) {
+			(void)snprintf(name, sizeof name, "key.%zu.refused.%s", n, wants);
+			for (char *blank = name; (blank = strchr(blank, ' ')) != NULL;) {
+				*blank = '.';
+			}
+			return lines_find(lines, name, &ignored);
+		}
+	}
+	return false;
+}
+
+bool fact_refused(const struct hub *hub, size_t partner, size_t nth, char *ret_key)
+{
+	const struct config_partner *config = hub->partners[partner].config;
+
+	for (size_t i = 0; hub->partners[partner].catalogue != NULL && i < config->sign_keys.count; i++) {
+		const struct config_key *key = &hub->config->keys[config->sign_key_index[i]];
+
+		if (says_refused(hub, key, hub_partner_wants(&hub->partners[partner])) && nth-- == 0) {
+			(void)snprintf(ret_key, CONFIG_NAME_MAX + 1, "%s", key->name);
+			return true;
+		}
+	}
+	return false;
 }

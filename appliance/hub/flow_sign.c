@@ -44,7 +44,7 @@ static void on_signed(struct work *work)
 }
 
 /* What the partner wants of the certificate: by its catalogue, unless the configuration says otherwise (option sign-want). */
-static const char *wanted(const struct hub_partner *partner)
+const char *hub_partner_wants(const struct hub_partner *partner)
 {
 	const char *option = config_option(&partner->config->options, "sign-want");
 
@@ -72,7 +72,7 @@ static void sign(struct work *work, const char *role, const char *ref)
 	lines_set(&parameters, "by", "box");
 	lines_set(&parameters, "env", work->of->env);
 	lines_set_u64(&parameters, "attempt", work->of->attempt + 1);
-	lines_setf(&parameters, "want", "%s%s", wanted(partner), software_allowed(partner->config) ? " software-ok" : "");
+	lines_setf(&parameters, "want", "%s%s", hub_partner_wants(partner), software_allowed(partner->config) ? " software-ok" : "");
 	if (ref != NULL) {
 		lines_set(&parameters, "ref", ref);
 	}

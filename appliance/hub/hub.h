@@ -118,6 +118,8 @@ int hub_run(void);
 
 /* True when cases may be worked on: journal replayed, living sessions known, clock plausible. */
 bool hub_is_working(const struct hub *hub);
+/* flow_sign.c: what the partner wants of certificates, words for the token program. Only for a partner of the catalogue. */
+const char *hub_partner_wants(const struct hub_partner *partner);
 struct hub_partner *hub_partner_find(struct hub *hub, const char *name);
 /* Why nothing is worked on, English for translation; "" when it is. */
 const char *hub_waiting_reason(const struct hub *hub);

@@ -350,6 +350,7 @@ static int on_token_message(void *context, struct channel *channel, struct wire_
 			each->due_ms = 0;
 		}
 		control_token(hub, i);
+		mail_keys(hub->mail);
 		flow_all(hub);
 	}
 	return 0;

@@ -12,7 +12,7 @@
 #include "mail_private.h"
 
 #define SAVE_MS 100   /* what changes within is written together */
-#define LOOK_MS 30000 /* how often the clock is looked at for the digest */
+#define LOOK_MS 30000 /* how often the clock is looked at for the digest and for certificates */
 #define AGAIN_MS 1000 /* the network program is being restarted */
 
 static void plan(struct mail *mail);
@@ -94,6 +94,22 @@ static void add_digest(struct mail *mail)
 	}
 }
 
+/* Whoever gets the digest hears of certificates too, once for each threshold. */
+static void add_certificates(struct mail *mail)
+{
+	int64_t now = clock_utc_ms();
+
+	if (mail->hub->clock_bad || mail->config->to.count == 0 || !mail_certificates_pass(mail, now)) {
+		return;
+	}
+	for (size_t i = 0; i < mail->config->to.count; i++) {
+		struct mail_item item = { .kind = MAIL_CERTIFICATES, .time_ms = now };
+
+		(void)snprintf(item.to, sizeof item.to, "%s", mail->config->to.items[i]);
+		mail_add(mail, &item);
+	}
+}
+
 /* --- sending --- */
 
 static uint64_t pause_for(const struct mail *mail, uint32_t failures, enum cause cause)
@@ -112,7 +128,11 @@ static void give_up(struct mail *mail, size_t n, const char *why)
 	const struct mail_item *item = &mail->items[n];
 
 	mail->given_up++;
-	log_error("%s: an e-mail is given up after %u tries: %s", item->kind == MAIL_DIGEST ? "digest" : item->number, item->tries + 1, why);
+	log_error("%s: an e-mail is given up after %u tries: %s",
+	          item->kind == MAIL_DIGEST         ? "digest"
+	          : item->kind == MAIL_CERTIFICATES ? "certificates"
+	                                            : item->number,
+	          item->tries + 1, why);
 	mail_remove(mail, n);
 }
 
@@ -227,6 +247,7 @@ static void on_time(void *context, uint32_t events)
 	(void)events;
 	mail->timer = 0;
 	add_digest(mail);
+	add_certificates(mail);
 	send_next(mail);
 	if (mail->dirty) {
 		(void)mail_save(mail); /* tried again with the next change; until then a crash doubles messages */
@@ -236,7 +257,7 @@ static void on_time(void *context, uint32_t events)
 
 static uint64_t next_look(const struct mail *mail)
 {
-	uint64_t next = mail->config->digest_at[0] != '\0' ? clock_deadline(LOOK_MS) : CLOCK_NEVER_MS;
+	uint64_t next = clock_deadline(LOOK_MS);
 	int64_t now = clock_utc_ms();
 
 	if (mail->dirty) {
@@ -263,10 +284,8 @@ static void plan(struct mail *mail)
 	loop_cancel(mail->hub->loop, mail->timer);
 	mail->timer = 0;
 	next = next_look(mail);
-	if (next != CLOCK_NEVER_MS) {
-		id = loop_timer(mail->hub->loop, next, on_time, mail);
-		mail->timer = id > 0 ? id : 0;
-	}
+	id = loop_timer(mail->hub->loop, next, on_time, mail);
+	mail->timer = id > 0 ? id : 0;
 }
 
 struct mail *mail_new(struct hub *hub)
@@ -306,6 +325,14 @@ void mail_begin(struct mail *mail)
 	mail->fresh = false;
 	mail->begun = true;
 	on_time(mail, 0);
+}
+
+void mail_keys(struct mail *mail)
+{
+	if (mail != NULL && mail->begun) {
+		add_certificates(mail);
+		plan(mail);
+	}
 }
 
 void mail_stop(struct mail *mail)

@@ -26,6 +26,8 @@ struct mail *mail_new(struct hub *hub);
 void mail_note(struct mail *mail, const struct hub_case *of, const struct record *record);
 /* The replay is over: what is due goes out from now on. */
 void mail_begin(struct mail *mail);
+/* A token told of its keys: their certificates may be near their end. */
+void mail_keys(struct mail *mail);
 /* The box stops: waits for the message under way, so that an ordinary stop doubles none, and writes the state file. */
 void mail_stop(struct mail *mail);
 /* One message at once, past the queue. 0, or a negative error (then `done` is not called). */

@@ -7,7 +7,15 @@
 #define MAIL_ADDRESS_SIZE 255
 #define MAIL_ERROR_SIZE 400
 
-enum mail_kind { MAIL_CASE, MAIL_DIGEST, MAIL_TEST };
+#define MAIL_TOLD_MAX 64
+
+enum mail_kind { MAIL_CASE, MAIL_DIGEST, MAIL_CERTIFICATES, MAIL_TEST };
+
+/* What was told of a certificate already. */
+struct mail_told {
+	char certificate[17]; /* the beginning of its SHA-256, hexadecimal */
+	uint32_t threshold;   /* days; 0: that it is over */
+};
 
 struct mail_item {
 	enum mail_kind kind;
@@ -25,8 +33,10 @@ struct mail {
 	const struct config_mail *config;
 	int directory; /* of the state file */
 	/* what the state file holds */
-	uint64_t cursor;                        /* index of the first record that was not looked at */
-	uint32_t digest_day;                    /* YYYYMMDD of the last digest */
+	uint64_t cursor;                      /* index of the first record that was not looked at */
+	uint32_t digest_day;                  /* YYYYMMDD of the last digest */
+	struct mail_told told[MAIL_TOLD_MAX]; /* oldest first */
+	size_t told_count;
 	struct mail_item items[MAIL_ITEMS_MAX]; /* oldest first */
 	size_t count;
 	bool fresh; /* there was no state file: what is in the journal already is not told */
@@ -61,6 +71,11 @@ char *mail_digest_subject(int64_t time_ms);
 char *mail_digest_body(const struct mail *mail, int64_t time_ms, size_t *ret_lines);
 /* Today as YYYYMMDD; *ret_minutes of the day. */
 uint32_t mail_today(int64_t utc_ms, unsigned *ret_minutes);
+
+/* mail_certificates.c: notes which thresholds were passed; true when there is one that nobody was told of. The text names all certificates near their end. */
+bool mail_certificates_pass(struct mail *mail, int64_t now_ms);
+char *mail_certificates_subject(void);
+char *mail_certificates_body(const struct mail *mail, int64_t now_ms);
 
 /* mail_letter.c: a whole message (RFC 5322, RFC 2045, RFC 2047): UTF-8 in, ASCII with CRLF out. Subject and body may hold anything: nothing in them can become a
  * header. `id`: left part of the Message-ID, dot-atom. The caller frees. */

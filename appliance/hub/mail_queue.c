@@ -3,7 +3,8 @@
  *   podatelna-mail 1
  *   cursor INDEX
  *   digest YYYYMMDD
- *   case|digest INDEX NUMBER|- STATE TIME NEXT TRIES ADDRESS
+ *   told CERTIFICATE DAYS            what was told of a certificate (mail_certificates.c)
+ *   case|digest|certificates INDEX NUMBER|- STATE TIME NEXT TRIES ADDRESS
  *   end COUNT
  */
 #include <errno.h>
@@ -24,6 +25,8 @@
 #define STATE_BROKEN "state.broken"
 #define STATE_MAX_BYTES (MAIL_ITEMS_MAX * 400U)
 #define FIRST_LINE "podatelna-mail 1"
+
+static const char *const kinds[] = { [MAIL_CASE] = "case", [MAIL_DIGEST] = "digest", [MAIL_CERTIFICATES] = "certificates" };
 
 static bool read_number(struct span *line, uint64_t *ret)
 {
@@ -50,13 +53,13 @@ static bool read_item(struct span line, struct mail_item *ret)
 	    next > INT64_MAX || tries > UINT32_MAX || !span_copy_string(line, item.to, sizeof item.to) || !config_address_valid(item.to)) {
 		return false;
 	}
-	item.kind = strcmp(kind, "digest") == 0 ? MAIL_DIGEST : MAIL_CASE;
+	item.kind = strcmp(kind, kinds[MAIL_DIGEST]) == 0 ? MAIL_DIGEST : strcmp(kind, kinds[MAIL_CERTIFICATES]) == 0 ? MAIL_CERTIFICATES : MAIL_CASE;
 	item.state = state_by_name(state);
 	item.time_ms = (int64_t)at;
 	item.next_ms = (int64_t)next;
 	item.tries = (uint32_t)tries;
 	*ret = item;
-	return strcmp(kind, "digest") == 0 || (strcmp(kind, "case") == 0 && item.state != CASE_NONE);
+	return item.kind != MAIL_CASE || (strcmp(kind, kinds[MAIL_CASE]) == 0 && item.state != CASE_NONE);
 }
 
 static bool read_named(struct span *rest, const char *name, uint64_t *ret)
@@ -64,6 +67,19 @@ static bool read_named(struct span *rest, const char *name, uint64_t *ret)
 	struct span line, word;
 
 	return span_read_until(rest, '\n', &line) && span_read_until(&line, ' ', &word) && span_equals_string(word, name) && span_parse_u64(line, ret);
+}
+
+static bool read_told(struct span line, struct mail_told *ret)
+{
+	struct span word;
+	uint64_t threshold = 0;
+
+	if (!span_read_until(&line, ' ', &word) || !read_word(&line, ret->certificate, sizeof ret->certificate) || !span_parse_u64(line, &threshold) ||
+	    threshold > UINT32_MAX) {
+		return false;
+	}
+	ret->threshold = (uint32_t)threshold;
+	return true;
 }
 
 static bool read_state(struct mail *mail, struct span text)
@@ -76,6 +92,12 @@ static bool read_state(struct mail *mail, struct span text)
 		return false;
 	}
 	mail->digest_day = (uint32_t)day;
+	while (span_starts_with(text, "told ")) {
+		if (!span_read_until(&text, '\n', &line) || mail->told_count == MAIL_TOLD_MAX || !read_told(line, &mail->told[mail->told_count])) {
+			return false;
+		}
+		mail->told_count++;
+	}
 	while (!span_starts_with(text, "end ")) {
 		if (mail->count == MAIL_ITEMS_MAX || !span_read_until(&text, '\n', &line) || !read_item(line, &mail->items[mail->count])) {
 			return false;
@@ -104,7 +126,7 @@ int mail_load(struct mail *mail)
 	if (fd_read_all(fd, STATE_MAX_BYTES, &text, &length) != 0 || !read_state(mail, span_of(text, length))) {
 		log_error("%s/" STATE_FILE " is damaged: it is kept as " STATE_BROKEN ", and what was to be told by e-mail is lost", mail->config->state_dir);
 		(void)renameat(mail->directory, STATE_FILE, mail->directory, STATE_BROKEN);
-		mail->count = 0;
+		mail->count = mail->told_count = 0;
 		mail->fresh = true;
 		mail->given_up++;
 	}
@@ -120,11 +142,14 @@ static char *write_state(const struct mail *mail, size_t *ret_length)
 		return NULL;
 	}
 	(void)fprintf(to, FIRST_LINE "\ncursor %llu\ndigest %u\n", (unsigned long long)mail->cursor, mail->digest_day);
+	for (size_t i = 0; i < mail->told_count; i++) {
+		(void)fprintf(to, "told %s %u\n", mail->told[i].certificate, mail->told[i].threshold);
+	}
 	for (size_t i = 0; i < mail->count; i++) {
 		const struct mail_item *item = &mail->items[i];
 
-		(void)fprintf(to, "%s %llu %s %s %lld %lld %u %s\n", item->kind == MAIL_DIGEST ? "digest" : "case", (unsigned long long)item->index,
-		              item->kind == MAIL_DIGEST ? "-" : item->number, state_name(item->state), (long long)item->time_ms, (long long)item->next_ms,
+		(void)fprintf(to, "%s %llu %s %s %lld %lld %u %s\n", kinds[item->kind], (unsigned long long)item->index,
+		              item->kind == MAIL_CASE ? item->number : "-", state_name(item->state), (long long)item->time_ms, (long long)item->next_ms,
 		              item->tries, item->to);
 	}
 	(void)fprintf(to, "end %zu\n", mail->count);

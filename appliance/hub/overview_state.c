@@ -100,6 +100,18 @@ static void add_certificates(struct overview *overview)
 	}
 }
 
+static void add_refused(struct overview *overview)
+{
+	char key[CONFIG_NAME_MAX + 1];
+
+	for (size_t i = 0; i < overview->hub->config->partner_count; i++) {
+		for (size_t n = 0; fact_refused(overview->hub, i, n, key); n++) {
+			add_task(overview, ATTENTION_ADMIN, _("%s does not take the certificate of key %s: have another one made, or let another key sign."),
+			         overview_partner_label(overview, &overview->hub->partners[i]), key);
+		}
+	}
+}
+
 /* --- stamps, disks, the inbox --- */
 
 static void add_stamps(struct overview *overview)
@@ -185,6 +197,7 @@ void overview_collect_state(struct overview *overview)
 	add_tokens(overview);
 	add_inbox(overview);
 	add_certificates(overview);
+	add_refused(overview);
 	add_stamps(overview);
 	add_auditors_share(overview);
 	add_partners(overview);

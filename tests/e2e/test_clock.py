@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import struct
-import subprocess
 import time
 
 import pytest
@@ -11,43 +9,22 @@ import pytest
 import forms
 import journal
 import pki
-from box import TOP, until
+from box import until
+from shifted import DAY_MS, HOUR_MS, MINUTE_MS, prepare, set_clock
 
-DAY_MS, HOUR_MS, MINUTE_MS = 86400000, 3600000, 60000
 WAIT_S = 5  # long enough for a filing, and for the box to have asked for the date several times
 
 
-@pytest.fixture(scope="module")
-def library(work):
-    """tests/lib/shifted_clock, where every user of the box can load it."""
-    folder = os.path.join(work, "shifted_clock")
-    os.makedirs(folder, exist_ok=True)
-    os.chmod(folder, 0o755)
-    path = os.path.join(folder, "shift.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", os.path.join(TOP, "tests", "lib", "shifted_clock", "shift.c"),
-                    "-o", path], check=True)
-    return path
-
-
 @pytest.fixture
-def make_box(make_box, library):
-    """Boxes whose clock can be set: see set_clock. SANITIZED programs want their own library first."""
+def make_box(make_box, work):
+    """Boxes whose clock can be set (shifted.py)."""
     def make(*arguments, **more):
         box = make_box(*arguments, **{**more, "start": False})
-        box.shift = os.path.join(box.dir, "shift")
-        box.environment = {"LD_PRELOAD": library, "SHIFT_CLOCK": box.shift}
-        set_clock(box, 0)
+        prepare(box, work)
         if more.get("start", True):
             box.start()
         return box
     return make
-
-
-def set_clock(box, ms):
-    """The clock of the box differs so much from ours from now on, whether it runs or not."""
-    with open(box.shift, "r+b" if os.path.exists(box.shift) else "wb") as f:
-        f.write(struct.pack("=q", ms))
-    os.chmod(box.shift, 0o644)
 
 
 def field(box, name):

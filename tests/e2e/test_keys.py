@@ -109,6 +109,27 @@ def test_key_that_does_not_work(make_box, work, how):
     until(lambda: any("sign sign: failed" in d for d in recorded_tests(box)), 5, lambda: recorded_tests(box))
 
 
+def test_partner_that_does_not_take_the_key(epo, make_box):
+    """Known before anything is filed: the tax portal takes RSA only, unless its options say otherwise."""
+    box = make_box(epo, tokens={"office": ["sign/ec", "vault"]}, pki_dir=None)
+    box.wait_token()
+    told = [r["value"] for r in box.rows("status", kind="field") if r["name"] == "certificate"]
+    assert told == ["epo certifikát klíče sign nepřijímá"]
+    page = os.path.join(box.share, "Prehled.html")
+
+    def says(words):
+        if not os.path.exists(page):
+            return False
+        with open(page, encoding="utf-8") as f:
+            return words in f.read()
+    until(lambda: says("certifikát klíče sign nepřijímá"), 20, "the page")
+    box.stop()
+    box.set('partner "epo"', options=["sign-want=epo epo-ecdsa"])
+    box.start()
+    box.wait_token()
+    assert not [r for r in box.rows("status", kind="field") if r["name"] == "certificate"]
+
+
 def test_certificate_of_another_key(make_box):
     box = make_box([], tokens={"office": ["sign+mismatch", "vault"]}, pki_dir=None)
     box.wait_token()

@@ -12,6 +12,7 @@ import forms
 import pki
 from box import is_root, until
 from mailsink import MailSink
+from shifted import DAY_MS, prepare, set_clock
 
 pytestmark = pytest.mark.skipif(not is_root(), reason="the owner of a file is told by its uid")
 QUIET_S = 2.0
@@ -312,6 +313,45 @@ def test_empty_digest(epo, sink, mail_box, empty):
     box.start()
     messages = arrived(server, 1 if empty else 0)
     assert not empty or "Ten den se nic neuzavřelo a nic nečeká." in messages[0].body
+
+
+# --- certificates ------------------------------------------------------------------------------------------------------
+
+
+def test_certificate_near_its_end(sink, mail_box, work):
+    """Told once at each threshold, not again after a restart; another certificate begins anew."""
+    server = sink()
+    box = mail_box(server.smtps, start=False, events=["none"])
+    prepare(box, work)
+    box.hsm.replace_cert("office", "sign", days=(-1, 20))
+    box.start()
+    message = arrived(server, 1)[0]
+    assert message.to == [OFFICE] and "končí platnost certifikátu" in message.subject and "Klíč sign:" in message.body
+    assert re.search(r"zbývá dnů: (19|20)\)", message.body) and "vault" not in message.body
+    assert "brzy skončí" in fields(box)["certificate"]
+    box.restart()
+    box.wait_token()
+    arrived(server, 1)
+    for day, left in ((8, "1[12]"), (14, "[56]"), (19.5, "0")):
+        before = len(server.messages())
+        box.stop()
+        set_clock(box, int(day * DAY_MS))
+        box.start()
+        box.wait_token()
+        message = arrived(server, before + 1)[-1]
+        assert re.search(rf"zbývá dnů: {left}\)", message.body), message.body
+    box.stop()
+    set_clock(box, 0)
+    assert len(server.messages()) == 4
+
+
+def test_certificate_that_is_over(sink, mail_box):
+    server = sink()
+    box = mail_box(server.smtps, start=False, events=["none"])
+    box.hsm.replace_cert("office", "sign", state="expired")
+    box.start()
+    assert "Klíč sign: platnost certifikátu skončila" in arrived(server, 1)[0].body
+    assert "skončila" in fields(box)["certificate"]
 
 
 # --- by hand -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,119 @@
+/* mail_certificates.c - certificates that come to their end: told once at each of 30, 14, 7 and 1 days before it, and when it is over. What was told of a certificate
+ * stands in the state file under the beginning of its fingerprint, so that neither a restart nor a token that was away tells it twice, and a new one begins anew.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/clock.h"
+#include "../base/text.h"
+#include "facts.h"
+#include "mail_private.h"
+
+#define NOT_YET UINT32_MAX
+
+/* The latest threshold, in days, that the certificate has passed; 0: it is over. */
+static uint32_t passed(const struct fact_key *key, int64_t now_ms)
+{
+	static const uint32_t thresholds[] = { 1, 7, 14, FACT_CERTIFICATE_DAYS };
+	int64_t left_ms = key->not_after_ms - now_ms;
+
+	if (left_ms < 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof thresholds / sizeof thresholds[0]; i++) {
+		if (left_ms <= (int64_t)thresholds[i] * FACT_DAY_MS) {
+			return thresholds[i];
+		}
+	}
+	return NOT_YET;
+}
+
+static bool note(struct mail *mail, const char *certificate, uint32_t threshold)
+{
+	struct mail_told *place = NULL;
+
+	for (size_t i = 0; i < mail->told_count && place == NULL; i++) {
+		place = strcmp(mail->told[i].certificate, certificate) == 0 ? &mail->told[i] : NULL;
+	}
+	if (place != NULL && place->threshold <= threshold) {
+		return false;
+	}
+	if (place == NULL && mail->told_count == MAIL_TOLD_MAX) {
+		memmove(&mail->told[0], &mail->told[1], (MAIL_TOLD_MAX - 1) * sizeof mail->told[0]); /* the oldest is long over */
+		mail->told_count--;
+	}
+	if (place == NULL) {
+		place = &mail->told[mail->told_count++];
+		(void)snprintf(place->certificate, sizeof place->certificate, "%s", certificate);
+	}
+	place->threshold = threshold;
+	mail->dirty = true;
+	return true;
+}
+
+/* Every key with a certificate that `threshold` says something of; *ret_next goes on. */
+static bool next_key(const struct hub *hub, int64_t now_ms, size_t *token, size_t *n, struct fact_key *ret, uint32_t *ret_threshold)
+{
+	for (; *token < hub->config->token_count; (*token)++, *n = 0) {
+		while (fact_key(&hub->tokens[*token], *n, ret)) {
+			(*n)++;
+			*ret_threshold = ret->not_after_ms == 0 ? NOT_YET : passed(ret, now_ms);
+			if (*ret_threshold != NOT_YET) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool mail_certificates_pass(struct mail *mail, int64_t now_ms)
+{
+	struct fact_key key;
+	uint32_t threshold = NOT_YET;
+	bool any = false;
+
+	for (size_t token = 0, n = 0; next_key(mail->hub, now_ms, &token, &n, &key, &threshold);) {
+		any = note(mail, key.certificate, threshold) || any;
+	}
+	return any;
+}
+
+char *mail_certificates_subject(void)
+{
+	return strdup(_("Podatelna: a certificate comes to its end"));
+}
+
+char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *to = open_memstream(&text, &length);
+	struct fact_key key;
+	uint32_t threshold = NOT_YET;
+
+	if (to == NULL) {
+		return NULL;
+	}
+	for (size_t token = 0, n = 0; next_key(mail->hub, now_ms, &token, &n, &key, &threshold);) {
+		struct clock_date date;
+
+		clock_czech_date(key.not_after_ms, &date);
+		(void)fprintf(to,
+		              threshold == 0 ? _("Key %s: the certificate is over since %d. %d. %d. Nothing can be done with it.\n")
+		                             : _("Key %s: the certificate ends on %d. %d. %d"),
+		              key.name, date.day, date.month, date.year);
+		if (threshold != 0) {
+			(void)fprintf(to, _(" (days left: %lld).\n"), (long long)((key.not_after_ms - now_ms) / FACT_DAY_MS));
+		}
+	}
+	(void)fprintf(
+	    to, "\n%s\n%s\n", _("What to do:"),
+	    _("Have the certificate renewed while it is valid, and put the new one on the token (podatelna token import-cert) or into the configuration."));
+	(void)fprintf(to, "\n%s\n", _("This message was written by Podatelna itself. It is no evidence of a filing, and nobody reads an answer to it."));
+	if (fclose(to) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
