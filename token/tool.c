@@ -185,6 +185,7 @@ static int act(struct tool *tool)
 	int err = open_tool(tool);
 
 	if (err == 0) {
+		(void)alarm(TOOL_MODULE_S); /* a module that hangs */
 		err = module_load(&tool->module, tool->setup.module);
 	}
 	if (err != 0) {

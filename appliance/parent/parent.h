@@ -71,7 +71,8 @@ void parent_prepare_claims(const struct config *config);
 int parent_spawn(struct program *program);
 /* In a child, before exec: gives up root for the program's user; exits when it cannot. */
 void parent_drop_rights(const struct program *program);
-void parent_set_limits(void);
+/* Before that: open files, locked memory, and for a token program how freed memory is treated. */
+void parent_set_limits(const struct program *program);
 
 /* parent_tool.c: becomes `podatelna-token --tool` for the token of that name (token/tool.h says what stands on the other descriptors). An exit code when it
  * cannot, after saying why. */

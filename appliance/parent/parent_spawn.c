@@ -74,7 +74,7 @@ void parent_drop_rights(const struct program *program)
 	}
 }
 
-void parent_set_limits(void)
+void parent_set_limits(const struct program *program)
 {
 	struct rlimit files = { OPEN_FILES_MAX, OPEN_FILES_MAX };
 	struct rlimit locked = { LOCKED_MEMORY_MAX_BYTES, LOCKED_MEMORY_MAX_BYTES };
@@ -82,6 +82,11 @@ void parent_set_limits(void)
 	/* Where these cannot be raised (not root) the program works with what it has, and `status` shows that memory is not locked. */
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	(void)setrlimit(RLIMIT_MEMLOCK, &locked);
+	/* OpenSC formats each command, the PIN in it, for a log that is off, and gives the memory back as it is: here what is freed is overwritten. The caches of
+	 * glibc 2.36's threads would keep it from that. */
+	if (program->role == WIRE_TOKEN) {
+		(void)setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0", 1);
+	}
 }
 
 static _Noreturn void become(const struct program *program, int link, pid_t parent)
@@ -102,12 +107,7 @@ static _Noreturn void become(const struct program *program, int link, pid_t pare
 	for (size_t i = 0; i < sizeof proxy_variables / sizeof proxy_variables[0]; i++) {
 		(void)unsetenv(proxy_variables[i]);
 	}
-	/* OpenSC formats each command, the PIN in it, for a log that is off, and gives the memory back as it is: here what is freed is overwritten. The caches of
-	 * glibc 2.36's threads would keep it from that. */
-	if (program->role == WIRE_TOKEN) {
-		(void)setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0", 1);
-	}
-	parent_set_limits();
+	parent_set_limits(program);
 	parent_drop_rights(program);
 	/* After the change of user, which would clear it. The check covers a parent that died before. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {

@@ -55,7 +55,7 @@ int parent_tool(const struct config *config, const char *name)
 	for (int fd = TOOL_FIRST_FD; fd <= TOOL_LAST_FD; fd++) {
 		(void)fcntl(fd, F_SETFD, 0);
 	}
-	parent_set_limits();
+	parent_set_limits(&program);
 	parent_drop_rights(&program);
 	(void)execl(path, "podatelna-token", "--tool", (char *)NULL);
 	return 1;
