@@ -112,11 +112,12 @@ def test_samba_example(prefix):  # noqa: F811
     assert not re.search("(?i)unknown parameter|invalid|found in service section|error", done.stderr), done.stderr
     shares = {name: dict(line.strip().split(" = ", 1) for line in text.splitlines() if " = " in line)
               for name, text in re.findall(r"^\[(.+?)\]\n((?:\t.*\n)*)", done.stdout + "\n", re.M)}
-    assert set(shares) == {"global", "podatelna", "podatelna-audit"}
+    audit = {"podatelna-audit": "/var/lib/podatelna/journal", "podatelna-checkpoints": "/srv/podatelna-checkpoints"}
+    assert set(shares) == {"global", "podatelna", *audit}
     assert shares["podatelna"]["read only"] == "No" and shares["podatelna"]["force group"] == "podatelna"
-    assert shares["podatelna-audit"].get("read only", "Yes") == "Yes"
-    assert shares["podatelna-audit"]["path"] == "/var/lib/podatelna/journal"
-    assert all("valid users" in shares[name] for name in ("podatelna", "podatelna-audit"))
+    for name, path in audit.items():
+        assert shares[name].get("read only", "Yes") == "Yes" and shares[name]["path"] == path
+    assert all("valid users" in shares[name] for name in ("podatelna", *audit))
 
 
 def test_udev_rules(prefix):  # noqa: F811
