@@ -200,10 +200,18 @@ def end(process):
             process.wait()
 
 
+def need_a_root():
+    """Namespaces of mounts can be made private only from a root that is a mount itself, which that of a plain chroot is not."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
+        if not any(line.split()[4] == "/" for line in f):
+            raise RuntimeError("cards need a root that is a mount point: in a chroot, mount --bind DIR DIR before it is entered")
+
+
 class Place:
     """A pcscd with two readers, in namespaces of its own."""
 
     def __init__(self, directory, driver):
+        need_a_root()
         self.dir = os.path.abspath(directory)
         self.run_dir = os.path.join(self.dir, "pcscd")
         self.socket = os.path.join(self.run_dir, "pcscd.comm")
