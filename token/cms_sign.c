@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../appliance/base/err.h"
-#include "der.h"
+#include "../appliance/base/der.h"
 
 static void free_cms(CMS_ContentInfo **cms)
 {

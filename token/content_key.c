@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../appliance/base/err.h"
-#include "der.h"
+#include "../appliance/base/der.h"
 
 #define SHARED_INFO_BYTES 1024
 #define WRAP_OVERHEAD_BYTES 8 /* RFC 3394 */

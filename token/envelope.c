@@ -5,7 +5,7 @@
 
 #include "../appliance/base/err.h"
 #include "../appliance/base/text.h"
-#include "der.h"
+#include "../appliance/base/der.h"
 
 #define PRIMITIVE_0 0x80
 #define CONTEXT_1 0xa1

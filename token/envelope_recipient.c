@@ -6,7 +6,7 @@
 
 #include "../appliance/base/err.h"
 #include "../appliance/base/text.h"
-#include "der.h"
+#include "../appliance/base/der.h"
 
 #define DER_BIT_STRING 0x03
 #define DER_CONTEXT_0_PRIMITIVE 0x80

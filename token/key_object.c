@@ -6,7 +6,7 @@
 
 #include "../appliance/base/cleanup.h"
 #include "../appliance/base/err.h"
-#include "der.h"
+#include "../appliance/base/der.h"
 
 #define ATTRIBUTE_MAX_BYTES 1040 /* a modulus of 8192 bits; a point of P-521 in DER */
 #define MECHANISMS_MAX 1024

@@ -11,7 +11,7 @@
 #include "../appliance/base/err.h"
 #include "../appliance/base/fdio.h"
 #include "../appliance/base/text.h"
-#include "der.h"
+#include "../appliance/base/der.h"
 #include "look.h"
 #include "operation.h"
 

@@ -14,7 +14,7 @@
 #include "../../appliance/base/lines.h"
 #include "../../appliance/base/record.h"
 #include "../../token/cms_sign.h"
-#include "../../token/der.h"
+#include "../../appliance/base/der.h"
 #include "../../token/intent.h"
 
 static struct token_setup setup;

@@ -13,7 +13,7 @@
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
-#include "../../token/der.h"
+#include "../../appliance/base/der.h"
 
 #define SAN_IK "otherName:1.3.6.1.4.1.11801.2.1;UTF8:0000000000"
 #define LARGE_BYTES ((size_t)10 << 20)
