@@ -25,6 +25,7 @@
 #include "share.h"
 #include "stamps.h"
 
+#define LAST_WORDS_MS 50 /* how long the parent's word is waited for when the store is gone */
 #define ANCHORS_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
 
@@ -289,6 +290,7 @@ static int on_store_message(void *context, struct channel *channel, struct wire_
 static void on_store_end(void *context, struct channel *channel, enum channel_end end, const char *why)
 {
 	struct hub *hub = context;
+	uint64_t until_ms = clock_deadline(LAST_WORDS_MS);
 
 	(void)channel;
 	if (hub->stopping) {
@@ -296,7 +298,9 @@ static void on_store_end(void *context, struct channel *channel, enum channel_en
 	}
 	if (end == CHANNEL_BROKEN) {
 		child_accuse(hub->child, WIRE_STORE, 0, why);
-		(void)loop_step(hub->loop, clock_deadline(50)); /* lets the accusation out */
+	}
+	/* Lets the accusation out; and a store that was only faster to stop with the whole box is told from one that died: then on_stop ends this process. */
+	while (!clock_expired(until_ms) && loop_step(hub->loop, until_ms) == 0) {
 	}
 	die("the store's link ended: starting anew", HUB_EXIT_STORE_GONE);
 }
