@@ -237,6 +237,8 @@ class Place:
             f.read(1)
         for name in (["user"] if os.geteuid() != 0 else []) + ["mnt", "net"]:
             self.spaces.append(os.open(f"/proc/{self.keeper.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC))
+        # Entering a name space of mounts leads to its own root: back to this one, where we are in a chroot ourselves.
+        self.root = os.open(f"/proc/{self.keeper.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.start()
 
     def enter_new(self, ready):
@@ -262,6 +264,8 @@ class Place:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for space in self.spaces:
             check(libc.setns(space, 0), "setns")
+        os.fchdir(self.root)
+        os.chroot(".")
 
     def run(self, command, **options):
         """A program in the place."""
@@ -309,7 +313,7 @@ class Place:
 
     def stop(self):
         end(self.process)
-        for space in self.spaces:
+        for space in [*self.spaces, *([self.root] if self.spaces else [])]:
             os.close(space)
         self.spaces = []
         if self.keeper.poll() is None:
