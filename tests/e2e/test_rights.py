@@ -117,7 +117,7 @@ def try_calls(shared, role, *calls):
 def healed(shared):
     """Whatever the test did to it, the box works again afterwards."""
     yield shared
-    until(lambda: shared.cli("status")[0] == 0 and all(r["pid"] != "0" for r in shared.programs().values()), 30, "the box heals")
+    until(shared.healthy, 30, "the box heals")
 
 
 @root_only
@@ -266,8 +266,7 @@ def test_offender_is_killed_and_restarted(healed, role, what):
     assert len(links) >= 2, "the link to the parent and at least one more"
     proc.send_as(pid, links[1], GARBAGE[what])
     until(lambda: not os.path.exists(f"/proc/{pid}") or proc_status(pid)["State"].startswith("Z"), 10, f"{role} is ended")
-    until(lambda: healed.cli("status")[0] == 0 and int(healed.programs()[[n for n in healed.programs() if n.startswith(role)][0]]["pid"]) not in (0, pid),
-          30, f"{role} is started anew")
+    until(lambda: any(name.startswith(role) and int(row["pid"]) != pid for name, row in healed.healthy().items()), 30, f"{role} is started anew")
 
 
 @root_only

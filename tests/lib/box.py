@@ -363,6 +363,12 @@ class Box:
         """{"hub": row, "store": row, "token office": row, ...} as `status` has it."""
         return {r["program"]: r for r in self.rows("status", kind="program")}
 
+    def healthy(self):
+        """As programs() when all of them run and the box answers, {} otherwise: one question, since the next one may find it on its way down."""
+        code, rows = self.cli("status")
+        found = {r["program"]: r for r in rows if r["kind"] == "program"}
+        return found if code == 0 and all(r["pid"] != "0" for r in found.values()) else {}
+
     def pid(self, program):
         """Of the first program whose name begins so: hub, store, token, partner, transport; parent."""
         if program == "parent":
