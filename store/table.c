@@ -30,11 +30,11 @@ static const struct table_rule rules[] = {
 	{ "pin-try", BOX, S | T, "serial-sha256 source token", "fingerprint", "", QUIET },
 	{ "unwrap", BOX, S, "token what", "generation key sha256", "", QUIET },
 	{ "tls", BOX, S | T, "key sha256 token", "algorithm peer session", "", QUIET },
-	{ "anchor", BOX, S | H, "", "event file off-ms policy purpose root serial sha256 size time tsa used", "", QUIET },
+	{ "anchor", BOX, S | H, "", "event file off-ms policy purpose root serial sha256 size time tsa until used", "", QUIET },
 	{ "segment", BOX, S, "count first last root", "", "", QUIET },
 
 	{ "received", CASE, H | S, "by kind object-name object-original", "claim folder-hint seen source", "-", 0 },
-	{ "recognised", CASE, H, "form label-id partner", "approval encoding period version", "received unknown", 0 },
+	{ "recognised", CASE, H, "form label-id partner", "approval encoding owes period version", "received unknown", 0 },
 	{ "unknown", CASE, H, "reason", "root", "received", 0 },
 	{ "held", CASE, H, "reason", "seen", "received recognised", 0 },
 	{ "approved", CASE, H, "by", "", "closed held recognised unclear", 0 },
@@ -54,14 +54,14 @@ static const struct table_rule rules[] = {
 	  "abandoned approved attached held intent not-sent received recognised reply request sending sent signed stamped tested unclear unknown verified", 0 },
 	{ "reply", CASE, S, "answers far object-peer object-reply", REPORT, "request sending", FORCED },
 	{ "verified", CASE, H, "evidence result", "signer-name", "attached reply unclear", 0 },
-	{ "closed", CASE, H, "evidence verdict", "errors",
+	{ "closed", CASE, H, "evidence verdict", "errors keep-until",
 	  "abandoned approved attached not-sent reply request sent signed stamped tested unclear verified", 0 },
 	{ "attached", CASE, H, "by object-reply", "", "sent unclear", 0 },
 	{ "delivered", CASE, H, "place", "", "any", TRANSPARENT },
 	{ "shown", CASE, H, "by what", "", "any", TRANSPARENT },
 	{ "deleted", CASE, H, "by", "", "abandoned approved closed not-sent refused rejected tested unknown", 0 },
-	{ "erased", CASE, H | S, "basis by", "", "any", TRANSPARENT },
-	{ "archived", CASE, H | S, "basis by", "", "any", TRANSPARENT },
+	{ "erased", CASE, H | S, "basis by", "asked-by keep-until stage", "any", TRANSPARENT },
+	{ "archived", CASE, H | S, "basis by", "event place", "any", TRANSPARENT },
 };
 /* clang-format on */
 
@@ -243,13 +243,15 @@ static int check_anchor(struct span body, enum table_writer writer, char why[TAB
 	bool has = lines_find(body, "event", &event), package = has && span_equals_string(event, "package"), good = false;
 
 	if (!has) {
-		good = has_fields(body, "root size") && !has_any_field(body, "file off-ms policy purpose serial sha256 time tsa used");
+		good = has_fields(body, "root size") && !has_any_field(body, "file off-ms policy purpose serial sha256 time tsa until used");
 	} else if (span_equals_string(event, "stamp") || span_equals_string(event, "renewal")) {
 		good = has_fields(body, "file root sha256 size time tsa");
 	} else if (span_equals_string(event, "bad-stamp")) {
 		good = has_fields(body, "file reason root sha256 size tsa");
 	} else if (package) {
 		good = has_fields(body, "by reason tsa used") && !has_any_field(body, "file root sha256 size");
+	} else if (span_equals_string(event, "crl") || span_equals_string(event, "cert")) {
+		good = has_fields(body, "file sha256") && !has_any_field(body, "off-ms policy root size used");
 	}
 	if (!good) {
 		(void)snprintf(why, TABLE_WHY_SIZE, "the fields of anchor do not fit its event");
@@ -258,6 +260,31 @@ static int check_anchor(struct span body, enum table_writer writer, char why[TAB
 	if (!package && writer == TABLE_HUB) {
 		(void)snprintf(why, TABLE_WHY_SIZE, "only the store makes checkpoints and keeps stamps");
 		return ERR_DENIED;
+	}
+	return 0;
+}
+
+/* A wish for erasure (stage: asked) erases nothing; the erasure that follows it names who asked, and that is another person than the one who agrees. */
+static int check_erased(struct span body, char why[TABLE_WHY_SIZE])
+{
+	struct span stage, asked, by;
+	bool has_stage = lines_find(body, "stage", &stage), has_asked = lines_find(body, "asked-by", &asked);
+
+	if ((has_stage && (has_asked || !span_equals_string(stage, "asked"))) ||
+	    (has_asked && (!by_valid(asked) || !lines_find(body, "by", &by) || span_equals(asked, by)))) {
+		(void)snprintf(why, TABLE_WHY_SIZE, "erased: either stage: asked, or asked-by with another person than by, or neither");
+		return ERR_FORMAT;
+	}
+	return 0;
+}
+
+static int check_archived(struct span body, char why[TABLE_WHY_SIZE])
+{
+	struct span event;
+
+	if (!lines_find(body, "event", &event) || (!span_equals_string(event, "out") && !span_equals_string(event, "back"))) {
+		(void)snprintf(why, TABLE_WHY_SIZE, "archived needs event: out or back");
+		return ERR_FORMAT;
 	}
 	return 0;
 }
@@ -274,6 +301,12 @@ static int check_special(const struct table_rule *rule, struct span body, enum t
 	}
 	if (strcmp(rule->type, "anchor") == 0) {
 		return check_anchor(body, writer, why);
+	}
+	if (strcmp(rule->type, "erased") == 0) {
+		return check_erased(body, why);
+	}
+	if (strcmp(rule->type, "archived") == 0) {
+		return check_archived(body, why);
 	}
 	if (strcmp(rule->type, "rolled-back") != 0) {
 		return 0;
@@ -332,7 +365,7 @@ static void advance(const struct table_rule *rule, struct span body, uint64_t in
 	uint64_t answers = 0;
 
 	state->begun = true;
-	state->erased = state->erased || strcmp(rule->type, "erased") == 0;
+	state->erased = state->erased || (strcmp(rule->type, "erased") == 0 && !lines_find(body, "stage", &value));
 	if ((rule->marks & TRANSPARENT) != 0) {
 		return;
 	}

@@ -117,6 +117,20 @@ enum wire_type {
 	                     * file, root, sha256, size, which the store adds: -> STORE_APPENDED. (A package is appended with STORE_APPEND.) */
 	WIRE_STORE_DECRYPT, /* CASE, OBJECT CMS to be opened, INDEX record that refers to it (0: latest), KEY, LIMIT: -> STORE_OBJECT, the content */
 
+	WIRE_STORE_ERASE,   /* CASE, PREV, LINES of an `erased` record: -> STORE_APPENDED. Without `stage` in it: when record, keys and content are done with */
+	WIRE_STORE_ARCHIVE, /* CASE, PREV, LINES of an `archived` record (event out or back): -> STORE_APPENDED, when the content has moved */
+	WIRE_STORE_EVIDENCE, /* CASE, KIND a piece of evidence beside the objects (store/evidence.h; "list": what there is), 1 descriptor to write to: -> STORE_COPIED */
+	WIRE_STORE_TRUST, /* LINES of an `anchor` record with event crl or cert but without file and sha256, SIZE, 1 descriptor (sealed memfd, DER): -> STORE_APPENDED */
+	WIRE_STORE_BACKUP,     /* BITS 1: with keys/, 1 descriptor to write to: -> PROGRESS..., STORE_BACKED */
+	WIRE_STORE_BACKED,     /* SIZE written, COUNT records, HASH root of their tree */
+	WIRE_STORE_MAINTAIN,   /* KIND which work (store/maintain.h): -> PROGRESS..., STORE_MAINTAINED */
+	WIRE_STORE_MAINTAINED, /* CODE 0, 1 or 5, LINES figures, TEXT words (English) */
+	WIRE_STORE_KEEP,   /* INDEX and HASH of the last record it knows, SIZE, 1 descriptor (sealed memfd): what the hub need not replay again: -> STORE_KEPT.
+	                      * Derived, never the truth: a store that lost it, or holds one that does not fit its journal, has none */
+	WIRE_STORE_KEPT,   /* answer to STORE_KEEP */
+	WIRE_STORE_RECALL, /* -> STORE_RECALLED */
+	WIRE_STORE_RECALLED, /* INDEX, HASH, SIZE as kept, 1 descriptor; SIZE 0 and no descriptor: there is none */
+
 	/* --- store <-> token --- */
 	WIRE_TOKEN_SIGN,      /* store -> token: LEAF intent record, INDEX, KEY, PURPOSE, LINES parameters, SIZE of the content,
 	                       * descriptors: content, content again, CMS out: -> TOKEN_SIGNED */
