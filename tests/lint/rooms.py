@@ -14,6 +14,7 @@ MAY_READ = {
     "appliance": {BASE, WIRE, "config", "appliance/hub", "appliance/parent"},  # main.c of podatelnad becomes the parent or the hub
     "config": {BASE},
     "store": {BASE, WIRE},
+    "store/audit": set(),
     "token": {BASE, WIRE},
     "transport": {BASE, WIRE, "transport/base", "transport/epo", "transport/toy"},  # partners.c lists the partners
     "transport/base": {BASE, WIRE},
