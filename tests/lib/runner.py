@@ -64,7 +64,7 @@ class Runner:
         log = os.path.join(self.log_dir, name.replace("/", "-") + ".log")
         with open(log, "wb") as out:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd,
-                                       env={**os.environ, **(env or {})}, start_new_session=True)
+                                       env={**os.environ, **({"PODATELNA_LONG": "1"} if self.long else {}), **(env or {})}, start_new_session=True)
             self.children.add(process)
             try:
                 code = process.wait(timeout)
@@ -107,7 +107,7 @@ class Runner:
         name = f"unit {build}"
         directory = os.path.join(self.build, build)
         code, log = self.command(f"unit-{build}", ["ctest", "--test-dir", directory, "--output-on-failure", "-j", str(CPUS),
-                                                   "--timeout", "300"], 1200, env)
+                                                   "--timeout", "300"], 7200 if self.long else 1200, env)
         match = re.search(r"(\d+) tests failed out of (\d+)", read(log))
         if match is None:
             return Result(name, failed=1, note=f"ctest ended with {code}", log=log)
@@ -243,7 +243,7 @@ def run_groups(runner, groups):
         parts = []
         for part, files in enumerate(e2e_parts(), 1):
             if wanted & {"e2e", "coverage"} and there:
-                parts.append(pool.submit(timed, runner.pytest, f"e2e {first} {part}", files, 1500,
+                parts.append(pool.submit(timed, runner.pytest, f"e2e {first} {part}", files, 7200 if runner.long else 1500,
                                          env={**first_env, "PODATELNA_BIN": os.path.join(runner.build, first, "bin")}))
             if "e2e" in wanted and asan:
                 parts.append(pool.submit(timed, runner.pytest, f"e2e asan {part}", files, 1500, "-m", "sanitized",
