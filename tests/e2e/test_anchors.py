@@ -6,9 +6,7 @@ import hashlib
 import os
 import pwd
 import re
-import shutil
 import stat
-import subprocess
 
 import pytest
 from cryptography import x509
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import forms
 import journal
+import route
 from box import USERS, is_root, until
 from simulator import Simulator
 
@@ -95,28 +94,23 @@ def check_note(raw, certificate):
 
 def commands(box, size):
     """What FORMAT.txt of this journal says to type, for this checkpoint."""
-    with open(os.path.join(box.data, "journal", "FORMAT.txt"), encoding="utf-8") as f:
-        part = f.read().split("PART THREE", 1)[1].split("\ntype / typ\n", 1)[0]
-    found = [line.strip() for line in part.splitlines() if re.match(r"  [a-z]", line)]
+    found = route.lines(route.scripts(os.path.join(box.data, "journal", "FORMAT.txt"), size)[route.CHECKPOINT])
     assert len(found) == 6
-    return [re.sub(r"\b17\.", f"{size}.", line) for line in found]
+    return found
 
 
 def follow(box, size, folder, trust):
     """Runs them where an auditor would: a folder with the journal and the certificates that the auditor trusts."""
-    os.makedirs(folder)
-    os.symlink(os.path.join(box.data, "journal"), os.path.join(folder, "journal"))
-    for name, path in trust.items():
-        shutil.copy(path, os.path.join(folder, name))
+    route.desk(folder, box.data, trust)
     said = []
     for line in commands(box, size):
         if ("tail" in line or "dgst" in line) and not read_note(load(anchor(box, f"{size}.note")))[1]:
             continue
         if " ts " in line and not os.path.exists(anchor(box, f"{size}.tsr")):
             continue
-        done = subprocess.run(["sh", "-ec", line], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        assert done.returncode == 0, f"{line}: {done.stdout.decode()}"
-        said.append(done.stdout.decode())
+        code, words = route.run(folder, line)
+        assert code == 0, f"{line}: {words}"
+        said.append(words)
     return said
 
 

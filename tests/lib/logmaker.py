@@ -210,6 +210,14 @@ def ordinary(cases=12, segments=2, stamps=2, **options):
 # --- those who sign --------------------------------------------------------------------------------------------------------
 
 
+def old_ca(pki_dir, stem="old-ca", days=(-8000, 8000)):
+    """A root that was there long before and will be; its stem, for `ca`."""
+    if not os.path.exists(os.path.join(pki_dir, stem + ".pem")):
+        key, subject = ec.generate_private_key(ec.SECP256R1()), pki.name(f"Podatelna {stem}", "Podatelna test")
+        pki.save(pki_dir, stem, pki.sign_cert(subject, key.public_key(), subject, key, pki.key_usage("key_cert_sign", "crl_sign"), days=days, ca=True), key)
+    return stem
+
+
 class Notary:
     """A key for checkpoints and a time-stamp authority. kind: p256 or rsa. Files of certificates and keys lie in `pki_dir`."""
 
