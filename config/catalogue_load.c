@@ -32,6 +32,7 @@ static const struct schema_field partner_fields[] = {
 	{ "poll_max",         SCHEMA_DURATION,  false, P(poll_max_ms),         "1 h", NULL, 10, 30 * DAY_MS },
 	{ "poll_give_up",     SCHEMA_DURATION,  false, P(poll_give_up_ms),     "30 d", NULL, 0, 3660 * DAY_MS },
 	{ "ask_person_after", SCHEMA_DURATION,  false, P(ask_person_after_ms), "0", NULL, 0, 366 * DAY_MS },
+	{ "retention",        SCHEMA_TEXT,      false, P(retention),           "10 years", NULL, 0, 0 },
 	{ "encodings",        SCHEMA_TEXT,      true,  P(encodings),           "", NULL, 0, 0 },
 	{ "options",          SCHEMA_OPTION,    true,  P(options),             "", NULL, 0, 0 },
 };
@@ -102,6 +103,7 @@ static int add_partner(struct reading *reading, size_t n, struct catalogue *cata
 	const char *name = config_reading_title(reading, "partner", n);
 	void *array = catalogue->partners;
 	struct catalogue_partner *partner = NULL;
+	char day[CONFIG_DAY_SIZE];
 
 	if (catalogue_partner_find(catalogue, name) != NULL || catalogue->partner_count >= CATALOGUE_PARTNERS_MAX) {
 		complain(reading, "partner", n, "", _("this partner stands in another file of the catalogue, or there are too many"));
@@ -118,6 +120,9 @@ static int add_partner(struct reading *reading, size_t n, struct catalogue *cata
 	}
 	if (config_fill(reading, &sections[1], n, partner) < 0) {
 		return ERR_MEMORY;
+	}
+	if (!config_retention_until(partner->retention, 0, day)) {
+		complain(reading, "partner", n, "retention", _("\"retention\": expected years, months or days, as in \"10 years\", or 0"));
 	}
 	if (partner->poll_first_ms > partner->poll_max_ms) {
 		complain(reading, "partner", n, "poll_max", _("\"poll_max\" is less than \"poll_first\""));

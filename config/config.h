@@ -108,6 +108,7 @@ struct config_partner {
 	char *signer_o;
 	struct config_list signer_sha256; /* pinned certificates, 64 lower-case hex digits */
 	char *email;
+	char *retention; /* how long a closed filing must be kept (config_retention_until); "": as the catalogue says */
 	bool allow_software_token;
 	uint64_t poll_first_ms, poll_max_ms; /* 0: as the catalogue says */
 	uint64_t connect_timeout_ms, deadline_ms;
@@ -153,7 +154,8 @@ struct config_tsa {
 #define CONFIG_RIGHT_APPROVE (1u << 3) /* approve, reject */
 #define CONFIG_RIGHT_TOKEN (1u << 4)   /* token login, logout */
 #define CONFIG_RIGHT_ADMIN (1u << 5)   /* the rest, and all of the above */
-#define CONFIG_RIGHT_ALL 0x3fu
+#define CONFIG_RIGHT_ERASE (1u << 6)   /* erase */
+#define CONFIG_RIGHT_ALL 0x7fu
 
 /* `user "name" { }` */
 struct config_user {
@@ -234,7 +236,8 @@ struct config {
 	uint64_t journal_busy_ms;
 	uint64_t stamp_warn_ms; /* the oldest record that no stamp covers is so old: people are told, and then nothing new is filed; 0: off. Only with a tsa */
 	uint64_t stamp_stop_ms;
-	char *notes_dir; /* auditors' share for checkpoint notes, "": none */
+	char *notes_dir;   /* auditors' share for checkpoint notes, "": none */
+	char *archive_dir; /* where closed cases' content may be moved to, "": nowhere */
 };
 
 struct config_finding {
@@ -286,6 +289,11 @@ const char *config_proxy_name(enum config_proxy_mode mode);   /* "direct", "syst
 const char *config_receipt_name(enum config_receipt receipt); /* "full", "no-password", "none" */
 /* The value of "name=value" in a list, or NULL. Borrowed. */
 const char *config_option(const struct config_list *options, const char *name);
+
+/* The last day on which what was closed at `utc_ms` must be kept, in the Czech calendar: `text` is "10 years", "6 months", "90 days" or "0" (then *ret is ""). A
+ * month that has no such day ends with its last one. False when it is none of these. */
+#define CONFIG_DAY_SIZE 11 /* "2036-11-22" and a zero byte */
+bool config_retention_until(const char *text, int64_t utc_ms, char ret[CONFIG_DAY_SIZE]);
 
 /* user@domain, in letters that can stand in a header and a command as they are. */
 bool config_address_valid(const char *text);

@@ -92,6 +92,7 @@ static void check_places(const struct config *config, struct config_report *repo
 	check_kind(config, report, "led", config->led, S_IFDIR);
 	check_parent(config, report, "metrics_file", config->metrics_file);
 	check_kind(config, report, "notes_dir", config->notes_dir, S_IFDIR);
+	check_parent(config, report, "archive_dir", config->archive_dir);
 	if (stat(config->share.path, &share) == 0 && stat(config->share.claim_dir, &claim) == 0 && share.st_dev != claim.st_dev) {
 		COMPLAIN(report, config, _("\"claim_dir\" must be on the same file system as the share"));
 	}

@@ -101,6 +101,7 @@ static void check_partners(struct reading *reading, struct config *config)
 {
 	for (size_t i = 0; i < config->partner_count; i++) {
 		struct config_partner *partner = &config->partners[i];
+		char day[CONFIG_DAY_SIZE];
 
 		check_title(reading, "partner", i, partner->name);
 		partner->test_first_set = config_reading_given(reading, "partner", i, "test_first");
@@ -109,6 +110,10 @@ static void check_partners(struct reading *reading, struct config *config)
 		    use_key(reading, config, config_reading_line(reading, "partner", i, "tls_key"), partner->tls_key, CONFIG_USE_TLS, "tls");
 		if (partner->poll_max_ms != 0 && partner->poll_first_ms > partner->poll_max_ms) {
 			COMPLAIN(reading, config_reading_line(reading, "partner", i, "poll_max"), _("\"poll_max\" is less than \"poll_first\""));
+		}
+		if (partner->retention[0] != '\0' && !config_retention_until(partner->retention, 0, day)) {
+			COMPLAIN(reading, config_reading_line(reading, "partner", i, "retention"),
+			         _("\"retention\": expected years, months or days, as in \"10 years\", or 0; found \"%.100s\""), partner->retention);
 		}
 		if (partner->connect_timeout_ms > partner->deadline_ms) {
 			COMPLAIN(reading, config_reading_line(reading, "partner", i, "connect_timeout"), _("\"connect_timeout\" is more than \"deadline\""));

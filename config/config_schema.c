@@ -16,6 +16,7 @@ static const struct schema_field file_fields[] = {
 	{ "control_socket", SCHEMA_PATH,      false, AT(config, control_socket), "/run/podatelna/control", NULL, 0, 0 },
 	{ "control_group",  SCHEMA_LOGIN,     false, AT(config, control_group),  "", NULL, 0, 0 },
 	{ "catalogue_dir",  SCHEMA_PATH,      true,  AT(config, catalogue_dirs), "", NULL, 0, 0 },
+	{ "archive_dir",    SCHEMA_PATH,      false, AT(config, archive_dir),    "", NULL, 0, 0 },
 	{ "led",            SCHEMA_PATH,      false, AT(config, led),            "", NULL, 0, 0 },
 	{ "metrics_file",   SCHEMA_PATH,      false, AT(config, metrics_file),   "", NULL, 0, 0 },
 	{ "metrics_every",  SCHEMA_DURATION,  false, AT(config, metrics_every_ms), "30 s", NULL, 1000, DAY_MS },
@@ -121,6 +122,7 @@ static const struct schema_field partner_fields[] = {
 	{ "signer_o",             SCHEMA_TEXT,     false, AT(config_partner, signer_o),             "", NULL, 0, 0 },
 	{ "signer_sha256",        SCHEMA_HEX256,   true,  AT(config_partner, signer_sha256),        "", NULL, 0, 0 },
 	{ "email",                SCHEMA_TEXT,     false, AT(config_partner, email),                "", NULL, 0, 0 },
+	{ "retention",            SCHEMA_TEXT,     false, AT(config_partner, retention),            "", NULL, 0, 0 },
 	{ "allow_software_token", SCHEMA_BOOL,     false, AT(config_partner, allow_software_token), "false", NULL, 0, 0 },
 	{ "poll_first",           SCHEMA_DURATION, false, AT(config_partner, poll_first_ms),        "0", NULL, 0, 30 * DAY_MS },
 	{ "poll_max",             SCHEMA_DURATION, false, AT(config_partner, poll_max_ms),          "0", NULL, 0, 30 * DAY_MS },
@@ -151,7 +153,7 @@ static const struct schema_field tsa_fields[] = {
 };
 
 static const struct schema_field user_fields[] = {
-	{ "rights",   SCHEMA_FLAGS, true,  AT(config_user, rights),   NULL, "file|read|send|approve|token|admin", 0, 0 },
+	{ "rights",   SCHEMA_FLAGS, true,  AT(config_user, rights),   NULL, "file|read|send|approve|token|admin|erase", 0, 0 },
 	{ "sign_key", SCHEMA_NAME,  false, AT(config_user, sign_key), "", NULL, 0, 0 },
 	{ "mail",     SCHEMA_ADDRESS, false, AT(config_user, mail),   "", NULL, 0, 0 },
 };

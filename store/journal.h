@@ -134,6 +134,8 @@ struct journal_case {
 	const char *last_type;            /* of the last record that counts for the order rule; "" when none */
 	uint64_t first, last;             /* index of its first and last record */
 	uint32_t count;
+	bool erased;       /* staged records included, as is */
+	uint64_t archived; /* id of the archive that holds its content; 0: the vault does */
 };
 
 /* ERR_NOTFOUND when the case has no record. */

@@ -146,6 +146,8 @@ static void describe(const struct journal_case_entry *entry, struct journal_case
 	ret->first = entry->first;
 	ret->last = entry->last;
 	ret->count = entry->count;
+	ret->erased = entry->state.erased;
+	ret->archived = entry->state.archived;
 }
 
 int journal_case_find(const struct journal *journal, const char *number, struct journal_case *ret)

@@ -278,12 +278,29 @@ static int check_erased(struct span body, char why[TABLE_WHY_SIZE])
 	return 0;
 }
 
+/* The id of an archive: 16 hex digits, not all zero. */
+static bool read_place(struct span body, uint64_t *ret)
+{
+	uint8_t bytes[8];
+	struct span place;
+
+	if (!lines_find(body, "place", &place) || !span_parse_hex(place, bytes, sizeof bytes)) {
+		return false;
+	}
+	*ret = 0;
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		*ret = *ret << 8 | bytes[i];
+	}
+	return *ret != 0;
+}
+
 static int check_archived(struct span body, char why[TABLE_WHY_SIZE])
 {
 	struct span event;
+	uint64_t place = 0;
 
-	if (!lines_find(body, "event", &event) || (!span_equals_string(event, "out") && !span_equals_string(event, "back"))) {
-		(void)snprintf(why, TABLE_WHY_SIZE, "archived needs event: out or back");
+	if (!lines_find(body, "event", &event) || (!span_equals_string(event, "out") && !span_equals_string(event, "back")) || !read_place(body, &place)) {
+		(void)snprintf(why, TABLE_WHY_SIZE, "archived needs event: out or back, and place: the id of the archive");
 		return ERR_FORMAT;
 	}
 	return 0;
@@ -366,6 +383,10 @@ static void advance(const struct table_rule *rule, struct span body, uint64_t in
 
 	state->begun = true;
 	state->erased = state->erased || (strcmp(rule->type, "erased") == 0 && !lines_find(body, "stage", &value));
+	if (strcmp(rule->type, "archived") == 0 &&
+	    (!lines_find(body, "event", &value) || !span_equals_string(value, "out") || !read_place(body, &state->archived))) {
+		state->archived = 0;
+	}
 	if ((rule->marks & TRANSPARENT) != 0) {
 		return;
 	}

@@ -47,7 +47,8 @@ struct table_case {
 	const struct table_rule *last; /* last record that counts; NULL none */
 	bool failed;                   /* that record is `closed` with verdict failed */
 	bool begun;                    /* there is a record, counting or not */
-	bool erased;                   /* `erased` stands in it: its objects may be gone */
+	bool erased;                   /* `erased` (not just asked for) stands in it: its objects may be gone */
+	uint64_t archived;             /* its objects are in the archive with this id (`place`), 0: in the vault */
 	uint64_t sending;              /* 1 + index of a `sending` whose bytes may have left the box; 0: none. While it stands no other may follow (P3) */
 };
 

@@ -97,7 +97,7 @@ static struct hub_case *add_case(struct cases *cases, const char *number)
 		return NULL;
 	}
 	(void)snprintf(added->number, sizeof added->number, "%s", number);
-	added->kind = added->partner = added->env = added->by = added->waiting = "";
+	added->kind = added->partner = added->env = added->by = added->waiting = added->erase_by = "";
 	added->next_in_bucket = cases->buckets[bucket];
 	cases->buckets[bucket] = added;
 	added->next_all = cases->all;
@@ -319,6 +319,8 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		break;
 	case RECORD_CLOSED:
 		each->closed_ms = record->utc_ms;
+		each->keep_until[0] = '\0';
+		(void)record_field_string(record, "keep-until", each->keep_until, sizeof each->keep_until);
 		apply_evidence(each, record);
 		break;
 	case RECORD_UNCLEAR:
@@ -382,6 +384,35 @@ static int apply_words(struct hub_case *each, const struct record *record, enum 
 	return err != 0 ? err : set_word(record, "env", &each->env);
 }
 
+/* The id of an archive, 16 hex digits; 0 when it is none. */
+static uint64_t place_field(const struct record *record)
+{
+	uint8_t bytes[8];
+	struct span value;
+	uint64_t place = 0;
+
+	if (record_field(record, "place", &value) && span_parse_hex(value, bytes, sizeof bytes)) {
+		for (size_t i = 0; i < sizeof bytes; i++) {
+			place = place << 8 | bytes[i];
+		}
+	}
+	return place;
+}
+
+/* Erasure and archive change no state: they are about the content alone. */
+static int apply_content(struct hub_case *each, const struct record *record)
+{
+	if (strcmp(record->type, "archived") == 0) {
+		each->archived = record_field_is(record, "event", "out") ? place_field(record) : 0;
+	} else if (strcmp(record->type, "erased") == 0 && record_field_is(record, "stage", "asked")) {
+		each->erase_asked_ms = record->utc_ms;
+		return set_word(record, "by", &each->erase_by);
+	} else if (strcmp(record->type, "erased") == 0) {
+		each->erased = record->index;
+	}
+	return 0;
+}
+
 int case_apply(struct cases *cases, const struct record *record, struct hub_case **ret_case)
 {
 	char number[CASE_NUMBER_SIZE];
@@ -411,7 +442,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 		each->delivered = each->delivered || strcmp(record->type, "delivered") == 0;
 		each->papers_held = each->papers_held || (each->delivered && each->state == CASE_HELD);
 		each->is_open = !state_is_closed(each->state) || !each->delivered;
-		return 0;
+		return apply_content(each, record);
 	}
 	state = state_after(each, kind, record);
 	if (!state_may_follow(each->state, state)) {

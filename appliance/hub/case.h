@@ -112,9 +112,16 @@ struct hub_case {
 	uint32_t failures;    /* of the present step in a row */
 	uint32_t deaths;      /* jobs that died on this step in a row, while the partner's program itself lived on */
 	uint64_t death_epoch; /* of the last one; 0: none */
-	uint64_t sought;      /* the last search (list_filter.c) that found its text in the name of the file */
-	char *outside;        /* lines: what a job of this life said of the coming requests (job.h, `compose`); NULL for nothing */
-	const char *waiting;  /* untranslated English words why it waits; "" for none */
+	/* From records again, of the end: */
+	char keep_until[11];    /* of the last `closed`: "2036-11-22", "" for none */
+	uint64_t erased;        /* index of the record `erased` (not a mere wish); 0: none */
+	int64_t erase_asked_ms; /* UTC of the last wish for erasure; 0: none */
+	const char *erase_by;   /* whose wish, interned; "" for none */
+	uint64_t archived;      /* id of the archive that holds the content; 0: the vault does */
+
+	uint64_t sought;     /* the last search (list_filter.c) that found its text in the name of the file */
+	char *outside;       /* lines: what a job of this life said of the coming requests (job.h, `compose`); NULL for nothing */
+	const char *waiting; /* untranslated English words why it waits; "" for none */
 };
 
 struct cases {

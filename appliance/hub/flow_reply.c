@@ -68,9 +68,22 @@ static void append_unclear(struct work *work, const char *reason)
 	work_append(work, "unclear", on_appended);
 }
 
+/* How long it must be kept, by today's configuration: erasing it before takes two persons. */
+static void put_keep_until(struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	const char *retention = partner == NULL ? "" : partner->config->retention[0] != '\0' ? partner->config->retention : partner->catalogue->retention;
+	char day[CONFIG_DAY_SIZE];
+
+	if (config_retention_until(retention, clock_utc_ms(), day) && day[0] != '\0') {
+		lines_set(&work->record, "keep-until", day);
+	}
+}
+
 static void append_closed(struct work *work, const char *verdict)
 {
 	begin_outcome(work);
+	put_keep_until(work);
 	lines_set(&work->record, "verdict", verdict);
 	work_append(work, "closed", on_appended);
 }
@@ -91,6 +104,7 @@ static void append_tested_and_closed(struct work *work, const char *verdict)
 	lines_set(&tested, "evidence", "channel");
 	lines_set(&tested, "verdict", "failed");
 	begin_outcome(work);
+	put_keep_until(work);
 	lines_set(&work->record, "verdict", verdict);
 	work_append_two(work, "tested", &tested, "closed", on_appended);
 }
@@ -153,6 +167,7 @@ static void settle_accepted(struct work *work)
 	} else if (work->of->verified) {
 		/* The partner's signed confirmation is verified already; the channel only brings the final state. */
 		begin_outcome(work);
+		put_keep_until(work);
 		lines_set(&work->record, "evidence", "signed");
 		lines_set(&work->record, "verdict", "accepted");
 		work_append(work, "closed", on_appended);

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/err.h"
+#include "config/config.h"
 #include "config/config_value.h"
 
 static void test_durations(void **state)
@@ -181,11 +183,48 @@ static void test_secret(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* The last day of a period, in the Czech calendar. */
+static void test_retention(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *closed;
+		const char *until;
+	} good[] = {
+		{ "10 years", "2026-11-22T10:00:00.000Z", "2036-11-22" },
+		{ "1 year", "2028-02-29T10:00:00.000Z", "2029-02-28" },
+		{ "4 years", "2028-02-29T10:00:00.000Z", "2032-02-29" },
+		{ "1 month", "2026-01-31T10:00:00.000Z", "2026-02-28" },
+		{ "3 months", "2026-11-30T10:00:00.000Z", "2027-02-28" },
+		{ "90 days", "2026-12-15T10:00:00.000Z", "2027-03-15" },
+		{ "1 day", "2026-12-31T22:30:00.000Z", "2027-01-01" },
+		{ "1 day", "2026-12-31T23:30:00.000Z", "2027-01-02" },
+		{ "0", "2026-12-31T23:30:00.000Z", "" },
+	};
+	static const char *const bad[] = { "",         "10",        "years",     "ten years", "-1 years",  "101 years",
+		                           "10 weeks", "10  years", "1.5 years", "0 years",   "10 years ", NULL };
+	char day[CONFIG_DAY_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		int64_t utc_ms = 0;
+
+		assert_true(clock_parse_utc(span_of_string(good[i].closed), &utc_ms));
+		assert_true(config_retention_until(good[i].text, utc_ms, day));
+		assert_string_equal(day, good[i].until);
+	}
+	for (size_t i = 0; bad[i] != NULL; i++) {
+		if (config_retention_until(bad[i], 0, day)) {
+			fail_msg("\"%s\" counts as %s", bad[i], day);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),  cmocka_unit_test(test_words),  cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_urls),      cmocka_unit_test(test_pkcs11), cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_urls),      cmocka_unit_test(test_pkcs11), cmocka_unit_test(test_secret), cmocka_unit_test(test_retention),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

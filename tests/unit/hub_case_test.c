@@ -174,6 +174,30 @@ static void test_duplicate_and_claim(void **state)
 	assert_ptr_equal(case_find(&cases, "2026-000007"), of);
 }
 
+/* They change no state; a wish is no erasure, and what came back from the archive is in the vault. */
+static void test_erasure_and_archive(void **state)
+{
+	struct hub_case *of = NULL;
+
+	(void)state;
+	to_sending();
+	follow("closed", "case: 2026-000001\nkeep-until: 2036-11-22\nverdict: accepted\n", CASE_DONE);
+	follow("delivered", "case: 2026-000001\nplace: vyrizeno\n", CASE_DONE);
+	of = case_find(&cases, "1");
+	assert_string_equal(of->keep_until, "2036-11-22");
+	follow("archived", "basis: x\nby: uid:1\ncase: 2026-000001\nevent: out\nplace: 00ff00ff00ff00ff\n", CASE_DONE);
+	assert_true(of->archived == UINT64_C(0x00ff00ff00ff00ff));
+	follow("archived", "basis: x\nby: uid:1\ncase: 2026-000001\nevent: back\nplace: 00ff00ff00ff00ff\n", CASE_DONE);
+	assert_true(of->archived == 0);
+	follow("erased", "basis: x\nby: uid:1\ncase: 2026-000001\nstage: asked\n", CASE_DONE);
+	assert_true(of->erased == 0);
+	assert_string_equal(of->erase_by, "uid:1");
+	assert_true(of->erase_asked_ms != 0);
+	follow("erased", "asked-by: uid:1\nbasis: x\nby: uid:2\ncase: 2026-000001\n", CASE_DONE);
+	assert_true(of->erased == next_index - 1);
+	assert_false(of->is_open);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +210,7 @@ int main(void)
 		cmocka_unit_test_setup(test_roll_back_makes_any_open_case_uncertain, fresh),
 		cmocka_unit_test_setup(test_contradictions_are_refused, fresh),
 		cmocka_unit_test_setup(test_duplicate_and_claim, fresh),
+		cmocka_unit_test_setup(test_erasure_and_archive, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, fresh);
