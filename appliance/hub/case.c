@@ -457,6 +457,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	}
 	each->state = state;
 	each->last = kind;
+	each->last_index = record->index;
 	each->head_ms = record->utc_ms;
 	apply_facts(each, record, kind);
 	set_text(record, "reason", &each->reason, true);

@@ -70,6 +70,7 @@ struct hub_case {
 	int64_t closed_ms;               /* UTC of the last `closed`: its month is that of the folder in Vyrizeno */
 	uint64_t authorising;            /* index of the last `request` or `sending`: the id of its session */
 	uint64_t first_index, claim;
+	uint64_t last_index;                      /* of the last record that decides (`last`) */
 	uint64_t changed_index;                   /* of the record that changed the state last */
 	uint64_t report_index, test_report_index; /* of the last record with a report of the partner, and of the last test run's; 0: none */
 	uint64_t reply_index;                     /* of the last `reply` or `attached` */

@@ -95,8 +95,9 @@ struct hub {
 	bool sessions_asked;
 	bool sessions_settled; /* the first list was read: what was never begun is settled, and this hub begins sessions itself */
 	bool replayed, sessions_known, stopping;
-	bool rolled_back; /* nothing is sent until a person accepts */
-	bool clock_bad;   /* nothing at all while the clock is in doubt */
+	bool rolled_back;           /* nothing is sent until a person accepts */
+	uint64_t rolled_back_index; /* of the last record that says so; 0: none. What was open then becomes `uncertain`, also when the person was faster */
+	bool clock_bad;             /* nothing at all while the clock is in doubt */
 	struct timekeeper timekeeper;
 	char store_state[32];
 	int64_t checkpoint_ms; /* UTC of the last checkpoint's `anchor`; 0: none yet */

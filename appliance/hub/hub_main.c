@@ -117,6 +117,7 @@ static void apply_box_record(struct hub *hub, const struct record *record)
 	if (strcmp(record->type, "rolled-back") == 0) {
 		hub->rolled_back = !record_field_is(record, "accepted", "yes");
 		if (hub->rolled_back) {
+			hub->rolled_back_index = record->index;
 			log_error("the journal was rolled back or restored: nothing is sent until a person accepts");
 		}
 	} else if (strcmp(record->type, "clock-accepted") == 0 && hub->replayed) {

@@ -399,3 +399,23 @@ def test_no_way_round_by_a_rollback(toy, make_box):
     assert box.run_cli("retry", number, "--reason", "x", user=caller(APPROVER)).returncode == 0
     box.wait_state(number, "done")
     assert len(toy.ledger("accepted")) == 1
+
+
+@root_only
+def test_accepting_a_rollback_outruns_nothing(toy, make_box):
+    """A person accepts before the box came to say of each case that its outcome is not known, and of more cases than it works on at once: none is left out."""
+    count = 30
+    box = make_box(toy, start=False)
+    box.set('partner "toy"', approval="needed")
+    box.start()
+    box.wait_token()
+    for n in range(count):
+        box.drop(f"{n}.xml", forms.toy(id=f"toy-{n}"))
+    box.wait_count(count, "held", 120)
+    box.stop()
+    os.unlink(box.mark)
+    box.start(wait=False)
+    until(lambda: box.cli("journal", "accept", "--reason", "zkouška")[0] == 0, 30, "the box answers")
+    box.wait_token()
+    box.wait_count(count, "uncertain", 120)
+    assert not toy.ledger("accepted")
