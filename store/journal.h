@@ -154,6 +154,19 @@ int journal_read(struct journal *journal, uint64_t from, uint8_t *buffer, size_t
 /* One record, its CRC and leaf hash checked; `ret` points into `buffer`. ERR_NOTFOUND, ERR_DAMAGE. */
 int journal_read_one(struct journal *journal, uint64_t index, uint8_t buffer[RECORD_MAX_BYTES], struct record *ret);
 
+/* The leaf hash of a durable record as its trailer says it, not checked. ERR_NOTFOUND, ERR_DAMAGE. */
+int journal_read_hash(struct journal *journal, uint64_t index, uint8_t ret[JOURNAL_HASH_BYTES]);
+
+/* --- proofs (journal_proof.c) --- */
+#define JOURNAL_PROOF_MAX 64
+struct journal_proof {
+	size_t count;
+	uint8_t hashes[JOURNAL_PROOF_MAX][JOURNAL_HASH_BYTES]; /* from the leaf upwards */
+};
+/* That record `index` is in the tree of the first `size` records (RFC 6962 section 2.1.1). Reads the trailers of at most two tiles; everything else is in memory.
+ * It is not checked against a root: see tree_proof_root. ERR_NOTFOUND unless index < size <= journal_size; ERR_DAMAGE. */
+int journal_proof(struct journal *journal, uint64_t index, uint64_t size, struct journal_proof *ret);
+
 /* --- checkpoints (C2SP tlog-checkpoint) --- */
 /* When the next checkpoint is due: monotonic milliseconds as in clock.h, CLOCK_NEVER_MS when nothing new is to be covered. After 5 s of quiet, at the
  * latest 60 s after the first uncovered record, at once after a segment was closed. */

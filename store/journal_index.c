@@ -12,6 +12,7 @@ int journal_index_reserve(struct journal *journal, size_t more)
 {
 	size_t need = (size_t)journal->tree.size + more, larger = journal->capacity;
 	uint32_t *offsets = NULL, *before = NULL;
+	uint8_t(*tiles)[TREE_HASH_BYTES] = NULL;
 
 	if (need > JOURNAL_RECORDS_MAX) {
 		return ERR_LIMIT;
@@ -32,6 +33,11 @@ int journal_index_reserve(struct journal *journal, size_t more)
 		return ERR_MEMORY;
 	}
 	journal->before = before;
+	tiles = realloc(journal->tiles, (larger / TREE_TILE_LEAVES + 1) * sizeof *tiles);
+	if (tiles == NULL) {
+		return ERR_MEMORY;
+	}
+	journal->tiles = tiles;
 	journal->capacity = larger;
 	return 0;
 }
@@ -40,6 +46,9 @@ void journal_index_add(struct journal *journal, struct journal_case_entry *entry
 {
 	journal->offsets[index] = (uint32_t)offset;
 	journal->before[index] = 0;
+	if ((index + 1) % TREE_TILE_LEAVES == 0 && journal->tile_count == index / TREE_TILE_LEAVES) {
+		memcpy(journal->tiles[journal->tile_count++], journal->tree.tile, TREE_HASH_BYTES);
+	}
 	if (entry == NULL) {
 		return;
 	}

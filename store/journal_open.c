@@ -68,6 +68,7 @@ static void release(struct journal *journal)
 	journal_cases_free(&journal->cases);
 	free(journal->segments);
 	free(journal->offsets);
+	free(journal->tiles);
 	free(journal->before);
 	free(journal->batch);
 	free(journal->named);

@@ -66,6 +66,9 @@ struct journal {
 	uint32_t *offsets; /* per record: place in its segment */
 	uint32_t *before;  /* per record: 1 + index of the record before it in its case; 0 none */
 	size_t capacity;   /* of both arrays */
+	uint8_t (
+	    *tiles)[TREE_HASH_BYTES]; /* roots of the full tiles from the first on, for proofs (journal_proof.c); room for every tile of `capacity` records */
+	size_t tile_count;            /* may lag behind: journal_proof catches up */
 	struct journal_year years[JOURNAL_YEARS_MAX];
 	size_t year_count;
 

@@ -138,6 +138,33 @@ int journal_read_one(struct journal *journal, uint64_t index, uint8_t buffer[REC
 	return 0;
 }
 
+int journal_read_hash(struct journal *journal, uint64_t index, uint8_t ret[JOURNAL_HASH_BYTES])
+{
+	char trailer[RECORD_TRAILER_BYTES], expected[RECORD_TRAILER_BYTES + 1];
+	size_t position = 0;
+	ssize_t have = 0;
+	int fd = -1;
+
+	if (index >= journal->size) {
+		return ERR_NOTFOUND;
+	}
+	position = find_segment(journal, index);
+	fd = segment_fd(journal, position);
+	if (fd < 0) {
+		return fd;
+	}
+	have = file_pread(journal->ops, fd, trailer, sizeof trailer, record_end(journal, position, index) - sizeof trailer);
+	if (have < 0) {
+		return (int)have;
+	}
+	if (have != (ssize_t)sizeof trailer ||
+	    !span_parse_hex(span_of(trailer + sizeof trailer - 1 - (size_t)2 * JOURNAL_HASH_BYTES, (size_t)2 * JOURNAL_HASH_BYTES), ret, JOURNAL_HASH_BYTES)) {
+		return ERR_DAMAGE;
+	}
+	record_format_trailer(index, ret, expected);
+	return memcmp(trailer, expected, sizeof trailer) == 0 ? 0 : ERR_DAMAGE;
+}
+
 static void describe(const struct journal_case_entry *entry, struct journal_case *ret)
 {
 	memcpy(ret->number, entry->number, sizeof ret->number);

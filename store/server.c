@@ -177,6 +177,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_ANCHOR:
 		server_anchor(server, message);
 		return 0;
+	case WIRE_STORE_EVIDENCE:
+		server_evidence(server, message);
+		return 0;
 	default:
 		return ERR_PROTOCOL;
 	}
@@ -187,6 +190,7 @@ static void drop_hub(struct server *server)
 	server->hub = NULL;
 	server->hub_epoch++;
 	server_forget_hub(server);
+	server_evidence_forget(server);
 	server_verify_stop(server);
 }
 

@@ -10,6 +10,7 @@
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
  * server_tls.c       signatures under TLS handshakes
+ * server_evidence.c  pieces of an export
  *
  * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC: not before this is it now; absent: not known),
  * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
@@ -114,6 +115,7 @@ struct server {
 	struct server_login *logins;   /* TLS identities and signatures that a token is asked for */
 	struct server_stream *streams; /* the hub's takes and copies */
 	size_t stream_count;
+	struct server_evidence *evidences; /* pieces of exports under way */
 	struct server_unwrap *unwraps;
 	struct server_waiter *waiters, **waiters_end;
 	struct server_recent *recent;
@@ -259,6 +261,11 @@ struct server_tls_link {
 int server_tls(struct server *server, struct channel *channel, struct server_tls_link *link, uint64_t session, const struct wire_message *message);
 /* The link ends: nobody waits for its answers. */
 void server_tls_forget(struct server *server, const struct channel *channel);
+
+/* --- server_evidence.c --- */
+void server_evidence(struct server *server, struct wire_message *message);
+/* The hub is gone. */
+void server_evidence_forget(struct server *server);
 
 /* --- server_verify.c --- */
 /* In a forked child: closes all but the two, so that the links of the store end when the store ends. */

@@ -60,25 +60,42 @@ int tree_plain_hash(struct span bytes, uint8_t ret[TREE_HASH_BYTES])
 }
 
 /* Like adding one to a binary number: each full subtree of the same height on the edge is merged with the new one and carried on. */
-int tree_append(struct tree *tree, const uint8_t leaf_hash[TREE_HASH_BYTES])
+int tree_append_subtree(struct tree *tree, unsigned level, const uint8_t root[TREE_HASH_BYTES])
 {
-	uint8_t carry[TREE_HASH_BYTES];
-	unsigned level = 0;
+	uint8_t carry[TREE_HASH_BYTES], tile[TREE_HASH_BYTES];
+	uint64_t leaves = level < TREE_LEVELS_MAX ? UINT64_C(1) << level : 0;
+	bool whole_tile = false;
 
-	if (tree->size == UINT64_MAX) {
+	if (leaves == 0 || (tree->size & (leaves - 1)) != 0 || tree->size > UINT64_MAX - leaves) {
 		return ERR_LIMIT;
 	}
-	memcpy(carry, leaf_hash, TREE_HASH_BYTES);
-	for (; (tree->size >> level & 1) != 0; level++) {
-		int err = tree_node_hash(tree->edge[level], carry, carry);
+	memcpy(carry, root, TREE_HASH_BYTES);
+	for (;; level++) {
+		int err = 0;
 
+		if (level == TREE_TILE_LEVEL) {
+			memcpy(tile, carry, TREE_HASH_BYTES);
+			whole_tile = true;
+		}
+		if ((tree->size >> level & 1) == 0) {
+			break;
+		}
+		err = tree_node_hash(tree->edge[level], carry, carry);
 		if (err != 0) {
 			return err;
 		}
 	}
 	memcpy(tree->edge[level], carry, TREE_HASH_BYTES);
-	tree->size++;
+	tree->size += leaves;
+	if (whole_tile) {
+		memcpy(tree->tile, tile, TREE_HASH_BYTES);
+	}
 	return 0;
+}
+
+int tree_append(struct tree *tree, const uint8_t leaf_hash[TREE_HASH_BYTES])
+{
+	return tree_append_subtree(tree, 0, leaf_hash);
 }
 
 int tree_root(const struct tree *tree, uint8_t ret[TREE_HASH_BYTES])
@@ -106,4 +123,53 @@ int tree_root(const struct tree *tree, uint8_t ret[TREE_HASH_BYTES])
 	}
 	memcpy(ret, root, TREE_HASH_BYTES);
 	return 0;
+}
+
+bool tree_descend(uint64_t from, uint64_t to, uint64_t index, struct tree_step *ret)
+{
+	uint64_t left = 1;
+
+	if (to - from < 2) {
+		return false;
+	}
+	while (left < (to - from) - left) {
+		left *= 2;
+	}
+	if (index < from + left) {
+		*ret = (struct tree_step){ .from = from, .to = from + left, .sibling_from = from + left, .sibling_to = to };
+	} else {
+		*ret = (struct tree_step){ .from = from + left, .to = to, .sibling_from = from, .sibling_to = from + left };
+	}
+	return true;
+}
+
+int tree_proof_root(uint64_t index, uint64_t size, const uint8_t leaf_hash[TREE_HASH_BYTES], const uint8_t (*hashes)[TREE_HASH_BYTES], size_t count,
+                    uint8_t ret[TREE_HASH_BYTES])
+{
+	uint64_t node = index, last = size - 1;
+	uint8_t hash[TREE_HASH_BYTES];
+	int err = index < size ? 0 : ERR_FORMAT;
+
+	memcpy(hash, leaf_hash, TREE_HASH_BYTES);
+	for (size_t i = 0; err == 0 && i < count; i++) {
+		if (last == 0) {
+			return ERR_FORMAT;
+		}
+		if ((node & 1) != 0 || node == last) {
+			err = tree_node_hash(hashes[i], hash, hash);
+			while ((node & 1) == 0 && node != 0) {
+				node >>= 1;
+				last >>= 1;
+			}
+		} else {
+			err = tree_node_hash(hash, hashes[i], hash);
+		}
+		node >>= 1;
+		last >>= 1;
+	}
+	if (err == 0 && last == 0) {
+		memcpy(ret, hash, TREE_HASH_BYTES);
+		return 0;
+	}
+	return err != 0 ? err : ERR_FORMAT;
 }

@@ -301,6 +301,10 @@ static int handle(struct talk *talk, struct wire_message *message)
 	default:
 		r = ERR_PROTOCOL;
 	}
+	if (r == ERR_EXISTS) {
+		(void)fputs(_("podatelna: no file was overwritten; export into an empty folder\n"), talk->cli->err);
+		return CLI_NO;
+	}
 	if (r < 0) {
 		progress_clear(&talk->progress);
 		(void)fprintf(talk->cli->err, _("podatelna: the answer cannot be used (%s)\n"), err_name(r));

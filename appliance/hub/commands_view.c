@@ -1,4 +1,4 @@
-/* commands_view.c - what a person looks at: status, show, export (list: commands_list.c). Names and content flow from the store straight to the caller. */
+/* commands_view.c - what a person looks at: status, show (list: commands_list.c, export: commands_export.c). Names and content flow from the store straight to the caller. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,9 +39,6 @@ static void on_copied(void *context, int err, struct wire_message *message)
 	if (err != 0 && err != ERR_GONE && caller->of != NULL) {
 		(void)caller_fail(caller, err, err == ERR_LOCKED ? _("the vault is locked: log a token in first") : text);
 	}
-	if (strcmp(caller->words[0], "export") == 0) {
-		caller_progress(caller, ++caller->copied, caller->copies, _("of the files written"));
-	}
 	caller_settle(caller);
 }
 
@@ -63,7 +60,6 @@ void caller_copy_to(struct caller *caller, const char *name, const char *object,
 	wire_put_fd(&message, write_end);
 	if (channel_request(caller->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_copied, caller, NULL) == 0) {
 		caller_pend(caller);
-		caller->copies++;
 		caller_content(caller, name, read_end);
 	}
 }
@@ -452,32 +448,5 @@ void command_show(struct caller *caller)
 		caller_pend(caller);
 	}
 	send_receipt(caller);
-	caller_settle(caller);
-}
-
-/* --- export: the bytes of the case, as they are in the vault --- */
-
-void command_export(struct caller *caller)
-{
-	const struct hub_case *of = caller->of;
-
-	caller_pend(caller);
-	caller_copy_to(caller, "original", "original", 0);
-	if (of->signed_ref != NULL || of->state == CASE_DONE || of->state == CASE_DATA_ERROR) {
-		caller_copy_to(caller, "podano.p7s", "signed", 0);
-	}
-	if (of->file_reply_index != 0) {
-		caller_copy_to(caller, of->confirmation_index == of->file_reply_index ? "potvrzeni.p7s" : "odpoved", "reply", of->file_reply_index);
-	}
-	if (of->confirmation_index != 0 && of->confirmation_index != of->file_reply_index) {
-		caller_copy_to(caller, "potvrzeni.p7s", "reply", of->confirmation_index);
-	}
-	if (of->has_confirmation) {
-		caller_copy_to(caller, of->confirmation_index != 0 ? "potvrzeni.xml" : "odpoved.xml", "confirmation", 0);
-	}
-	if (of->has_report) {
-		caller_copy_to(caller, "protokol.txt", "report", 0);
-	}
-	(void)snprintf(caller->text, sizeof caller->text, _("files written: %u"), caller->copies);
 	caller_settle(caller);
 }

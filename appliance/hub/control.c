@@ -55,6 +55,7 @@ static void free_caller(struct caller *caller)
 	channel_free(caller->channel);
 	cleanup_close(&caller->fd);
 	cleanup_close(&caller->page);
+	caller_export_free(caller);
 	explicit_bzero(caller->words, sizeof caller->words);
 	free(caller);
 }
@@ -114,6 +115,7 @@ void caller_finish(struct caller *caller, int exit_code, const char *text)
 	caller->of = NULL;
 	cleanup_close(&caller->fd);
 	cleanup_close(&caller->page);
+	caller_export_free(caller);
 	if (caller->gone) {
 		leave(caller);
 		return;
@@ -260,7 +262,6 @@ static int on_message(void *context, struct channel *channel, struct wire_messag
 	caller->request = message->id;
 	caller->fd = wire_take_fd(message, 0);
 	caller->exit_code = 0;
-	caller->copies = caller->copied = 0;
 	caller->text[0] = caller->more[0] = '\0';
 	caller->json = span_equals_string(wire_span(message, WIRE_F_KIND), "json");
 	if (!read_words(caller, message)) {

@@ -46,7 +46,7 @@ struct caller {
 	void (*then)(struct caller *caller); /* what follows the record that is being appended; NULL: the flow goes on */
 	struct hub_case *of;                 /* that the command is about */
 	unsigned pending;                    /* answers still to come */
-	unsigned copies, copied;             /* of `export`: files asked of the store, and written */
+	struct caller_export *export;        /* `export` under way, NULL: none */
 	size_t token;                        /* that `token login` waits for */
 	int exit_code;                       /* the worst so far */
 	char text[CASE_REASON_MAX_BYTES];
@@ -109,6 +109,7 @@ void command_list(struct caller *caller);
 void command_show(struct caller *caller);
 void command_show_content(struct caller *caller);
 void command_export(struct caller *caller);
+void caller_export_free(struct caller *caller);
 void command_send(struct caller *caller);
 void command_poll(struct caller *caller);
 void command_classify(struct caller *caller);

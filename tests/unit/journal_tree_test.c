@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "appliance/base/err.h"
 #include "store/crc32c.h"
 #include "store/tree.h"
 
@@ -106,9 +107,84 @@ static void crc_values(void **state)
 	}
 }
 
+/* RFC 6962 section 2.1.1 word for word, from the root downwards; the root of each proof is followed by the code under test. */
+static size_t naive_path(uint8_t (*hashes)[32], size_t count, size_t index, uint8_t (*ret)[32])
+{
+	size_t k = 1, have = 0;
+
+	if (count == 1) {
+		return 0;
+	}
+	while (k * 2 < count) {
+		k *= 2;
+	}
+	if (index < k) {
+		have = naive_path(hashes, k, index, ret);
+		naive_root(hashes + k, count - k, ret[have]);
+	} else {
+		have = naive_path(hashes + k, count - k, index - k, ret);
+		naive_root(hashes, k, ret[have]);
+	}
+	return have + 1;
+}
+
+static void proofs(void **state)
+{
+	static uint8_t hashes[70][32], path[64][32];
+
+	(void)state;
+	for (uint32_t i = 0; i < 70; i++) {
+		assert_int_equal(tree_leaf_hash(span_of(&i, sizeof i), hashes[i]), 0);
+	}
+	for (size_t size = 1; size <= 70; size++) {
+		uint8_t root[32], found[32];
+
+		naive_root(hashes, size, root);
+		for (size_t index = 0; index < size; index++) {
+			size_t count = naive_path(hashes, size, index, path);
+
+			assert_int_equal(tree_proof_root(index, size, hashes[index], path, count, found), 0);
+			assert_memory_equal(found, root, 32);
+			/* One hash too few or too many is no proof; an altered one leads elsewhere. */
+			assert_int_equal(tree_proof_root(index, size, hashes[index], path, count + 1, found), ERR_FORMAT);
+			if (count > 0) {
+				assert_int_equal(tree_proof_root(index, size, hashes[index], path, count - 1, found), ERR_FORMAT);
+				path[count / 2][5] ^= 1;
+				assert_int_equal(tree_proof_root(index, size, hashes[index], path, count, found), 0);
+				assert_memory_not_equal(found, root, 32);
+			}
+		}
+		assert_int_equal(tree_proof_root(size, size, hashes[0], path, 0, found), ERR_FORMAT);
+	}
+}
+
+/* Tiles added whole make the same tree as their leaves. */
+static void subtrees(void **state)
+{
+	struct tree leaf_by_leaf = { 0 }, tiled = { 0 };
+	uint8_t hash[32], root[32], again[32];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3 * TREE_TILE_LEAVES + 77; i++) {
+		assert_int_equal(tree_leaf_hash(span_of(&i, sizeof i), hash), 0);
+		assert_int_equal(tree_append(&leaf_by_leaf, hash), 0);
+		if (leaf_by_leaf.size % TREE_TILE_LEAVES == 0) {
+			assert_int_equal(tree_append_subtree(&tiled, TREE_TILE_LEVEL, leaf_by_leaf.tile), 0);
+		} else if (leaf_by_leaf.size > (uint64_t)3 * TREE_TILE_LEAVES) {
+			assert_int_equal(tree_append(&tiled, hash), 0);
+		}
+	}
+	assert_int_equal(tree_append_subtree(&tiled, TREE_TILE_LEVEL, hash), ERR_LIMIT); /* not at a multiple of its size */
+	assert_int_equal(tree_root(&leaf_by_leaf, root), 0);
+	assert_int_equal(tree_root(&tiled, again), 0);
+	assert_memory_equal(root, again, 32);
+	assert_int_equal(tiled.size, leaf_by_leaf.size);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(known_roots), cmocka_unit_test(against_naive), cmocka_unit_test(crc_values) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(known_roots), cmocka_unit_test(against_naive), cmocka_unit_test(proofs),
+		                            cmocka_unit_test(subtrees), cmocka_unit_test(crc_values) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,238 @@
+"""The evidence of one case: what `podatelna export` writes is checked with openssl and a shell alone, by the commands of OVERENI.txt taken literally, and every file
+of it against the journal by the independent reader."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import forms
+import journal
+from box import until
+from simulator import Simulator
+
+STAMP = "razitka"
+WORDS = {"OVERENI.txt", "FORMAT.txt", "stav.txt"}  # for people: no evidence, and nothing vouches for them
+
+
+@pytest.fixture(scope="module")
+def stamped(work, pki_dir, running_epo, tmp_path_factory):
+    """A box with a journal key and an authority, a case that is done and covered by a stamp, exported: (box, case, folder)."""
+    from box import Box, Tokens
+    from conftest import BIN, finish
+    if running_epo.process is None:
+        running_epo.start()
+    running_epo.reset(ledger=True)
+    with Simulator("tsa", str(tmp_path_factory.mktemp("tsa")), pki_dir) as tsa:
+        tokens = Tokens(os.path.join(work, "tokens-evidence"), {"office": ["sign", "vault", "journal/ec"]}, pki_dir)
+        authority = os.path.join(pki_dir, "ca.pem")
+        box = Box(os.path.join(work, "evidence"), BIN, running_epo, tokens,
+                  settings={f'tsa "{STAMP}"': {"urls": (tsa.url,), "ca_file": authority, "anchors": authority, "check_every": "0", "day_end": False},
+                            "journal": {"quiet": "200 ms"}}, pki_dir=pki_dir)
+        box.wait_token()
+        box.drop("dph.xml", forms.dphdp3(note="evidence"))
+        box.drop("jine.xml", forms.dphdp3(note="of another case"))
+        case = box.wait_state("dph.xml")["case"]
+        box.wait_state("jine.xml")
+        box.result(case)
+        assert "orazítkován" in box.text("journal", "stamp")
+        yield box, case, export(box, case, "first")
+        finish([box], False)
+
+
+def export(box, case, name):
+    folder = os.path.join(box.dir, name)
+    os.makedirs(folder)
+    done = box.run_cli("export", case, folder)
+    assert done.returncode == 0, done.stderr.decode()
+    return folder
+
+
+def read(*parts):
+    with open(os.path.join(*parts), "rb") as f:
+        return f.read()
+
+
+def records(box, case):
+    return [r for r in journal.read(box.data) if r.fields.get("case") == case]
+
+
+def blocks(folder):
+    """{number: shell commands} of OVERENI.txt, literally."""
+    text = read(folder, "OVERENI.txt").decode().split("PŘÍKAZY / COMMANDS", 1)[1]
+    found = {}
+    for part in re.split(r"^\((\d)\)\n", text, flags=re.M)[1:]:
+        if part.isdigit() and len(part) == 1:
+            number = int(part)
+        else:
+            found[number] = "".join(line[4:] + "\n" for line in part.splitlines() if line.startswith("    "))
+    return found
+
+
+def follow(folder, trust, number):
+    """What one block says to type, in the shell that it names. Returns its output, or fails as the shell did."""
+    with open(os.path.join(folder, "duvera.pem"), "wb") as f:
+        f.write(b"".join(read(path) for path in trust))
+    return subprocess.run(["sh", "-eu", "-c", blocks(folder)[number]], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def trusted(box, pki_dir):
+    return [box.hsm.describe()["ca"], os.path.join(pki_dir, "ca.pem"), os.path.join(pki_dir, "confirm-ca.pem")]
+
+
+def copy(folder, tmp_path, name="copy"):
+    return shutil.copytree(folder, tmp_path / name)
+
+
+def test_what_is_in_it(stamped):
+    """Every record byte by byte, every object as the vault has it, under names that say what it is."""
+    box, case, folder = stamped
+    mine = records(box, case)
+    names = set(os.listdir(folder))
+    upto = max(int(n[7:19]) for n in names if n.endswith(".leaf"))
+    assert {f"zaznam-{r.index:012d}.leaf" for r in mine if r.index <= upto} == {n for n in names if n.endswith(".leaf")}
+    for record in mine:
+        if record.index <= upto:
+            assert read(folder, f"zaznam-{record.index:012d}.leaf") == record.leaf
+            assert f"zaznam-{record.index:012d}.tlog-proof" in names
+    wanted = WORDS | {"obsah.txt", "original", "jmeno.txt", "podano.p7s", "potvrzeni.p7s", "potvrzeni.xml", "protistrana.pem"}
+    assert not wanted - names, names
+    assert read(folder, "original") == forms.dphdp3(note="evidence")
+    assert b"dph.xml" in read(folder, "jmeno.txt")
+    listed = {line.split(" ")[0]: line.split(" ")[1:3] for line in read(folder, "obsah.txt").decode().splitlines()}
+    told = {tuple(parts[3]) for r in mine for role, parts in r.objects().items() if role != "receipt"}
+    assert len(listed) == len(told)
+    for name, (index, role) in listed.items():
+        size = next(r for r in mine if r.index == int(index)).objects()[role][0]
+        assert len(read(folder, name)) == size
+    notes = [n for n in names if n.startswith("kontrolni-bod-")]
+    first = min(int(n.split("-")[2].split(".")[0]) for n in notes)
+    for suffix in ("note", "p7s", "tsr"):
+        assert read(folder, f"kontrolni-bod-{first}.{suffix}") == read(box.data, "journal", "anchor", f"{first}.{suffix}")
+    assert not [n for n in names if "receipt" in n]
+    assert all(os.stat(os.path.join(folder, n)).st_mode & 0o077 == 0 for n in names)
+
+
+def test_shown_stands_before_content(stamped):
+    """The record of who took it is durable before the first byte leaves: it is in what was exported, proved like the others."""
+    box, case, folder = stamped
+    shown = [r for r in records(box, case) if r.type == "shown" and r.fields["what"] == "export"]
+    assert shown and shown[0].fields["by"] == f"uid:{os.getuid()}"
+    assert read(folder, f"zaznam-{shown[0].index:012d}.leaf") == shown[0].leaf
+    assert os.path.exists(os.path.join(folder, f"zaznam-{shown[0].index:012d}.tlog-proof"))
+    before = len(journal.read(box.data))
+    assert box.run_cli("export", case, os.path.join(box.dir, "is-not-there")).returncode == 1
+    assert len(journal.read(box.data)) == before, "recorded although nothing was asked of the box"
+
+
+def test_followed_by_the_letter(stamped, pki_dir, tmp_path):
+    """OVERENI.txt with openssl, sha256sum, base64 and xxd alone."""
+    box, case, folder = stamped
+    folder = copy(folder, tmp_path)
+    assert sorted(blocks(folder)) == [1, 2, 3, 4, 5]
+    said = ""
+    for number in blocks(folder):
+        done = follow(folder, trusted(box, pki_dir), number)
+        assert done.returncode == 0, f"block {number}: {done.stdout.decode()}"
+        said += done.stdout.decode()
+    assert "WITHOUT PROOF" not in said and "Verification: OK" in said and "CMS Verification successful" in said and "Verified OK" in said
+    assert "Time stamp:" in said and read(folder, "podepsano") == read(folder, "original")
+    assert said.count("is in the journal") == len([n for n in os.listdir(folder) if n.endswith(".leaf")])
+
+
+def blocks_that_fail(folder, trust):
+    return [number for number in sorted(blocks(folder)) if follow(folder, trust, number).returncode != 0]
+
+
+def test_an_altered_file_is_found_by_the_letter(stamped, pki_dir, tmp_path):
+    """A byte of each kind of file: one block fails."""
+    box, _, folder = stamped
+    names = os.listdir(folder)
+    first = min(int(n.split("-")[2].split(".")[0]) for n in names if n.startswith("kontrolni-bod-"))
+    leaf = sorted(n for n in names if n.endswith(".leaf"))[2]
+    expected = {"original": 2, "podano.p7s": 2, "potvrzeni.p7s": 2, "protistrana.pem": 2, leaf: 1, leaf.replace(".leaf", ".tlog-proof"): 1,
+                f"kontrolni-bod-{first}.note": 1, f"kontrolni-bod-{first}.p7s": 3, f"kontrolni-bod-{first}.tsr": 3}
+    for name, block in expected.items():
+        altered = copy(folder, tmp_path, f"altered-{name}")
+        data = bytearray(read(altered, name))
+        data[-10 if name.endswith(".tsr") else len(data) // 2] ^= 1  # a token carries certificates that nothing depends on; at its end is the signature
+        os.chmod(os.path.join(altered, name), 0o600)
+        with open(os.path.join(altered, name), "wb") as f:
+            f.write(data)
+        assert block in blocks_that_fail(altered, trusted(box, pki_dir)), name
+    assert blocks_that_fail(copy(folder, tmp_path, "untouched"), trusted(box, pki_dir)) == []
+
+
+def test_nothing_is_overwritten(stamped):
+    box, case, _ = stamped
+    folder = os.path.join(box.dir, "full")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "original"), "w", encoding="utf-8") as f:
+        f.write("mine")
+    done = box.run_cli("export", case, folder)
+    assert done.returncode == 1 and "original" in done.stderr.decode() and "prázdné složky" in done.stderr.decode()
+    assert read(folder, "original") == b"mine"
+
+
+def test_an_earlier_case_keeps_its_stamp(stamped, pki_dir, tmp_path):
+    """What comes later in the journal changes nothing: the earliest checkpoint that covers the case and has a stamp is taken, not the newest."""
+    box, case, folder = stamped
+    first = min(int(n.split("-")[2].split(".")[0]) for n in os.listdir(folder) if n.startswith("kontrolni-bod-"))
+    box.drop("dalsi.xml", forms.dphdp3(note="later"))
+    box.wait_state("dalsi.xml")
+    assert "orazítkován" in box.text("journal", "stamp")
+    again = export(box, case, "again")
+    assert os.path.exists(os.path.join(again, f"kontrolni-bod-{first}.tsr"))
+    assert blocks_that_fail(copy(again, tmp_path), trusted(box, pki_dir)) == []
+
+
+def test_without_stamp_and_signature(make_box, epo, pki_dir, tmp_path):
+    """No journal key, no authority: OVERENI.txt and the command say what is missing; what there is can be checked."""
+    box = make_box(epo, settings={"journal": {"quiet": "200 ms"}})
+    box.wait_token()
+    box.drop("dph.xml", forms.dphdp3())
+    case = box.wait_state("dph.xml")["case"]
+    folder = os.path.join(box.dir, "out")
+    os.makedirs(folder)
+    said = box.text("export", case, folder)
+    assert "není podepsán" in said and "razítko" in said
+    words = read(folder, "OVERENI.txt").decode()
+    assert "A time stamp: none covers" in words and "The signature of the checkpoint" in words
+    assert not [n for n in os.listdir(folder) if n.endswith((".p7s", ".tsr")) and n.startswith("kontrolni")]
+    assert blocks_that_fail(copy(folder, tmp_path), trusted(box, pki_dir)) == []
+
+
+def test_locked_vault(make_box, epo):
+    """Nothing is written while a key is missing; the person is told what to do."""
+    box = make_box(epo)
+    box.wait_token()
+    box.drop("dph.xml", forms.dphdp3())
+    case = box.wait_state("dph.xml")["case"]
+    box.restart()
+    box.wait_token()
+    assert box.run_cli("token", "logout").returncode == 0
+    box.wait_token("pin-needed")
+    folder = os.path.join(box.dir, "out")
+    os.makedirs(folder)
+    done = box.run_cli("export", case, folder)
+    assert done.returncode == 4 and "trezor" in done.stderr.decode()
+    assert os.listdir(folder) == []
+
+
+def test_content_that_is_gone(make_box, epo, pki_dir, tmp_path):
+    """A part that is missing from the vault: the rest is exported, the exit code and both texts say so."""
+    box = make_box(epo)
+    box.wait_token()
+    box.drop("dph.xml", forms.dphdp3())
+    case = box.wait_state("dph.xml")["case"]
+    part = next(r for r in records(box, case) if r.type == "received").objects()["original"][3][0]
+    os.unlink(os.path.join(box.data, "vault", part[:2], part))
+    folder = os.path.join(box.dir, "out")
+    os.makedirs(folder)
+    done = box.run_cli("export", case, folder)
+    assert done.returncode == 1 and "chybí obsah" in done.stderr.decode() + done.stdout.decode()
+    assert "original" not in os.listdir(folder) and "podano.p7s" in os.listdir(folder)
+    assert "could not be read (1 pieces)" in read(folder, "OVERENI.txt").decode()
+    assert blocks_that_fail(copy(folder, tmp_path), trusted(box, pki_dir)) == []
