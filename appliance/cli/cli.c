@@ -76,7 +76,7 @@ static int check_options(struct cli *cli, const struct cli_call *call)
 	for (size_t i = 0; i < CLI_O_COUNT; i++) {
 		const struct cli_option *option = &cli_options[i];
 		const char *value = call->given[i];
-		unsigned bit = 1u << i;
+		uint64_t bit = UINT64_C(1) << i;
 
 		if (value != NULL && !option->global && (command->options & bit) == 0) {
 			return usage(cli, _("podatelna: %s takes no --%s\n"), command->name, option->name);

@@ -111,8 +111,8 @@ struct cli_command {
 	const char *arguments;                                    /* positional words and needed options, for the help */
 	const char *help;                                         /* N_() */
 	size_t least, most;                                       /* positional words after them */
-	unsigned options;                                         /* 1 << enum cli_option_id that it takes, */
-	unsigned needed;                                          /* and must have */
+	uint64_t options;                                         /* 1 << enum cli_option_id that it takes, */
+	uint64_t needed;                                          /* and must have */
 	int (*run)(struct cli *cli, const struct cli_call *call); /* an exit code */
 };
 

@@ -173,24 +173,24 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 	return cli_talk(cli, call, 2, fd, fd);
 }
 
-#define REASON (1u << CLI_O_REASON)
-#define ALL (1u << CLI_O_ALL)
-#define PIN_FILE (1u << CLI_O_PIN_FILE)
-#define FORM (1u << CLI_O_FORM)
-#define XML (1u << CLI_O_XML)
-#define SHA256 (1u << CLI_O_SHA256)
-#define PERIOD (1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH)
-#define CSV (1u << CLI_O_CSV)
-#define TSA (1u << CLI_O_TSA)
-#define SUBJECT (1u << CLI_O_SUBJECT)
-#define OUT (1u << CLI_O_OUT)
-#define MAKE_KEY (1u << CLI_O_TYPE | 1u << CLI_O_USE | 1u << CLI_O_ID | 1u << CLI_O_LABEL | SUBJECT | OUT)
-#define WIPE (1u << CLI_O_WIPE)
-#define REPLACE (1u << CLI_O_REPLACE)
-#define SO_PIN_FILE (1u << CLI_O_SO_PIN_FILE)
+#define BIT(option) (UINT64_C(1) << (option))
+#define REASON BIT(CLI_O_REASON)
+#define ALL BIT(CLI_O_ALL)
+#define PIN_FILE BIT(CLI_O_PIN_FILE)
+#define FORM BIT(CLI_O_FORM)
+#define XML BIT(CLI_O_XML)
+#define SHA256 BIT(CLI_O_SHA256)
+#define PERIOD (BIT(CLI_O_SINCE) | BIT(CLI_O_UNTIL) | BIT(CLI_O_MONTH))
+#define CSV BIT(CLI_O_CSV)
+#define TSA BIT(CLI_O_TSA)
+#define SUBJECT BIT(CLI_O_SUBJECT)
+#define OUT BIT(CLI_O_OUT)
+#define MAKE_KEY (BIT(CLI_O_TYPE) | BIT(CLI_O_USE) | BIT(CLI_O_ID) | BIT(CLI_O_LABEL) | SUBJECT | OUT)
+#define WIPE BIT(CLI_O_WIPE)
+#define REPLACE BIT(CLI_O_REPLACE)
+#define SO_PIN_FILE BIT(CLI_O_SO_PIN_FILE)
 #define FILTER                                                                                                                                                 \
-	(1u << CLI_O_STATE | 1u << CLI_O_PARTNER | 1u << CLI_O_SINCE | 1u << CLI_O_UNTIL | 1u << CLI_O_MONTH | 1u << CLI_O_BY | 1u << CLI_O_TEXT |             \
-	 1u << CLI_O_LIMIT)
+	(BIT(CLI_O_STATE) | BIT(CLI_O_PARTNER) | BIT(CLI_O_SINCE) | BIT(CLI_O_UNTIL) | BIT(CLI_O_MONTH) | BIT(CLI_O_BY) | BIT(CLI_O_TEXT) | BIT(CLI_O_LIMIT))
 
 /* clang-format off */
 const struct cli_option cli_options[CLI_O_COUNT] = {

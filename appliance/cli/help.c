@@ -29,13 +29,13 @@ static void print_pair(FILE *to, const char *left, const char *right)
 	columns_wrap(right, LEFT_COLUMNS, width_of(to), to);
 }
 
-static void print_options(FILE *to, bool global, unsigned set)
+static void print_options(FILE *to, bool global, uint64_t set)
 {
 	for (size_t i = 0; i < CLI_O_COUNT; i++) {
 		const struct cli_option *option = &cli_options[i];
 		char left[80];
 
-		if (option->global == global && (global || (set & (1u << i)) != 0)) {
+		if (option->global == global && (global || (set & (UINT64_C(1) << i)) != 0)) {
 			(void)snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument == NULL ? "" : " ",
 			               option->argument == NULL ? "" : option->argument);
 			print_pair(to, left, _(option->help));
@@ -78,14 +78,14 @@ static void print_all(FILE *to)
 }
 
 /* Names of the options in a set, divided by blanks. */
-static void put_set(struct lines *lines, const char *name, unsigned set)
+static void put_set(struct lines *lines, const char *name, uint64_t set)
 {
 	char names[512] = "";
 
 	for (size_t i = 0; i < CLI_O_COUNT; i++) {
 		size_t have = strlen(names);
 
-		if ((set & (1u << i)) != 0) {
+		if ((set & (UINT64_C(1) << i)) != 0) {
 			(void)snprintf(names + have, sizeof names - have, "%s%s", have == 0 ? "" : " ", cli_options[i].name);
 		}
 	}
