@@ -24,7 +24,7 @@ enum exit_code { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
 struct options {
 	const char *config;
 	const char *get, *tool;
-	bool check, hub;
+	bool check, hub, restore;
 };
 
 /* The hub is started with --hub by the parent alone, a tool by the command line: they have no help. Help and manual are made of this table. */
@@ -37,6 +37,7 @@ static const struct {
 	{ "get", "KEY", N_("print one setting of the configuration and end"), 'g' },
 	{ "hub", NULL, NULL, 'H' },
 	{ "tool", "TOKEN", NULL, 'T' },
+	{ "restore", NULL, NULL, 'R' },
 	{ "help", NULL, N_("this help"), 'h' },
 	{ "version", NULL, N_("the version"), 'V' },
 };
@@ -89,6 +90,9 @@ static int read_options(int count, char **words, struct options *ret)
 			break;
 		case 'T':
 			ret->tool = optarg;
+			break;
+		case 'R':
+			ret->restore = true;
 			break;
 		case 'H':
 			ret->hub = true;
@@ -173,6 +177,9 @@ static int run(const struct options *options)
 	}
 	if (options->tool != NULL) {
 		return parent_tool(config, options->tool);
+	}
+	if (options->restore) {
+		return parent_restore(config);
 	}
 	config_report_print(&report, stderr);
 	/* The environment is what all programs of the box have; what stands there already wins. */

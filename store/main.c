@@ -3,6 +3,7 @@
  * SETUP LINES: data-dir, mark-file, box-letter, min-free, segment-bytes, quiet-ms, busy-ms (these five may be absent), key.<name>.token = index of the token for every key of the configuration,
  * vault-key.<n> = names of the `vault` keys from 0 on, journal-key.<n> = names of the `journal` keys from 0 on, notes-dir (absent: none), vault-certs = number of certificates; descriptors: their PEM texts, vault-cert.0 first.
  */
+#include "restore.h"
 #include "server.h"
 
 #include <errno.h>
@@ -150,7 +151,7 @@ static void warm_up(const struct recipients *recipients)
 	vault_hmac_free(hmac);
 }
 
-int main(void)
+static int serve(void)
 {
 	static struct server_settings settings;
 	static struct recipients recipients;
@@ -176,6 +177,9 @@ int main(void)
 	if (server.data_fd < 0) {
 		die("the data directory cannot be opened");
 	}
+	if (restore_unfinished(server.ops, server.data_fd)) {
+		die("a restore was interrupted in the data directory: empty it and begin again");
+	}
 	(void)umask(0027);
 	child_handlers(child, server_on_peer, server_on_stop, NULL, &server);
 	child_ready(child, &sandbox);
@@ -183,4 +187,9 @@ int main(void)
 		return 1;
 	}
 	return loop_run(child_loop(child)) == 0 ? 0 : 1;
+}
+
+int main(int count, char **words)
+{
+	return count == 3 && strcmp(words[1], "--restore") == 0 ? restore_main(words[2]) : serve();
 }

@@ -171,6 +171,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_VERIFY:
 		server_verify_start(server, message);
 		return 0;
+	case WIRE_STORE_BACKUP:
+		server_backup_start(server, message);
+		return 0;
 	case WIRE_STORE_CHECKPOINT:
 		server_checkpoint(server, message);
 		return 0;
@@ -192,6 +195,7 @@ static void drop_hub(struct server *server)
 	server_forget_hub(server);
 	server_evidence_forget(server);
 	server_verify_stop(server);
+	server_backup_stop(server);
 }
 
 static void on_hub_end(void *context, struct channel *channel, enum channel_end end, const char *why)
@@ -240,6 +244,7 @@ void server_on_stop(void *context)
 
 	server_commit(server);
 	server_verify_stop(server);
+	server_backup_stop(server);
 	server_notes_stop(server);
 	if (!server->fault) {
 		if (names_flush(server->names) != 0) {

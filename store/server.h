@@ -11,6 +11,7 @@
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
  * server_tls.c       signatures under TLS handshakes
  * server_evidence.c  pieces of an export
+ * server_child.c     long work in a child process  server_backup.c    a backup while the box works
  *
  * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC: not before this is it now; absent: not known),
  * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
@@ -125,6 +126,7 @@ struct server {
 	struct server_intent *intents; /* without signed or abandoned */
 	struct server_pin *pins;
 	struct server_verify *verify;
+	struct server_backup *backup;
 	struct server_seal seal;
 	struct server_notes notes;
 
@@ -272,5 +274,10 @@ void server_evidence_forget(struct server *server);
 void server_child_close_others(int first, int second);
 void server_verify_start(struct server *server, const struct wire_message *message);
 void server_verify_stop(struct server *server);
+
+/* --- server_backup.c --- */
+/* Takes the descriptor out of the message. */
+void server_backup_start(struct server *server, struct wire_message *message);
+void server_backup_stop(struct server *server);
 
 #endif

@@ -6,6 +6,7 @@
  *   token login [NAME]   a pipe that holds the PIN without line end
  *   attach ID FILE       the file, open for reading; FILE itself is not sent
  *   export ID DIR        the folder; DIR itself is not sent. Files may also come as WIRE_CONTENT, NAME = name of the file: they are created there by the CLI
+ *   backup FILE          the file, open for writing; FILE itself is not sent
  *   show ID --form|--xml [FILE]   FILE is not sent; the content comes as WIRE_CONTENT and goes into FILE or the pipe behind standard output as it is
  * What it answers: WIRE_OUTPUT rows (rows.h), WIRE_CONTENT (NAME "names": lines "case TAB name" that are joined into the `case` rows; any other is printed
  * below the rows), WIRE_PROGRESS, and at the end WIRE_FINISHED {CODE exit code, TEXT} or WIRE_ERROR {CODE -enum err, TEXT}.
@@ -76,6 +77,7 @@ enum cli_option_id {
 	CLI_O_WIPE,
 	CLI_O_REPLACE,
 	CLI_O_SO_PIN_FILE,
+	CLI_O_WITH_KEYS,
 	CLI_O_COUNT,
 };
 
@@ -174,6 +176,10 @@ void cli_pin_wipe(struct cli_pin *pin);
 
 /* tool.c: token init, make-key, import-cert: done by podatelna-token itself, while no box runs. */
 int cli_tool(struct cli *cli, const struct cli_call *call);
+
+/* backup.c: the commands `backup` and `restore`. */
+int cli_backup(struct cli *cli, const struct cli_call *call);
+int cli_restore(struct cli *cli, const struct cli_call *call);
 
 /* daemon.c: becomes podatelnad with these words; returns when it cannot. For a child. */
 void cli_daemon_exec(char *const words[]);

@@ -186,6 +186,7 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define SUBJECT BIT(CLI_O_SUBJECT)
 #define OUT BIT(CLI_O_OUT)
 #define MAKE_KEY (BIT(CLI_O_TYPE) | BIT(CLI_O_USE) | BIT(CLI_O_ID) | BIT(CLI_O_LABEL) | SUBJECT | OUT)
+#define WITH_KEYS BIT(CLI_O_WITH_KEYS)
 #define WIPE BIT(CLI_O_WIPE)
 #define REPLACE BIT(CLI_O_REPLACE)
 #define SO_PIN_FILE BIT(CLI_O_SO_PIN_FILE)
@@ -224,6 +225,7 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_OUT]      = { "out",      "FILE",  N_("the new file for the request (PEM), to be taken to the authority"), false, false },
 	[CLI_O_WIPE]     = { "wipe",     "SERIAL", N_("delete everything that is on the token with this serial number"), false, false },
 	[CLI_O_REPLACE]  = { "replace",  NULL,    N_("the certificate that is there may be lost"), false, false },
+	[CLI_O_WITH_KEYS] = { "with-keys", NULL, N_("put the keys into the backup too: who has it and a vault token can read all content"), false, true },
 	[CLI_O_SO_PIN_FILE] = { "so-pin-file", "FILE", N_("take the PIN of the security officer from the first line of this file"), false, false },
 };
 
@@ -257,6 +259,8 @@ const struct cli_command cli_commands[] = {
 	{ "stamps",   NULL,         "",                N_("time stamps: how many are left; with a period, what they were used for"), 0, 0, PERIOD | CSV, 0, run_stamps },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
+	{ "backup",   NULL,         "FILE",            N_("write one consistent file of the whole box, while it works"), 1, 1, WITH_KEYS, 0, cli_backup },
+	{ "restore",  NULL,         "FILE",            N_("put a backup back into an empty data directory, while the box is stopped"), 1, 1, 0, 0, cli_restore },
 	{ "console",  NULL,         "",                N_("commands line by line, for the serial console"), 0, 0, 0, 0, cli_console },
 	{ "help",     NULL,         "[COMMAND]",       N_("all commands, or how one of them is used"), 0, 2, 0, 0, run_help },
 	{ "version",  NULL,         "",                N_("the version"), 0, 0, 0, 0, run_version },

@@ -80,6 +80,8 @@ static const struct label fields[] = {
 	{ "unknown-files", N_("Foreign files beside the checkpoints") },
 	{ "unknown-names", N_("Their names") },
 	{ "segments", N_("Segments") },
+	{ "bytes", N_("Bytes") },
+	{ "keys", N_("With the keys") },
 	{ "unclean-segments", N_("Segments after an unclean stop") },
 	{ NULL, NULL },
 };

@@ -335,10 +335,14 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory)
 {
-	bool verify = strcmp(call->command->name, "journal") == 0;
+	static const char *const slow[] = { "journal", "backup", "maintenance" };
+	bool verify = false;
 	struct talk talk = { .cli = cli, .call = call, .words_sent = words_sent, .link = -1, .fd = fd, .directory = directory, .progress = { .to = cli->err } };
 	int code = cli_link_open(cli, &talk.link);
 
+	for (size_t i = 0; i < sizeof slow / sizeof slow[0]; i++) {
+		verify = verify || strcmp(call->command->name, slow[i]) == 0;
+	}
 	talk.deadline = clock_deadline(verify ? CLI_VERIFY_MS : CLI_TALK_MS);
 	if (code == CLI_YES) {
 		int r = ask(&talk);

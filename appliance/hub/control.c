@@ -38,6 +38,7 @@ static const struct command commands[] = {
 	{ "mail", "test", CONFIG_RIGHT_ADMIN, 2, false, command_mail_test },
 	{ "journal", "stamp", CONFIG_RIGHT_ADMIN, 2, false, command_journal_stamp },
 	{ "stamps", "set-remaining", CONFIG_RIGHT_ADMIN, 3, false, command_stamps_set },
+	{ "backup", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_backup },
 	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
 };
 
@@ -168,7 +169,7 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 	struct span word;
 
 	caller->word_count = 0;
-	caller->all = caller->form = caller->xml = caller->csv = false;
+	caller->all = caller->form = caller->xml = caller->csv = caller->with_keys = false;
 	caller->tsa[0] = '\0';
 	caller->sha256[0] = '\0';
 	caller->then = NULL;
@@ -182,6 +183,8 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 			caller->xml = true;
 		} else if (span_equals_string(word, "--csv")) {
 			caller->csv = true;
+		} else if (span_equals_string(word, "--with-keys")) {
+			caller->with_keys = true;
 		} else if (span_starts_with(word, "--tsa=")) {
 			struct span key;
 
@@ -344,9 +347,21 @@ void caller_progress(struct caller *caller, uint64_t done, uint64_t count, const
 
 void control_progress(struct hub *hub, const struct wire_message *message)
 {
+	/* Which command the store is at; nothing: the check of the journal. */
+	static const struct {
+		const char *command, *text;
+	} known[] = {
+		{ "journal", N_("of the journal checked") },
+		{ "backup", N_("files of the backup written") },
+		{ "maintenance", N_("of the maintenance done") },
+	};
+	struct span what = wire_has(message, WIRE_F_TEXT) ? wire_span(message, WIRE_F_TEXT) : span_of_string("journal");
+
 	for (struct caller *each = hub->control->callers; each != NULL; each = each->next) {
-		if (strcmp(each->words[0], "journal") == 0) {
-			caller_progress(each, wire_number(message, WIRE_F_DONE, 0), wire_number(message, WIRE_F_COUNT, 0), _("of the journal checked"));
+		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+			if (each->request != 0 && span_equals_string(what, known[i].command) && strcmp(each->words[0], known[i].command) == 0) {
+				caller_progress(each, wire_number(message, WIRE_F_DONE, 0), wire_number(message, WIRE_F_COUNT, 0), _(known[i].text));
+			}
 		}
 	}
 }

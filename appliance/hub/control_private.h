@@ -39,7 +39,7 @@ struct caller {
 	char reason[CASE_REASON_MAX_BYTES];
 	char sha256[65];               /* `approve`: of what the person looked at; "": not given */
 	char tsa[CONFIG_NAME_MAX + 1]; /* `stamps set-remaining`: which; "": the only one */
-	bool all, json, form, xml, csv;
+	bool all, json, form, xml, csv, with_keys;
 	struct list_filter filter;
 	int fd;                              /* that came with the command, -1: none */
 	int page;                            /* memfd of a page under way, -1: none */
@@ -123,6 +123,7 @@ void command_token_login(struct caller *caller);
 void command_token_logout(struct caller *caller);
 void command_journal_verify(struct caller *caller);
 void command_journal_checkpoint(struct caller *caller);
+void command_backup(struct caller *caller);
 void command_token_test(struct caller *caller);
 void command_journal_accept(struct caller *caller);
 void command_clock_accept(struct caller *caller);

@@ -78,4 +78,9 @@ void parent_set_limits(const struct program *program);
  * cannot, after saying why. */
 int parent_tool(const struct config *config, const char *name);
 
+/* Makes the data directory where it is missing, for the store's user. 0 or a negative error with a logged reason. */
+int parent_prepare_data(const struct config *config);
+/* parent_restore.c: becomes `podatelna-store --restore` (store/restore.h; the backup stands on descriptor 3). An exit code when it cannot, after saying why. */
+int parent_restore(const struct config *config);
+
 #endif

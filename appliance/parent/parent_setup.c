@@ -317,11 +317,16 @@ void parent_prepare_claims(const struct config *config)
 	}
 }
 
+int parent_prepare_data(const struct config *config)
+{
+	return prepare_directory(config->data_dir, config->users.store, 0700);
+}
+
 int parent_prepare(struct parent *parent)
 {
 	const struct config *config = parent->config;
 
-	if (prepare_directory(config->run_dir, config->users.hub, 0755) != 0 || prepare_directory(config->data_dir, config->users.store, 0700) != 0 ||
+	if (prepare_directory(config->run_dir, config->users.hub, 0755) != 0 || parent_prepare_data(config) != 0 ||
 	    prepare_parent_of(config->mark_file, config->users.store, 0700) != 0) {
 		return ERR_SYSTEM;
 	}
