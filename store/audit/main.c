@@ -146,12 +146,7 @@ static int run_tiles(const struct options *options)
 		audit = (struct audit){ .source = { .data_fd = -1, .journal_fd = -1, .segment_fd = -1 }, .lock = PTHREAD_MUTEX_INITIALIZER };
 		(void)fprintf(stderr, "%s\n", _("which directory?"));
 	}
-	if (err == 0 && audit_tiles(&audit, options->argument[1]) != 0) {
-		(void)fprintf(stderr, _("the tiles cannot be written: %s"), strerror(errno));
-		(void)fprintf(stderr, "\n");
-		return AUDIT_NO;
-	}
-	return err != 0 ? err : (int)audit_verdict(&audit);
+	return err != 0 ? err : audit_tiles(&audit, options->argument[1]);
 }
 #endif
 

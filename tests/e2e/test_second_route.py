@@ -8,13 +8,17 @@ import shutil
 
 import pytest
 
+import auditor
 import journal
 import logmaker
 import pki
 import route
+import tiles
 import tsa_token
+from conftest import BIN
 
 LONG = bool(os.environ.get("PODATELNA_LONG"))
+needs_audit = pytest.mark.skipif(not os.path.exists(auditor.program(BIN)), reason="podatelna-audit is not built")
 
 
 def proof(records, index, size, note):
@@ -194,3 +198,92 @@ def test_a_longer_journal(pki_dir, tmp_path):
     scripts = route.scripts(logmaker.FORMAT, size)
     desk = route.desk(str(tmp_path / "desk"), data, {})
     assert route.run(desk, scripts[route.LEAVES]) == (0, "") and route.run(desk, scripts[route.ROOT]) == (0, "OK\n")
+
+
+# --- tiles for other people's tools -----------------------------------------------------------------------------------------
+
+
+def tiles_of(folder, log, hand, vault=False):
+    """(process, writer, out) of `podatelna-audit tiles`."""
+    data, out = os.path.join(folder, "data"), os.path.join(folder, "out")
+    written = logmaker.write(log, data, hand, vault=vault)
+    return auditor.run(BIN, "tiles", data, out), written, out
+
+
+@needs_audit
+@pytest.mark.parametrize("records", [1, 2, 255, 256, 257, 600])
+def test_tiles(pki_dir, tmp_path, records):
+    """Of a checkpoint of exactly so many records, with some behind it."""
+    log = logmaker.Log()
+    for n in range(records):
+        log.add("token", event="present" if n % 2 else "removed", token="office")
+    log.checkpoint("kept")
+    log.boot()
+    notary = logmaker.Notary(pki_dir)
+    done, written, out = tiles_of(str(tmp_path), log, notary)
+    assert done.returncode == 0, done.stderr
+    origin, size, entries = tiles.check(out)
+    assert (origin, size) == (log.origin, records)
+    assert entries == [r.leaf for r in journal.read(written.data)][:records]
+    assert logmaker.load(os.path.join(out, "checkpoint")) == logmaker.load(written.anchor(f"{records}.note"))
+
+
+@needs_audit
+def test_tiles_of_the_newest_signed_checkpoint(pki_dir, tmp_path):
+    log = logmaker.Log()
+    log.boot()
+    log.checkpoint("signed")
+    log.filing()
+    log.checkpoint("unsigned", sign=False)
+    done, written, out = tiles_of(str(tmp_path), log, logmaker.Notary(pki_dir))
+    assert done.returncode == 0, done.stderr
+    assert tiles.check(out)[1] == written.checkpoints["signed"][0]
+
+
+@needs_audit
+def test_tiles_are_not_made_of_damage(kept, tmp_path):
+    """Neither of damaged records, nor beside the records, nor over something that is there."""
+    data = kept.changed(tmp_path / "data")
+    segment = os.path.join(data, "journal", "segment", "000000000000.s")
+    change(segment, kept.written.records[9].offset + 100)
+    done = auditor.run(BIN, "tiles", data, tmp_path / "out")
+    assert done.returncode == auditor.DAMAGED and not os.path.exists(tmp_path / "out" / "checkpoint")
+
+    data = kept.changed(tmp_path / "forked")
+    note = os.path.join(data, "journal", "anchor", f"{kept.size}.note")
+    text = logmaker.load(note).split(b"\n")
+    text[2] = base64.b64encode(bytes(32))
+    logmaker.save(note, b"\n".join(text))
+    done = auditor.run(BIN, "tiles", data, tmp_path / "out2")
+    assert done.returncode == auditor.DAMAGED and not os.path.exists(tmp_path / "out2" / "checkpoint")
+
+    os.makedirs(tmp_path / "full")
+    logmaker.save(str(tmp_path / "full" / "something"), b"mine")
+    done = auditor.run(BIN, "tiles", kept.data, tmp_path / "full")
+    assert done.returncode == auditor.NO and os.listdir(tmp_path / "full") == ["something"]
+
+
+@needs_audit
+@pytest.mark.skipif(not LONG, reason="long form: three levels of tiles and numbers of more than three digits need 260000 records")
+def test_tiles_of_many(pki_dir, tmp_path):
+    log = logmaker.Log(step_ms=10)
+    for n in range(260000):
+        log.add("token", event="present" if n % 2 else "removed", token="office")
+    log.checkpoint("kept")
+    done, _, out = tiles_of(str(tmp_path), log, logmaker.Notary(pki_dir))
+    assert done.returncode == 0, done.stderr
+    assert tiles.check(out)[1] == 260000 and os.path.exists(os.path.join(out, "tile", "entries", "x001", "000"))
+
+
+@needs_audit
+@pytest.mark.parametrize("index", [0, 17, -1])
+def test_proof_made_by_the_program(kept, tmp_path, index):
+    """`prove`: what it prints leads to the checkpoint by the commands alone."""
+    index %= kept.size
+    done = auditor.run(BIN, "prove", kept.data, index)
+    assert done.returncode == 0, done.stderr
+    desk = kept.desk(tmp_path / "desk")
+    logmaker.save(os.path.join(desk, "dukaz"), done.stdout)
+    logmaker.save(os.path.join(desk, "listy"), "".join(f"{r.hash}\n" for r in kept.records).encode())
+    assert done.stdout.startswith(b"c2sp.org/tlog-proof@v1\nindex %d\n" % index)
+    assert route.run(desk, kept.scripts[route.PROOF]) == (0, "OK\n")

@@ -1,0 +1,1 @@
+podatelna_unit_test(audit_tiles_test SOURCES audit_tiles_test.c LIBS podatelna_audit_core)
