@@ -108,7 +108,7 @@ static void write_steps(FILE *out, const struct audit *audit)
 	write_step(out, figures->records_read, _("Hashes"),
 	           _("SHA-256 of each record; from these the tree, and its root at every checkpoint, segment and head"));
 	write_step(
-	    out, figures->records_read, _("Cases"),
+	    out, figures->records_read, _("Each case"),
 	    _("each record names the one before it; order and fields as the record table demands; nothing signed without an intent or sent without a request"));
 	write_step(out, figures->anchors_read, _("Signatures"),
 	           _("electronic signature of each checkpoint, certificates and lists of revoked ones at the time of its stamp"));

@@ -41,6 +41,7 @@ static const char head[] =
     "}\n"
     ".tag { border: 1px solid; border-radius: 3px; padding: 0 .4em; font-size: .85em; font-weight: 600; white-space: nowrap } .tag.damage { color: #a31515 }\n"
     ".tag.doubt { color: #8a5a00 } .tag.remark { color: #444 } .small { color: #555; font-size: .88em }\n"
+    "@media screen and (max-width: 700px) { .n { white-space: normal } td, th { overflow-wrap: anywhere } .verdict strong { font-size: 1.5em } }\n"
     "@media print { body { font-size: 10pt; margin: 0; padding: 0; max-width: none } a { color: inherit; text-decoration: none } }\n"
     "</style>\n";
 

@@ -42,7 +42,7 @@ const struct report_kind report_kinds[AUDIT_KIND_COUNT] = {
 	[AUDIT_TABLE] = { N_("A record does not have the fields, or does not stand in the order, that the record table demands."), ASK },
 	[AUDIT_CHAIN] = { N_("A record does not name the one before it in its case: a record of this case was removed, inserted or replaced."), COMPARE },
 	[AUDIT_DUTY] = { N_("Something was done without what must precede it: signed without an intent, sent without a request or a signature, closed twice, "
-	                    "or done without the evidence that the partner owes."),
+	                    "done without the evidence that the partner owes, or erased too early by one person alone."),
 	                 ASK },
 	[AUDIT_OBJECT_MISSING] = { N_("A file with content that a record names is not there, and no record erased it."), CONTENT },
 	[AUDIT_OBJECT_CHANGED] = { N_("A file with content is not what its name says: it was changed."), CONTENT },
