@@ -119,6 +119,7 @@ struct audit_records {
 	const char *origin;
 	uint64_t notes_before; /* largest checkpoint listed before the segments were read; 0: none. A larger one that is larger than `size` too was made since
 	                             * then by a box that went on: no finding */
+	bool (*is_quiet)(void *context, uint64_t index); /* of a type that is marked quiet in the table; `context` is that of root_of. NULL: none is */
 };
 
 enum audit_layout {

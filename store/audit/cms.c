@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "words.h"
 
 #define ATTRIBUTES_MAX 64
 #define SIGNER_BY_KEY_ID 3
@@ -129,31 +130,31 @@ static bool read_signer(struct bytes signer, int64_t version, struct bytes hashe
 	uint8_t tag = 0;
 
 	if (!audit_der_read_number(&signer, &signer_version) || !audit_der_any(&signer, &tag, &sid_content, &sid)) {
-		return no(ret_why, "the part about the signer is malformed");
+		return no(ret_why, N_("the part about the signer is malformed"));
 	}
 	by_key = tag == (DER_CONTEXT | 0);
 	if ((!by_key && tag != DER_SEQUENCE) || signer_version != (by_key ? SIGNER_BY_KEY_ID : 1) || version != (by_key || !plain ? 3 : 1)) {
-		return no(ret_why, "its version is not the right one");
+		return no(ret_why, N_("its version is not the right one"));
 	}
 	if (!audit_der_read(&signer, DER_SEQUENCE, &identifier) || (ret->hash = audit_hash_read(identifier)) == AUDIT_HASH_NONE ||
 	    !has_hash(hashes, ret->hash)) {
-		return no(ret_why, "its hash is not one that proves anything");
+		return no(ret_why, N_("its hash is not one that proves anything"));
 	}
 	if (!audit_der_read_whole(&signer, DER_EXPLICIT | 0, &content, &ret->attributes)) {
-		return no(ret_why, "it has no signed attributes");
+		return no(ret_why, N_("it has no signed attributes"));
 	}
 	if (!audit_der_read(&signer, DER_SEQUENCE, &identifier) || !read_signature_algorithm(identifier, ret)) {
-		return no(ret_why, "its kind of signature is not one that proves anything");
+		return no(ret_why, N_("its kind of signature is not one that proves anything"));
 	}
 	if (!audit_der_read(&signer, DER_OCTETS, &ret->signature)) {
-		return no(ret_why, "the part about the signer is malformed");
+		return no(ret_why, N_("the part about the signer is malformed"));
 	}
 	/* Unsigned attributes: anybody could have put them there. */
 	(void)audit_der_read(&signer, DER_EXPLICIT | 1, &content);
 	if (signer.length != 0) {
-		return no(ret_why, "the part about the signer is malformed");
+		return no(ret_why, N_("the part about the signer is malformed"));
 	}
-	return find_signer(sid, ret) || no(ret_why, "the signer's certificate is not in it");
+	return find_signer(sid, ret) || no(ret_why, N_("the signer's certificate is not in it"));
 }
 
 static bool read_data(struct bytes data, struct audit_cms *ret, const char **ret_why)
@@ -163,19 +164,19 @@ static bool read_data(struct bytes data, struct audit_cms *ret, const char **ret
 
 	if (!audit_der_read_number(&data, &version) || !audit_der_read(&data, DER_SET, &hashes) || !audit_der_read(&data, DER_SEQUENCE, &info) ||
 	    !read_content(info, ret)) {
-		return no(ret_why, "it is malformed");
+		return no(ret_why, N_("it is malformed"));
 	}
 	if (audit_der_read(&data, DER_EXPLICIT | 0, &part) && !read_certificates(part, ret)) {
-		return no(ret_why, "its certificates are malformed, or too many");
+		return no(ret_why, N_("its certificates are malformed, or too many"));
 	}
 	if (audit_der_read(&data, DER_EXPLICIT | 1, &part) && !read_lists(part, ret)) {
-		return no(ret_why, "its lists of revoked certificates are malformed");
+		return no(ret_why, N_("its lists of revoked certificates are malformed"));
 	}
 	if (!audit_der_last(data, DER_SET, &signers)) {
-		return no(ret_why, "it is malformed");
+		return no(ret_why, N_("it is malformed"));
 	}
 	if (!audit_der_last(signers, DER_SEQUENCE, &signer)) {
-		return no(ret_why, "it is not signed by one key");
+		return no(ret_why, N_("it is not signed by one key"));
 	}
 	return read_signer(signer, version, hashes, ret, ret_why);
 }
@@ -285,20 +286,20 @@ bool audit_cms_read(struct bytes der, struct audit_cms *ret, const char **ret_wh
 	if (der.length > AUDIT_CMS_MAX_BYTES || !audit_der_is_whole(der) || !audit_der_last(der, DER_SEQUENCE, &outer) ||
 	    !audit_der_read(&outer, DER_OID, &oid) || !audit_bytes_equal(oid, AUDIT_BYTES(oid_signed_data)) ||
 	    !audit_der_last(outer, DER_EXPLICIT | 0, &wrapped) || !audit_der_last(wrapped, DER_SEQUENCE, &data)) {
-		return no(ret_why, "it is not a CMS signature in DER");
+		return no(ret_why, N_("it is not a CMS signature in DER"));
 	}
 	if (!read_data(data, ret, ret_why)) {
 		return false;
 	}
 	if (!read_attributes(ret->attributes, &attributes)) {
-		return no(ret_why, "its signed attributes are malformed");
+		return no(ret_why, N_("its signed attributes are malformed"));
 	}
 	if (!audit_bytes_equal(attributes.content_type, ret->content_type)) {
-		return no(ret_why, "it is signed as another kind of content");
+		return no(ret_why, N_("it is signed as another kind of content"));
 	}
 	if ((attributes.has_certificate && !names_signer(attributes.signing_certificate, false, &ret->signer)) ||
 	    (attributes.has_certificate_v2 && !names_signer(attributes.signing_certificate_v2, true, &ret->signer))) {
-		return no(ret_why, "it names another certificate as the signer's");
+		return no(ret_why, N_("it names another certificate as the signer's"));
 	}
 	ret->names_signer = attributes.has_certificate || attributes.has_certificate_v2;
 	return true;
@@ -324,11 +325,11 @@ bool audit_cms_verify(const struct audit_cms *cms, struct bytes content, const c
 	size_t length = audit_hash_bytes(cms->hash, content, digest);
 
 	if (length == 0 || !read_attributes(cms->attributes, &attributes) || !audit_bytes_equal(attributes.message_digest, (struct bytes){ digest, length })) {
-		return no(ret_why, "it is over other bytes");
+		return no(ret_why, N_("it is over other bytes"));
 	}
 	length = hash_attributes(cms, digest);
 	if (length == 0 || !audit_key_verify(cms->signer.spki, &cms->algorithm, digest, length, cms->signature)) {
-		return no(ret_why, "the signature does not fit");
+		return no(ret_why, N_("the signature does not fit"));
 	}
 	return true;
 }

@@ -30,6 +30,14 @@ static bool root_of(void *context, uint64_t size, uint8_t ret[AUDIT_HASH_BYTES])
 	return tree_root(&audit->tree, size, ret);
 }
 
+static bool is_quiet(void *context, uint64_t index)
+{
+	const struct audit *audit = context;
+	uint8_t type = audit->types[index];
+
+	return type != RULE_NONE && audit->rules.rule[type & ~TYPE_AUTHORISES].quiet;
+}
+
 static void check_anchors(struct audit *audit)
 {
 	const struct audit_records records = { .size = audit->tree.size,
@@ -38,7 +46,8 @@ static void check_anchors(struct audit *audit)
 		                               .anchors = audit->anchors,
 		                               .anchor_count = audit->anchor_count,
 		                               .origin = audit->source.origin,
-		                               .notes_before = audit->source.notes_before };
+		                               .notes_before = audit->source.notes_before,
+		                               .is_quiet = is_quiet };
 	double begun = audit_clock();
 
 	if (audit->settings.no_signatures) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "words.h"
 
 #define STEPS_MAX 2000 /* of one search: strangers' certificates can be made to fit in very many ways */
 
@@ -18,18 +19,18 @@ static const char *misfit(const struct audit_certificate *certificate, enum audi
 	unsigned signs = AUDIT_USE_SIGN | AUDIT_USE_REPUDIATION;
 
 	if (certificate->unknown_critical) {
-		return "it has a critical extension that is not known here";
+		return N_("it has a critical extension that is not known here");
 	}
 	if (certificate->has_usage && (certificate->usage & signs) == 0) {
-		return "its key is not for signatures";
+		return N_("its key is not for signatures");
 	}
 	if (purpose == AUDIT_FOR_STAMPS) {
 		if (!certificate->has_purposes || !certificate->for_stamps || certificate->for_others || !certificate->purposes_critical) {
-			return "it is not a certificate for time stamps alone";
+			return N_("it is not a certificate for time stamps alone");
 		}
-		return certificate->has_usage && (certificate->usage & ~signs) != 0 ? "its key is for other things than signatures too" : NULL;
+		return certificate->has_usage && (certificate->usage & ~signs) != 0 ? N_("its key is for other things than signatures too") : NULL;
 	}
-	return certificate->has_purposes && certificate->for_stamps && !certificate->for_others ? "it is for time stamps alone" : NULL;
+	return certificate->has_purposes && certificate->for_stamps && !certificate->for_others ? N_("it is for time stamps alone") : NULL;
 }
 
 /* Certificates between the first one and the next issuer that count for its pathLenConstraint. */
@@ -109,7 +110,7 @@ void audit_paths_find(struct audit_pool *pool, const struct audit_entry *entry, 
 	ret->fits = ret->why == NULL;
 	if (ret->fits) {
 		extend(&search, entry);
-		ret->why = ret->count == 0 ? "no path leads to a certificate that you trust" : NULL;
+		ret->why = ret->count == 0 ? N_("no path leads to a certificate that you trust") : NULL;
 	}
 }
 
@@ -131,7 +132,7 @@ static bool is_within(const struct audit_certificate *certificate, int64_t at_s,
 		return true;
 	}
 	ret->kind = AUDIT_EXPIRED;
-	ret->why = at_s < certificate->from_s ? "it was not valid yet" : "it had ended";
+	ret->why = at_s < certificate->from_s ? N_("it was not valid yet") : N_("it had ended");
 	ret->about = certificate;
 	return false;
 }
@@ -149,7 +150,7 @@ static void judge(const struct audit_paths *paths, const struct audit_path *path
 		const struct audit_certificate *certificate = &link->subject->certificate;
 
 		if (link->revoked_s <= at_s) {
-			*ret = (struct audit_verdict){ .kind = AUDIT_REVOKED, .about = certificate, .why = "it had been revoked" };
+			*ret = (struct audit_verdict){ .kind = AUDIT_REVOKED, .about = certificate, .why = N_("it had been revoked") };
 			return;
 		}
 		if (certificate->until_s < ret->ends_s) {

@@ -264,6 +264,7 @@ static bool read_entry(struct rules *rules, struct rule *rule, struct bytes *res
 	}
 	rule->transparent = memmem(words.data, words.length, "transparent", 11) != NULL;
 	rule->forced = memmem(words.data, words.length, "forced", 6) != NULL;
+	rule->quiet = memmem(words.data, words.length, "quiet", 5) != NULL;
 	return key_words(follows, "  follows: ", &words) && read_follows(rules, rule, words);
 }
 

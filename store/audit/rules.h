@@ -90,7 +90,7 @@ struct field_set {
 struct rule {
 	char name[FRAME_TYPE_BYTES + 1];
 	char padded[FRAME_TYPE_BYTES]; /* as in a header */
-	bool of_case, transparent, forced, follows_any, begins;
+	bool of_case, transparent, forced, quiet, follows_any, begins;
 	bool needs_object;
 	uint64_t follows; /* bit n: type n */
 	struct field_set required, allowed;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "words.h"
 
 #define GRANTED 0
 #define GRANTED_WITH_MODS 1
@@ -111,16 +112,16 @@ static bool read_info(struct bytes der, struct audit_stamp *ret, const char **re
 
 	if (!audit_der_is_whole(der) || !audit_der_last(der, DER_SEQUENCE, &info) || !audit_der_read_number(&info, &version) || version != 1 ||
 	    !audit_der_read(&info, DER_OID, &ret->policy) || !audit_der_read(&info, DER_SEQUENCE, &imprint)) {
-		return no(ret_why, "what is signed is not a TSTInfo of RFC 3161");
+		return no(ret_why, N_("what is signed is not a TSTInfo of RFC 3161"));
 	}
 	if (!read_imprint(imprint, ret)) {
-		return no(ret_why, "its hash is not one that proves anything");
+		return no(ret_why, N_("its hash is not one that proves anything"));
 	}
 	if (!audit_der_read(&info, DER_INTEGER, &ret->serial) || ret->serial.data[0] >= 0x80 || !audit_der_read(&info, DER_TIME, &when) ||
 	    !read_time(when, ret)) {
-		return no(ret_why, "its time is not as RFC 3161 writes it");
+		return no(ret_why, N_("its time is not as RFC 3161 writes it"));
 	}
-	return read_options(info, ret) || no(ret_why, "what is signed is not a TSTInfo of RFC 3161");
+	return read_options(info, ret) || no(ret_why, N_("what is signed is not a TSTInfo of RFC 3161"));
 }
 
 /* PKIStatusInfo: what else it may say is of no use where a token was granted. */
@@ -144,22 +145,22 @@ bool audit_stamp_read(struct bytes der, struct audit_stamp *ret, const char **re
 	memset(ret, 0, sizeof *ret);
 	if (der.length > AUDIT_STAMP_MAX_BYTES || !audit_der_is_whole(der) || !audit_der_last(der, DER_SEQUENCE, &outer) ||
 	    !audit_der_read(&outer, DER_SEQUENCE, &status)) {
-		return no(ret_why, "it is not a TimeStampResp in DER");
+		return no(ret_why, N_("it is not a TimeStampResp in DER"));
 	}
 	if (!is_granted(status)) {
-		return no(ret_why, "it was not granted");
+		return no(ret_why, N_("it was not granted"));
 	}
 	if (!audit_der_read_whole(&outer, DER_SEQUENCE, &content, &token) || outer.length != 0) {
-		return no(ret_why, "it is not a TimeStampResp in DER");
+		return no(ret_why, N_("it is not a TimeStampResp in DER"));
 	}
 	if (!audit_cms_read(token, &ret->cms, ret_why)) {
 		return false;
 	}
 	if (!audit_bytes_equal(ret->cms.content_type, AUDIT_BYTES(oid_tst_info)) || !ret->cms.has_content) {
-		return no(ret_why, "what is signed is not a TSTInfo of RFC 3161");
+		return no(ret_why, N_("what is signed is not a TSTInfo of RFC 3161"));
 	}
 	if (!ret->cms.names_signer) {
-		return no(ret_why, "it does not name the certificate of its signer");
+		return no(ret_why, N_("it does not name the certificate of its signer"));
 	}
 	return read_info(ret->cms.content, ret, ret_why) && audit_cms_verify(&ret->cms, ret->cms.content, ret_why);
 }
