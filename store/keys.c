@@ -183,6 +183,31 @@ struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generatio
 	return touch(keys, key);
 }
 
+/* The place stays on a chain, under an owner that nobody can ask for, until it is taken for another key. */
+void keys_forget(struct keys *keys, const char *owner, uint32_t generation)
+{
+	struct key *key = keys_find(keys, owner, generation);
+	uint32_t holds = key == NULL ? 0 : key->holds;
+
+	if (key == NULL) {
+		return;
+	}
+	unchain(keys, key);
+	explicit_bzero(key, sizeof *key);
+	key->holds = holds;
+	chain(keys, key);
+}
+
+bool keys_in_use(const struct keys *keys, const char *owner)
+{
+	for (uint32_t place = *bucket_of(keys, owner); place != 0; place = keys->chains[place - 1]) {
+		if (keys->table[place - 1].holds > 0 && strcmp(keys->table[place - 1].owner, owner) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void keys_hold(struct key *key)
 {
 	key->holds++;

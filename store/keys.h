@@ -38,6 +38,10 @@ struct key *keys_find_latest(struct keys *keys, const char *owner);
 /* Puts a key in, in the place of the least recently used one that nobody holds if need be. NULL when all are held. An owner and generation that
  * is there already is replaced. */
 struct key *keys_insert(struct keys *keys, const char *owner, uint32_t generation, const uint8_t kek[KEYS_SECRET_BYTES], const uint8_t salt[KEYS_SECRET_BYTES]);
+/* Wipes one generation of an owner, held or not: who holds it reads nothing any more. */
+void keys_forget(struct keys *keys, const char *owner, uint32_t generation);
+/* Is a key of this owner held by anybody? */
+bool keys_in_use(const struct keys *keys, const char *owner);
 void keys_hold(struct key *key);
 void keys_release(struct key *key);
 

@@ -1,7 +1,7 @@
 /* podatelna-store: the only writer of the data directory (design 2).
  *
  * SETUP LINES: data-dir, mark-file, box-letter, min-free, segment-bytes, quiet-ms, busy-ms (these five may be absent), key.<name>.token = index of the token for every key of the configuration,
- * vault-key.<n> = names of the `vault` keys from 0 on, journal-key.<n> = names of the `journal` keys from 0 on, notes-dir (absent: none), vault-certs = number of certificates; descriptors: their PEM texts, vault-cert.0 first.
+ * vault-key.<n> = names of the `vault` keys from 0 on, journal-key.<n> = names of the `journal` keys from 0 on, notes-dir (absent: none), archive-dir (absent: none), vault-certs = number of certificates; descriptors: their PEM texts, vault-cert.0 first.
  */
 #include "restore.h"
 #include "server.h"
@@ -69,6 +69,7 @@ static bool read_settings(struct span text, struct server_settings *settings)
 		}
 	}
 	(void)lines_find_string(text, "notes-dir", settings->notes_dir, sizeof settings->notes_dir);
+	(void)lines_find_string(text, "archive-dir", settings->archive_dir, sizeof settings->archive_dir);
 	for (size_t i = 0; i < SERVER_JOURNAL_KEYS_MAX; i++) {
 		char line[32];
 
@@ -125,6 +126,27 @@ static void prepare_folders(const struct server_settings *settings, char mark_di
 	}
 }
 
+/* For the processes that copy notes (server_notes.c) and content (server_archive.c). A disk that is mounted at the archive's folder later is reached only through the folder
+ * that it lies in: landlock does not look at mount points themselves. */
+static void add_folders(const struct server_settings *settings, char above[512], struct sandbox_path *paths, size_t *count)
+{
+	char *slash = NULL;
+
+	if (settings->notes_dir[0] != '\0') {
+		paths[(*count)++] = (struct sandbox_path){ .path = settings->notes_dir, .write = true };
+	}
+	if (settings->archive_dir[0] == '\0') {
+		return;
+	}
+	paths[(*count)++] = (struct sandbox_path){ .path = settings->archive_dir, .write = true };
+	(void)snprintf(above, 512, "%s", settings->archive_dir);
+	slash = strrchr(above, '/');
+	if (slash != NULL && slash != above) {
+		*slash = '\0';
+		paths[(*count)++] = (struct sandbox_path){ .path = above, .write = true };
+	}
+}
+
 static void read_boot_id(char ret[BOOT_ID_SIZE])
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -157,11 +179,8 @@ static int serve(void)
 	static struct recipients recipients;
 	static struct server server;
 	struct child *child = child_open("podatelna-store", WIRE_STORE);
-	char mark_dir[512], boot_id[BOOT_ID_SIZE];
-	/* The last is for the process that copies notes (server_notes.c). */
-	struct sandbox_path paths[3] = { { .path = settings.data_dir, .write = true },
-		                         { .path = mark_dir, .write = true },
-		                         { .path = settings.notes_dir, .write = true } };
+	char mark_dir[512], boot_id[BOOT_ID_SIZE], above[512];
+	struct sandbox_path paths[5] = { { .path = settings.data_dir, .write = true }, { .path = mark_dir, .write = true } };
 	struct sandbox sandbox = { .groups = SANDBOX_OPEN | SANDBOX_CHANGE | SANDBOX_LOCKS | SANDBOX_FORK, .paths = paths, .path_count = 2 };
 
 	if (!read_settings(child_settings(child), &settings)) {
@@ -169,7 +188,7 @@ static int serve(void)
 	}
 	read_certificates(child, &recipients);
 	prepare_folders(&settings, mark_dir);
-	sandbox.path_count = settings.notes_dir[0] == '\0' ? 2 : 3;
+	add_folders(&settings, above, paths, &sandbox.path_count);
 	read_boot_id(boot_id);
 	warm_up(&recipients);
 	server = (struct server){ .child = child, .loop = child_loop(child), .ops = &fileops_posix, .settings = &settings, .recipients = &recipients };

@@ -1,4 +1,4 @@
-#include "names.h"
+#include "names_private.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,36 +11,9 @@
 #include "appliance/base/log.h"
 #include "vault_cms.h"
 
-struct name {
-	char case_number[TABLE_CASE_SIZE];
-	uint32_t generation; /* of the file it came from; 0: of this run */
-	unsigned year;
-	char *text;
-};
-
-enum file_state { FILE_CLOSED, FILE_LOADED, FILE_BAD };
-
-struct file {
-	unsigned year;
-	uint32_t generation;
-	enum file_state state;
-};
-
-struct names {
-	struct vault *vault;
-	const struct fileops *ops;
-	int fd;
-	struct name *list; /* ascending by case number */
-	size_t count, room;
-	struct file *files;
-	size_t file_count, file_room;
-	unsigned dirty[NAMES_YEARS_MAX];
-	size_t dirty_count;
-};
-
 /* --- the list --- */
 
-static size_t place_of(const struct names *names, const char *case_number, bool *ret_found)
+size_t names_place(const struct names *names, const char *case_number, bool *ret_found)
 {
 	size_t low = 0, high = names->count;
 
@@ -75,11 +48,11 @@ static bool text_valid(struct span text)
 	return true;
 }
 
-static int insert(struct names *names, size_t place, const struct name *name)
+static int insert(struct names *names, size_t place, const struct names_name *name)
 {
 	if (names->count == names->room) {
 		size_t room = names->room == 0 ? 256 : names->room * 2;
-		struct name *larger = realloc(names->list, room * sizeof *larger);
+		struct names_name *larger = realloc(names->list, room * sizeof *larger);
 
 		if (larger == NULL) {
 			return ERR_MEMORY;
@@ -101,7 +74,7 @@ static bool outranks(uint32_t generation, uint32_t other)
 
 static int set(struct names *names, const char *case_number, struct span text, uint32_t generation, unsigned *ret_year)
 {
-	struct name name = { .generation = generation };
+	struct names_name name = { .generation = generation };
 	unsigned number = 0;
 	char letter = 0;
 	bool found = false;
@@ -112,7 +85,7 @@ static int set(struct names *names, const char *case_number, struct span text, u
 	}
 	(void)snprintf(name.case_number, sizeof name.case_number, "%s", case_number);
 	*ret_year = name.year;
-	place = place_of(names, case_number, &found);
+	place = names_place(names, case_number, &found);
 	if (found && !outranks(generation, names->list[place].generation)) {
 		return 0;
 	}
@@ -132,15 +105,15 @@ static int set(struct names *names, const char *case_number, struct span text, u
 	return 0;
 }
 
-static void mark_dirty(struct names *names, unsigned year)
+void names_add_year(unsigned *years, size_t *count, unsigned year)
 {
-	for (size_t i = 0; i < names->dirty_count; i++) {
-		if (names->dirty[i] == year) {
+	for (size_t i = 0; i < *count; i++) {
+		if (years[i] == year) {
 			return;
 		}
 	}
-	if (names->dirty_count < NAMES_YEARS_MAX) {
-		names->dirty[names->dirty_count++] = year;
+	if (*count < NAMES_YEARS_MAX) {
+		years[(*count)++] = year;
 	}
 }
 
@@ -150,7 +123,7 @@ int names_set(struct names *names, const char *case_number, struct span name)
 	int err = set(names, case_number, name, 0, &year);
 
 	if (err == 0) {
-		mark_dirty(names, year);
+		names_add_year(names->dirty, &names->dirty_count, year);
 	}
 	return err;
 }
@@ -158,14 +131,14 @@ int names_set(struct names *names, const char *case_number, struct span name)
 const char *names_find(const struct names *names, const char *case_number)
 {
 	bool found = false;
-	size_t place = place_of(names, case_number, &found);
+	size_t place = names_place(names, case_number, &found);
 
 	return found ? names->list[place].text : NULL;
 }
 
 bool names_dirty(const struct names *names)
 {
-	return names->dirty_count > 0;
+	return names->dirty_count > 0 || names->forgetting_count > 0;
 }
 
 /* The lines of one year, or of all (year 0). */
@@ -177,7 +150,7 @@ static int build_text(const struct names *names, unsigned year, uint8_t **ret_te
 	bool failed = stream == NULL;
 
 	for (size_t i = 0; !failed && i < names->count; i++) {
-		const struct name *name = &names->list[i];
+		const struct names_name *name = &names->list[i];
 
 		if (year == 0 || name->year == year) {
 			failed = fprintf(stream, "%s\t%s\n", name->case_number, name->text) < 0;
@@ -202,7 +175,7 @@ int names_text(const struct names *names, uint8_t **ret_text, size_t *ret_length
 
 /* --- files --- */
 
-static struct file *find_file(const struct names *names, unsigned year, uint32_t generation)
+struct names_file *names_find_file(const struct names *names, unsigned year, uint32_t generation)
 {
 	for (size_t i = 0; i < names->file_count; i++) {
 		if (names->files[i].year == year && names->files[i].generation == generation) {
@@ -212,14 +185,14 @@ static struct file *find_file(const struct names *names, unsigned year, uint32_t
 	return NULL;
 }
 
-static int add_file(struct names *names, unsigned year, uint32_t generation, enum file_state state)
+static int add_file(struct names *names, unsigned year, uint32_t generation, enum names_file_state state)
 {
 	if (names->file_count == NAMES_GENERATIONS_MAX) {
 		return ERR_LIMIT;
 	}
 	if (names->file_count == names->file_room) {
 		size_t room = names->file_room == 0 ? 16 : names->file_room * 2;
-		struct file *larger = realloc(names->files, room * sizeof *larger);
+		struct names_file *larger = realloc(names->files, room * sizeof *larger);
 
 		if (larger == NULL) {
 			return ERR_MEMORY;
@@ -227,7 +200,7 @@ static int add_file(struct names *names, unsigned year, uint32_t generation, enu
 		names->files = larger;
 		names->file_room = room;
 	}
-	names->files[names->file_count++] = (struct file){ .year = year, .generation = generation, .state = state };
+	names->files[names->file_count++] = (struct names_file){ .year = year, .generation = generation, .state = state };
 	return 0;
 }
 
@@ -291,53 +264,67 @@ void names_free(struct names *names)
 	free(names);
 }
 
-static void owner_of(unsigned year, char ret[OBJECT_OWNER_SIZE])
+void names_owner(unsigned year, char ret[OBJECT_OWNER_SIZE])
 {
 	(void)snprintf(ret, OBJECT_OWNER_SIZE, "names-%04u", year % 10000);
 }
 
-static void file_name(unsigned year, uint32_t generation, char ret[32])
+void names_file_name(unsigned year, uint32_t generation, char ret[32])
 {
 	(void)snprintf(ret, 32, "%04u.%" PRIu32, year % 10000, generation);
 }
 
-/* Everything known of a year goes under the key that writes now. *ret_generation is that key's. */
-static int write_year(struct names *names, unsigned year, uint32_t *ret_generation)
+/* Everything known of a year goes under that key. */
+int names_write_under(struct names *names, unsigned year, const struct key *key)
 {
 	char owner[OBJECT_OWNER_SIZE], id[VAULT_KEY_ID_SIZE], name[32];
-	struct key *key = NULL;
 	_cleanup_free_ uint8_t *text = NULL;
 	_cleanup_free_ uint8_t *der = NULL;
 	size_t length = 0, der_length = 0;
-	struct file *file = NULL;
+	struct names_file *file = NULL;
 	int err = ERR_INTERNAL;
 
-	owner_of(year, owner);
-	err = vault_key_for_writing(names->vault, owner, &key);
-	if (err == 0) {
-		/* A file of that generation that could not be read must not be written over. */
-		file = find_file(names, year, key->generation);
-		err = file != NULL && file->state != FILE_LOADED ? ERR_STATE : build_text(names, year, &text, &length);
-	}
+	names_owner(year, owner);
+	/* A file of that generation that could not be read must not be written over. */
+	file = names_find_file(names, year, key->generation);
+	err = file != NULL && file->state != FILE_LOADED ? ERR_STATE : build_text(names, year, &text, &length);
 	if (err == 0) {
 		vault_key_id(names->vault, owner, key->generation, id);
 		err = vault_cms_seal(span_of(text, length), key->kek, id, &der, &der_length);
 	}
 	if (err == 0) {
-		file_name(year, key->generation, name);
+		names_file_name(year, key->generation, name);
 		err = file_replace(names->ops, names->fd, name, der, der_length, 0640);
 	}
 	if (err == 0 && file == NULL) {
 		err = add_file(names, year, key->generation, FILE_LOADED);
 	}
+	return err;
+}
+
+/* The same under the key that writes now. *ret_generation is that key's. */
+static int write_year(struct names *names, unsigned year, uint32_t *ret_generation)
+{
+	char owner[OBJECT_OWNER_SIZE];
+	struct key *key = NULL;
+	int err = ERR_INTERNAL;
+
+	names_owner(year, owner);
+	err = vault_key_for_writing(names->vault, owner, &key);
 	if (err == 0) {
 		*ret_generation = key->generation;
+		err = names_write_under(names, year, key);
 	}
 	return err;
 }
 
 int names_flush(struct names *names)
 {
+	int forgot = names_forget_years(names);
+
+	if (forgot != 0) {
+		return forgot;
+	}
 	while (names->dirty_count > 0) {
 		uint32_t generation = 0;
 		int err = write_year(names, names->dirty[names->dirty_count - 1], &generation);
@@ -354,7 +341,7 @@ bool names_locked(const struct names *names, size_t skip, char ret_owner[OBJECT_
 {
 	for (size_t i = 0; i < names->file_count; i++) {
 		if (names->files[i].state == FILE_CLOSED && skip-- == 0) {
-			owner_of(names->files[i].year, ret_owner);
+			names_owner(names->files[i].year, ret_owner);
 			*ret_generation = names->files[i].generation;
 			return true;
 		}
@@ -386,7 +373,7 @@ static int merge_year(struct names *names, unsigned year)
 			i++;
 			continue;
 		}
-		file_name(year, names->files[i].generation, name);
+		names_file_name(year, names->files[i].generation, name);
 		err = names->ops->unlinkat(names->ops, names->fd, name, 0) == 0 ? 0 : file_error();
 		names->files[i] = names->files[--names->file_count];
 	}
@@ -403,6 +390,10 @@ static int merge_text(struct names *names, struct span text, uint32_t generation
 		int err = ERR_DAMAGE;
 
 		if (span_read_until(&line, '\t', &number) && span_copy_string(number, case_number, sizeof case_number)) {
+			if (names->gone != NULL && names->gone(names->gone_context, case_number)) {
+				names_forget(names, case_number);
+				continue;
+			}
 			err = set(names, case_number, line, generation, &year);
 		}
 		if (err != 0) {
@@ -424,7 +415,7 @@ static int read_names(struct names *names, const char *owner, unsigned year, uin
 	if (key == NULL) {
 		return ERR_LOCKED;
 	}
-	file_name(year, generation, name);
+	names_file_name(year, generation, name);
 	err = file_read_small(names->ops, names->fd, name, NAMES_FILE_MAX_BYTES, &der, &length);
 	if (err != 0) {
 		return err;
@@ -439,7 +430,7 @@ static int read_names(struct names *names, const char *owner, unsigned year, uin
 }
 
 /* The file of an owner "names-<year>". */
-static struct file *file_of(const struct names *names, const char *owner, uint32_t generation)
+static struct names_file *file_of(const struct names *names, const char *owner, uint32_t generation)
 {
 	struct span text = span_of_string(owner), prefix;
 	uint64_t year = 0;
@@ -447,12 +438,12 @@ static struct file *file_of(const struct names *names, const char *owner, uint32
 	if (!span_read_until(&text, '-', &prefix) || !span_parse_u64(text, &year) || year > 9999) {
 		return NULL;
 	}
-	return find_file(names, (unsigned)year, generation);
+	return names_find_file(names, (unsigned)year, generation);
 }
 
 void names_pass_over(struct names *names, const char *owner, uint32_t generation)
 {
-	struct file *file = file_of(names, owner, generation);
+	struct names_file *file = file_of(names, owner, generation);
 
 	if (file != NULL && file->state == FILE_CLOSED) {
 		file->state = FILE_BAD;
@@ -461,7 +452,7 @@ void names_pass_over(struct names *names, const char *owner, uint32_t generation
 
 int names_load(struct names *names, const char *owner, uint32_t generation)
 {
-	struct file *file = file_of(names, owner, generation);
+	struct names_file *file = file_of(names, owner, generation);
 	int err = ERR_INTERNAL;
 
 	if (file == NULL) {

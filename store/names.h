@@ -29,6 +29,14 @@ void names_free(struct names *names);
 int names_set(struct names *names, const char *case_number, struct span name);
 /* NULL when it is not known (now). Borrowed until the next call that changes something. */
 const char *names_find(const struct names *names, const char *case_number);
+/* Names of cases of which `gone` says so are not taken over from files that are opened from now on. */
+void names_gone(struct names *names, bool (*gone)(void *context, const char *case_number), void *context);
+/* The name is forgotten, and no copy of the files of its year will show it again: what is known of that year gets a new key at the next names_flush, or once its
+ * last closed file is open, and the former keys are destroyed. */
+void names_forget(struct names *names, const char *case_number);
+/* Destroys keys of the years' files that have no file any more. Before anything is written: at the start. */
+int names_sweep(struct names *names);
+/* Is there something to be written? */
 bool names_dirty(const struct names *names);
 /* Writes what changed. ERR_LOCKED without vault certificates; other errors of the vault. What could not be written stays to be written. */
 int names_flush(struct names *names);

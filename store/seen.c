@@ -23,9 +23,11 @@ struct entry {
 
 struct seen {
 	const struct fileops *ops;
+	int data_dir; /* borrowed */
 	int fd;
 	uint64_t length;
 	bool broken;
+	bool behind; /* the file holds what is forgotten here */
 	uint8_t key[VAULT_HMAC_BYTES];
 	struct entry *entries;
 	uint32_t *buckets; /* entry + 1; as many as there is room for entries, a power of two */
@@ -186,6 +188,7 @@ int seen_open(const struct fileops *ops, int data_dir, struct seen **ret)
 	if (err == 0) {
 		seen->ops = ops;
 		seen->fd = -1;
+		seen->data_dir = data_dir;
 		err = load_key(seen, data_dir);
 	}
 	if (err == 0) {
@@ -281,4 +284,62 @@ int seen_add(struct seen *seen, const uint8_t hmac[VAULT_HMAC_BYTES], const char
 	length = snprintf(line, sizeof line, "%s %s\n", hex, case_number);
 	err = append(seen, line, (size_t)length);
 	return err != 0 ? err : remember(seen, hmac, case_number);
+}
+
+/* --- forgetting --- */
+
+static size_t write_entry(const struct entry *entry, char *ret)
+{
+	char hex[2 * VAULT_HMAC_BYTES + 1];
+
+	hex_encode(entry->hmac, VAULT_HMAC_BYTES, hex);
+	return (size_t)snprintf(ret, LINE_SIZE + 1, "%s %s\n", hex, entry->case_number);
+}
+
+/* The same entries in a new file, in the place of the old one; appending goes on there. */
+static int rewrite(struct seen *seen)
+{
+	_cleanup_free_ char *text = malloc(seen->count * LINE_SIZE + LINE_SIZE + 1);
+	size_t length = 0;
+	int err = text == NULL ? ERR_MEMORY : 0;
+
+	for (size_t i = 0; err == 0 && i < seen->count; i++) {
+		if (seen->entries[i].case_number[0] != '\0') {
+			length += write_entry(&seen->entries[i], text + length);
+		}
+	}
+	if (err == 0) {
+		err = file_replace(seen->ops, seen->data_dir, "seen", text, length, 0600);
+	}
+	if (err == 0) {
+		file_close(seen->ops, &seen->fd);
+		seen->length = length;
+		err = open_file(seen, seen->data_dir);
+		seen->broken = err != 0;
+	}
+	return err;
+}
+
+int seen_forget(struct seen *seen, bool (*gone)(void *context, const char *case_number), void *context)
+{
+	bool found = seen->behind;
+
+	for (size_t i = 0; i < seen->count; i++) {
+		struct entry *entry = &seen->entries[i];
+
+		if (entry->case_number[0] != '\0' && gone(context, entry->case_number)) {
+			/* It stays on its chain, with a hash that no content has. */
+			memset(entry->hmac, 0, sizeof entry->hmac);
+			entry->case_number[0] = '\0';
+			found = true;
+		}
+	}
+	if (!found) {
+		return 0;
+	}
+	if (seen->broken) {
+		return ERR_READONLY;
+	}
+	seen->behind = rewrite(seen) != 0;
+	return seen->behind ? ERR_SYSTEM : 0;
 }

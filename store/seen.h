@@ -28,6 +28,8 @@ void seen_free(struct seen *seen);
 struct vault_hmac *seen_begin(const struct seen *seen);
 /* The next case with this content, from *cursor (0 at first) on; NULL when there is no more. Borrowed. */
 const char *seen_next(const struct seen *seen, const uint8_t hmac[VAULT_HMAC_BYTES], size_t *cursor);
+/* Takes out the entries of all cases of which `gone` says so. Durable on 0; the file is the former or the new one, whole. */
+int seen_forget(struct seen *seen, bool (*gone)(void *context, const char *case_number), void *context);
 /* The highest number that stood in the file when it was opened, "" for none. A number that was noted here but never got a record must not be given to another
  * case, or that case would count as the earlier one. */
 const char *seen_highest(const struct seen *seen);

@@ -183,6 +183,15 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_EVIDENCE:
 		server_evidence(server, message);
 		return 0;
+	case WIRE_STORE_ERASE:
+		server_erase(server, message);
+		return 0;
+	case WIRE_STORE_ARCHIVE:
+		server_archive(server, message);
+		return 0;
+	case WIRE_STORE_ARCHIVE_LOOK:
+		server_archive_look(server, message);
+		return 0;
 	default:
 		return ERR_PROTOCOL;
 	}
@@ -246,6 +255,7 @@ void server_on_stop(void *context)
 	server_verify_stop(server);
 	server_backup_stop(server);
 	server_notes_stop(server);
+	server_archive_stop(server);
 	if (!server->fault) {
 		if (names_flush(server->names) != 0) {
 			log_warning("the names could not be written");
@@ -338,6 +348,7 @@ static int open_vault(struct server *server)
 		err = vault_open(server->ops, server->data_fd, facts.origin, server->keys, server->recipients, &server->vault);
 	}
 	if (err == 0) {
+		vault_archive(server->vault, server->settings->archive_dir, facts.origin);
 		err = names_open(server->vault, server->data_fd, &server->names);
 	}
 	if (err == 0) {
@@ -359,6 +370,7 @@ int server_open(struct server *server, const char *boot_id)
 		err = open_vault(server);
 	}
 	if (err == 0) {
+		server_erase_open(server);
 		server_seal_open(server);
 		server_notes_open(server);
 		server_arm_checkpoint(server);

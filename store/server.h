@@ -12,6 +12,7 @@
  * server_tls.c       signatures under TLS handshakes
  * server_evidence.c  pieces of an export
  * server_child.c     long work in a child process  server_backup.c    a backup while the box works
+ * server_erase.c     keys and content destroyed    server_archive.c   content of closed cases moved away and back
  *
  * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC: not before this is it now; absent: not known),
  * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
@@ -30,6 +31,8 @@
 #include "journal.h"
 #include "names.h"
 #include "seen.h"
+#include "server_archive.h"
+#include "server_erase.h"
 #include "server_known.h"
 #include "server_notes.h"
 #include "server_peers.h"
@@ -70,7 +73,8 @@ struct server_settings {
 	size_t vault_key_count;
 	char journal_keys[SERVER_JOURNAL_KEYS_MAX][SERVER_NAME_SIZE]; /* in the order of the configuration */
 	size_t journal_key_count;
-	char notes_dir[512]; /* "": none */
+	char notes_dir[512];   /* "": none */
+	char archive_dir[512]; /* "": none */
 };
 
 struct server_token {
@@ -129,6 +133,9 @@ struct server {
 	struct server_backup *backup;
 	struct server_seal seal;
 	struct server_notes notes;
+	struct server_sweep sweep;
+	struct server_depot *depot; /* content under way to or from the archive */
+	pid_t depot_pid;            /* of a child that hung there and is not gone yet; 0: none */
 
 	int commit_timer, checkpoint_timer, names_timer;
 	int64_t last_utc_ms;   /* of the last record whose time can be believed; 0: none */
@@ -210,6 +217,8 @@ void server_outflow_cancel(struct server_outflow *outflow);
 int server_take(struct server *server, struct wire_message *message);
 void server_copy(struct server *server, struct wire_message *message);
 void server_names(struct server *server, struct wire_message *message);
+/* Streams of that case end with an error. */
+void server_forget_case(struct server *server, const char *case_number);
 /* The hub is gone: its streams end, what it took and did not record is forgotten. */
 void server_forget_hub(struct server *server);
 

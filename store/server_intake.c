@@ -304,7 +304,7 @@ int server_intake_start(struct server *server, const char *case_number, const ch
 	if (table_case_valid(span_of_string(case_number)) && object_role_valid(role)) {
 		(void)snprintf(intake->case_number, sizeof intake->case_number, "%s", case_number);
 		(void)snprintf(intake->role, sizeof intake->role, "%s", role);
-		err = prepare(intake, limit);
+		err = server_is_erased(server, case_number) ? ERR_STATE : prepare(intake, limit);
 	}
 	if (err == 0) {
 		err = arm(intake, deadline_ms);

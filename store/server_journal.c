@@ -399,6 +399,10 @@ static int check_permitted(struct server *server, const char *type, const char *
 {
 	struct journal_facts facts;
 
+	if (strcmp(type, "erased") == 0 || strcmp(type, "archived") == 0) {
+		*ret_text = "this record has a request of its own";
+		return ERR_DENIED;
+	}
 	if (strcmp(type, "sending") != 0) {
 		return 0;
 	}

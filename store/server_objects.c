@@ -7,6 +7,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/base/text.h"
 
 struct server_stream {
 	struct server *server;
@@ -14,6 +15,7 @@ struct server_stream {
 	uint64_t deadline_ms;
 	struct server_intake *intake; /* one of the two, or none yet: waiting for a key */
 	struct server_outflow *outflow;
+	char case_number[TABLE_CASE_SIZE];
 	struct object_ref ref;
 	int fd; /* until a flow has it */
 	struct server_stream *next;
@@ -79,6 +81,25 @@ void server_forget_hub(struct server *server)
 	server->recent_count = 0;
 }
 
+static void fail_stream(struct server_stream *stream, int err, const char *text);
+
+void server_forget_case(struct server *server, const char *case_number)
+{
+	struct server_stream *stream = server->streams;
+
+	while (stream != NULL) {
+		struct server_stream *next = stream->next;
+
+		if (strcmp(stream->case_number, case_number) == 0) {
+			server_forget_key(server, stream);
+			server_intake_cancel(stream->intake);
+			server_outflow_cancel(stream->outflow);
+			fail_stream(stream, ERR_STATE, "the case is being erased");
+		}
+		stream = next;
+	}
+}
+
 static const char *words_of(int err)
 {
 	switch (err) {
@@ -96,6 +117,8 @@ static const char *words_of(int err)
 		return "the other end of the descriptor closed or failed";
 	case ERR_BUSY:
 		return "too many at once";
+	case ERR_STATE:
+		return N_("the case is erased: its content is gone");
 	default:
 		return "the object could not be transferred";
 	}
@@ -147,6 +170,7 @@ int server_take(struct server *server, struct wire_message *message)
 		server_fail(server, message->id, ERR_BUSY, words_of(ERR_BUSY), NULL);
 		return 0;
 	}
+	memcpy(stream->case_number, case_number, sizeof stream->case_number);
 	if (strcmp(role, "original") == 0 && (err = server_check_space(server, server->settings->min_free_bytes)) != 0) {
 		fail_stream(stream, err, words_of(err));
 		return 0;
@@ -194,7 +218,8 @@ static void on_copy_key(void *context, int err, struct key *key)
 void server_copy(struct server *server, struct wire_message *message)
 {
 	struct server_stream *stream = add_stream(server, message);
-	char case_number[TABLE_CASE_SIZE], role[OBJECT_ROLE_SIZE];
+	char role[OBJECT_ROLE_SIZE];
+	const char *away = NULL;
 	int err = ERR_NOTFOUND;
 
 	if (stream == NULL) {
@@ -202,14 +227,18 @@ void server_copy(struct server *server, struct wire_message *message)
 		return;
 	}
 	stream->fd = wire_take_fd(message, 0);
-	if (wire_string(message, WIRE_F_CASE, case_number, sizeof case_number) && wire_string(message, WIRE_F_OBJECT, role, sizeof role)) {
-		err = server_find_object(server, case_number, role, wire_number(message, WIRE_F_INDEX, 0), &stream->ref);
+	if (wire_string(message, WIRE_F_CASE, stream->case_number, sizeof stream->case_number) && wire_string(message, WIRE_F_OBJECT, role, sizeof role)) {
+		err = server_is_erased(server, stream->case_number)
+		          ? ERR_STATE
+		          : server_find_object(server, stream->case_number, role, wire_number(message, WIRE_F_INDEX, 0), &stream->ref);
 	}
+	away = err == 0 ? server_archive_obstacle(server, stream->case_number) : NULL;
+	err = away != NULL ? ERR_NOTFOUND : err;
 	if (err != 0) {
-		fail_stream(stream, err, words_of(err));
+		fail_stream(stream, err, away != NULL ? away : words_of(err));
 		return;
 	}
-	server_need_key(server, case_number, stream->ref.generation, on_copy_key, stream);
+	server_need_key(server, stream->case_number, stream->ref.generation, on_copy_key, stream);
 }
 
 void server_names(struct server *server, struct wire_message *message)

@@ -103,10 +103,12 @@ static void on_unwrapped(void *context, int err, struct wire_message *message)
 	if (err == 0 && message->type == WIRE_TOKEN_UNWRAPPED) {
 		struct span text = wire_span(message, WIRE_F_BYTES);
 
-		err = vault_key_accept(unwrap->server->vault, unwrap->owner, unwrap->generation, text, &key);
+		/* A key of a case that was erased meanwhile is not kept. */
+		err = server_is_erased(unwrap->server, unwrap->owner) ? ERR_STATE
+		                                                      : vault_key_accept(unwrap->server->vault, unwrap->owner, unwrap->generation, text, &key);
 		explicit_bzero((uint8_t *)(uintptr_t)text.data, text.length); /* the receive buffer is ours */
-		if (err == 0) {
-			finish(unwrap, 0, key);
+		if (err == 0 || err == ERR_STATE) {
+			finish(unwrap, err, key);
 			return;
 		}
 		log_error("a token unwrapped a key file to something else: %s", err_name(err));

@@ -17,6 +17,7 @@
 #include "appliance/base/fdio.h"
 #include "appliance/base/lines.h"
 #include "appliance/base/log.h"
+#include "archive.h"
 #include "verify.h"
 
 #define VERIFY_MS_MAX (UINT64_C(6) * 3600 * 1000)
@@ -85,6 +86,8 @@ static void run_child(struct server *server, int fd, uint64_t until)
 	struct journal_verify *verify = NULL;
 	struct verify_result result = { 0 };
 	struct vault *vault = NULL;
+	struct journal_facts facts;
+	struct archive archive;
 	int err = ERR_INTERNAL;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -92,6 +95,12 @@ static void run_child(struct server *server, int fd, uint64_t until)
 	report_fd = fd;
 	err = vault_open_reading(server->ops, server->data_fd, &vault);
 	options.context = vault;
+	if (err == 0) {
+		journal_facts(server->journal, &facts);
+		vault_archive(vault, server->settings->archive_dir, facts.origin);
+		options.archive = archive_open(server->ops, server->settings->archive_dir, facts.origin, &archive) == 0 ? archive.id : 0;
+		archive_close(server->ops, &archive);
+	}
 	if (err == 0) {
 		err = journal_verify_open(&options, &verify);
 	}
@@ -150,6 +159,8 @@ static void answer_result(struct server_verify *verify)
 	}
 	lines_set_u64(&figures, "objects", result->objects);
 	lines_set_u64(&figures, "erased", result->erased);
+	lines_set(&figures, "erased-names", result->erased_names[0] == '\0' ? NULL : result->erased_names);
+	lines_set_u64(&figures, "archived", result->archived);
 	length = lines_finish(&figures, text, sizeof text);
 	wire_begin(&answer, WIRE_STORE_VERIFIED, verify->request, CLOCK_NEVER_MS);
 	wire_put_number(&answer, WIRE_F_CODE, result->damaged ? 5 : 0);

@@ -1,4 +1,4 @@
-#include "vault.h"
+#include "vault_private.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,19 +10,11 @@
 #include "appliance/base/err.h"
 #include "appliance/base/log.h"
 #include "keys_text.h"
+#include "parts.h"
 #include "vault_cms.h"
 
 #define FILE_NAME_SIZE (OBJECT_OWNER_SIZE + 16)
 #define HASH_TEXT_SIZE (2 * OBJECT_HASH_BYTES + 1)
-
-struct vault {
-	const struct fileops *ops;
-	struct keys *keys;
-	const struct recipients *recipients;
-	int vault_fd, tmp_fd, keys_fd;
-	char origin[KEYS_ORIGIN_SIZE];
-	char origin_tag[2 * 8 + 1];
-};
 
 /* --- opening --- */
 
@@ -123,6 +115,12 @@ void vault_free(struct vault *vault)
 	free(vault);
 }
 
+void vault_archive(struct vault *vault, const char *path, const char *origin)
+{
+	(void)snprintf(vault->archive, sizeof vault->archive, "%s", path);
+	(void)snprintf(vault->origin, sizeof vault->origin, "%s", origin);
+}
+
 struct keys *vault_keys(struct vault *vault)
 {
 	return vault->keys;
@@ -187,7 +185,7 @@ static int write_key_file(const struct vault *vault, const struct key_text *text
 	return file_replace(vault->ops, vault->keys_fd, name, der, length, 0640);
 }
 
-static int open_generation(struct vault *vault, const char *owner, struct key **ret)
+int vault_key_new(struct vault *vault, const char *owner, struct key **ret)
 {
 	struct key_text text = { 0 };
 	struct key *key = NULL;
@@ -226,7 +224,7 @@ int vault_key_for_writing(struct vault *vault, const char *owner, struct key **r
 		*ret = key;
 		return 0;
 	}
-	return vault->recipients->count == 0 ? ERR_LOCKED : open_generation(vault, owner, ret);
+	return vault->recipients->count == 0 ? ERR_LOCKED : vault_key_new(vault, owner, ret);
 }
 
 int vault_key_file(const struct vault *vault, const char *owner, uint32_t generation, uint8_t **ret_der, size_t *ret_length)
@@ -324,28 +322,18 @@ int vault_part_write(struct vault *vault, const struct key *key, struct span con
 	return err;
 }
 
-/* The file of a part, compared with its name. */
+/* The file of a part, from the vault or from the archive; ERR_NOTFOUND also where there is no archive now. */
 static int read_file(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES], uint8_t **ret_der, size_t *ret_length)
 {
-	char folder[3], name[HASH_TEXT_SIZE], path[HASH_TEXT_SIZE + 3];
-	_cleanup_free_ uint8_t *der = NULL;
-	uint8_t found[OBJECT_HASH_BYTES];
-	size_t length = 0;
-	int err = ERR_INTERNAL;
+	struct archive archive;
+	int err = part_read(vault->ops, vault->vault_fd, hash, ret_der, ret_length);
 
-	part_path(hash, folder, name, path);
-	err = file_read_small(vault->ops, vault->vault_fd, path, VAULT_PART_FILE_MAX_BYTES, &der, &length);
-	if (err != 0) {
-		return err == ERR_LIMIT ? ERR_DAMAGE : err;
+	if (err != ERR_NOTFOUND || vault->archive[0] == '\0' || archive_open(vault->ops, vault->archive, vault->origin, &archive) != 0) {
+		return err;
 	}
-	(void)SHA256(der, length, found);
-	if (memcmp(found, hash, sizeof found) != 0) {
-		return ERR_DAMAGE;
-	}
-	*ret_der = der;
-	*ret_length = length;
-	der = NULL;
-	return 0;
+	err = part_read(vault->ops, archive.vault_fd, hash, ret_der, ret_length);
+	archive_close(vault->ops, &archive);
+	return err;
 }
 
 int vault_part_check(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES])
@@ -373,11 +361,7 @@ int vault_part_read(const struct vault *vault, const struct key *key, const uint
 bool vault_object_exists(const struct vault *vault, const struct object_ref *ref)
 {
 	for (size_t i = 0; i < ref->part_count; i++) {
-		char folder[3], name[HASH_TEXT_SIZE], path[HASH_TEXT_SIZE + 3];
-		struct stat status;
-
-		part_path(ref->parts[i], folder, name, path);
-		if (vault->ops->fstatat(vault->ops, vault->vault_fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) {
+		if (!part_exists(vault->ops, vault->vault_fd, ref->parts[i])) {
 			return false;
 		}
 	}

@@ -27,6 +27,8 @@ struct vault;
 int vault_open(const struct fileops *ops, int data_dir, const char *origin, struct keys *keys, const struct recipients *recipients, struct vault **ret);
 /* For checking only: makes nothing, has no keys. ERR_NOTFOUND when there is no vault. */
 int vault_open_reading(const struct fileops *ops, int data_dir, struct vault **ret);
+/* Content that is not in the vault is looked for in the archive at this path ("": nowhere) from now on, when it is there (archive.h). */
+void vault_archive(struct vault *vault, const char *path, const char *origin);
 void vault_free(struct vault *vault);
 struct keys *vault_keys(struct vault *vault);
 const struct fileops *vault_fileops(const struct vault *vault);
@@ -37,6 +39,8 @@ void vault_key_id(const struct vault *vault, const char *owner, uint32_t generat
 /* The key to write with: the latest of that owner in memory, or else a new generation, whose file is durable when this returns.
  * ERR_LOCKED: there are no vault certificates. ERR_LIMIT: every place of the table is held. */
 int vault_key_for_writing(struct vault *vault, const char *owner, struct key **ret);
+/* A new generation in any case. ERR_LIMIT, or what writing its file returned. */
+int vault_key_new(struct vault *vault, const char *owner, struct key **ret);
 /* A key file, to be unwrapped by a token. ERR_NOTFOUND. *ret_der is the caller's to free(). */
 int vault_key_file(const struct vault *vault, const char *owner, uint32_t generation, uint8_t **ret_der, size_t *ret_length);
 /* What the token made of it: ERR_DAMAGE unless it names this owner, generation and origin. `text` is the caller's to wipe. */
@@ -50,6 +54,16 @@ int vault_part_read(const struct vault *vault, const struct key *key, const uint
 int vault_part_check(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES]);
 /* True when every part of it is on disk. */
 bool vault_object_exists(const struct vault *vault, const struct object_ref *ref);
+/* "<tag of the origin>/<owner>/": how the key identifiers of all generations of an owner begin. */
+void vault_owner_id(const struct vault *vault, const char *owner, char ret[VAULT_KEY_ID_SIZE]);
+/* --- erasure (vault_erase.c). Each is durable on 0, and may be repeated. --- */
+/* Unlinks every key file of which `gone` says so, and forgets the keys in memory. *ret_count (may be NULL): how many files there were. */
+int vault_keys_erase(struct vault *vault, bool (*gone)(void *context, const char *owner, uint32_t generation), void *context, size_t *ret_count);
+/* All generations of one owner but `but` (0: none). */
+int vault_keys_erase_owner(struct vault *vault, const char *owner, uint32_t but);
+/* The parts of an object of that owner, out of the vault. ERR_MISMATCH: one of them is another owner's; it stays. */
+int vault_object_erase(const struct vault *vault, const char *owner, const struct object_ref *ref);
+
 /* Takes away a part that nothing refers to (an object that was not finished). */
 void vault_part_remove(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES]);
 

@@ -300,8 +300,9 @@ static void finish(struct journal_verify *verify)
 	verify_anchor_finish(verify);
 	verify->result.cases = verify->cases.count;
 	verify->result.records = size;
-	verify->result.erased = 0;
+	verify->result.erased = verify->result.archived = 0;
 	for (size_t i = 0; i < verify->cases.count; i++) {
+		verify->result.archived += verify->cases.entries[i].state.archived != 0 && !verify->cases.entries[i].state.erased ? 1 : 0;
 		verify->result.erased += verify->cases.entries[i].state.erased ? 1 : 0;
 	}
 	verify->finished = true;

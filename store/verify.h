@@ -22,9 +22,11 @@ struct verify_options {
 	int data_fd;    /* the data directory; borrowed */
 	uint64_t until; /* check records below this index only (journal_size of a living journal); UINT64_MAX: all there is */
 	/* Called for every `object-<role>` field. 0, or an error with words in `why`: ERR_NOTFOUND is forgiven when an `erased` record stands in the case; ERR_SYSTEM
-	 * and ERR_MEMORY end the check; every other one is damage of this record. NULL: objects are not looked at. */
+	 * and ERR_MEMORY end the check; every other one is damage of this record. NULL: objects are not looked at. An object that is missing is forgiven too where
+	 * its case is in an archive, unless that archive is the one that was looked into. */
 	int (*on_object)(void *context, const struct record *record, struct span role, const struct journal_ref *ref, char why[JOURNAL_TEXT_SIZE]);
 	void *context;
+	uint64_t archive; /* id of the archive that on_object looks into, 0: none */
 };
 
 struct verify_result {
@@ -39,7 +41,9 @@ struct verify_result {
 	uint64_t unknown;                 /* files in journal/anchor/ that are nothing of this format */
 	char unknown_names[256];          /* the first of them, parted by blanks */
 	unsigned heads;                   /* readable ones of head.a, head.b; fewer than 2 costs nothing but a longer start */
-	uint64_t erased;                  /* cases that carry an `erased` record */
+	uint64_t erased;                  /* cases that carry an `erased` record (not a mere wish) */
+	uint64_t archived;                /* cases whose content is in an archive */
+	char erased_names[256];           /* the first of the erased: "2026-000001 (record 57)", parted by commas */
 	uint64_t tail_bytes;              /* unacknowledged tail behind the last record of a journal that nobody has open */
 	uint8_t root[JOURNAL_HASH_BYTES]; /* of all records checked */
 	char origin[JOURNAL_ORIGIN_SIZE];

@@ -127,9 +127,24 @@ static int check_objects(struct journal_verify *verify, const struct record *rec
 void verify_missing(struct journal_verify *verify)
 {
 	for (size_t i = 0; i < verify->missing_count; i++) {
-		if (!verify->cases.entries[verify->missing[i].entry].state.erased) {
+		const struct table_case *state = &verify->cases.entries[verify->missing[i].entry].state;
+
+		if (!state->erased && (state->archived == 0 || state->archived == verify->options.archive)) {
 			verify_damage(verify, verify->missing[i].index, "an object is missing and its case is not erased");
 		}
+	}
+}
+
+/* For people: which cases were erased by which record. */
+static void note_erased(struct journal_verify *verify, const struct record *record, const char *number)
+{
+	char *names = verify->result.erased_names;
+	size_t have = strlen(names);
+
+	(void)snprintf(names + have, sizeof verify->result.erased_names - have, "%s%s (record %llu)", have == 0 ? "" : ", ", number,
+	               (unsigned long long)record->index);
+	if (strlen(names) + 1 == sizeof verify->result.erased_names) {
+		names[have] = '\0'; /* whole ones only */
 	}
 }
 
@@ -163,6 +178,7 @@ int verify_record(struct journal_verify *verify, const struct record *record)
 	char why[TABLE_WHY_SIZE] = "";
 	const char *bad = NULL;
 	int err = find_entry(verify, record, &entry);
+	bool erased = err == 0 && entry != NULL && entry->state.erased;
 
 	if (err != 0) {
 		return err;
@@ -187,6 +203,9 @@ int verify_record(struct journal_verify *verify, const struct record *record)
 		entry->first = entry->count == 0 ? (uint32_t)record->index : entry->first;
 		entry->last = (uint32_t)record->index;
 		entry->count++;
+		if (!erased && entry->state.erased) {
+			note_erased(verify, record, entry->number);
+		}
 	}
 	verify->summarised = strcmp(record->type, "segment") == 0;
 	err = check_objects(verify, record, entry);

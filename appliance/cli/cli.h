@@ -78,6 +78,12 @@ enum cli_option_id {
 	CLI_O_REPLACE,
 	CLI_O_SO_PIN_FILE,
 	CLI_O_WITH_KEYS,
+	CLI_O_BASIS,
+	CLI_O_WITHOUT_STAMP,
+	CLI_O_BEFORE,
+	CLI_O_RESTORE,
+	CLI_O_INIT,
+	CLI_O_SAME_DISK,
 	CLI_O_COUNT,
 };
 
@@ -154,6 +160,9 @@ int cli_read_period(struct cli *cli, const struct cli_call *call, struct cli_fil
 bool cli_period_day(const char *text, int days, int64_t *ret_utc_ms);
 /* "2026-11", "11. 2026", "11/2026" -> first moment of the month and of the next one. */
 bool cli_period_month(const char *text, int64_t *ret_since_ms, int64_t *ret_until_ms);
+
+/* archive.c: the command `archive`. */
+int cli_archive(struct cli *cli, const struct cli_call *call);
 
 /* show.c: the command `show`. */
 int cli_show(struct cli *cli, const struct cli_call *call);

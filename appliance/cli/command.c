@@ -190,6 +190,8 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define WIPE BIT(CLI_O_WIPE)
 #define REPLACE BIT(CLI_O_REPLACE)
 #define SO_PIN_FILE BIT(CLI_O_SO_PIN_FILE)
+#define BASIS BIT(CLI_O_BASIS)
+#define ARCHIVE (BASIS | BIT(CLI_O_BEFORE) | BIT(CLI_O_SINCE) | BIT(CLI_O_RESTORE) | BIT(CLI_O_INIT) | BIT(CLI_O_SAME_DISK))
 #define FILTER                                                                                                                                                 \
 	(BIT(CLI_O_STATE) | BIT(CLI_O_PARTNER) | BIT(CLI_O_SINCE) | BIT(CLI_O_UNTIL) | BIT(CLI_O_MONTH) | BIT(CLI_O_BY) | BIT(CLI_O_TEXT) | BIT(CLI_O_LIMIT))
 
@@ -226,6 +228,12 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_WIPE]     = { "wipe",     "SERIAL", N_("delete everything that is on the token with this serial number"), false, false },
 	[CLI_O_REPLACE]  = { "replace",  NULL,    N_("the certificate that is there may be lost"), false, false },
 	[CLI_O_WITH_KEYS] = { "with-keys", NULL, N_("put the keys into the backup too: who has it and a vault token can read all content"), false, true },
+	[CLI_O_BASIS]    = { "basis",    "TEXT",  N_("the law or request it rests on, without names of people; the journal keeps it"), false, true },
+	[CLI_O_WITHOUT_STAMP] = { "without-stamp", NULL, N_("also when the journal cannot be time-stamped before"), false, true },
+	[CLI_O_BEFORE]   = { "before",   "DATE",  N_("cases that were closed before this day (2026-11-21 or 21.11.2026)"), false, false },
+	[CLI_O_RESTORE]  = { "restore",  NULL,    N_("bring content back from the archive: of one case, or of all (--since, --before)"), false, true },
+	[CLI_O_INIT]     = { "init",     NULL,    N_("make the folder archive_dir the archive of this box; once, while its disk is mounted"), false, true },
+	[CLI_O_SAME_DISK] = { "same-disk", NULL,  N_("the archive may be on the same disk as the journal"), false, true },
 	[CLI_O_SO_PIN_FILE] = { "so-pin-file", "FILE", N_("take the PIN of the security officer from the first line of this file"), false, false },
 };
 
@@ -242,6 +250,8 @@ const struct cli_command cli_commands[] = {
 	{ "retry",    NULL,         "ID --reason TEXT", N_("send again what failed, or what surely was not taken"), 1, 1, REASON, REASON, run_plain },
 	{ "attach",   NULL,         "ID FILE",         N_("add a confirmation that was found by hand"), 2, 2, REASON, 0, run_attach },
 	{ "delete",   NULL,         "ID",              N_("take a case off the lists and the share"), 1, 1, REASON, 0, run_plain },
+	{ "erase",    NULL,         "ID --basis TEXT", N_("destroy the content of a closed case for good; before its time two persons must ask for it"), 1, 1, BASIS | BIT(CLI_O_WITHOUT_STAMP), BASIS, run_plain },
+	{ "archive",  NULL,         "[ID]",            N_("move content of closed cases to the archive (--before) or back (--restore); alone: how the archive is"), 0, 1, ARCHIVE, 0, cli_archive },
 	{ "export",   NULL,         "ID DIR",          N_("write all that belongs to a case into a folder"), 2, 2, 0, 0, run_export },
 	{ "token",    "list",       "",                N_("readers, tokens, keys and certificates, and what of them is not configured yet"), 0, 0, 0, 0, run_plain },
 	{ "token",    "login",      "[NAME]",          N_("enter the PIN of a token"), 0, 1, PIN_FILE, 0, run_login },

@@ -335,7 +335,7 @@ static int listen_hub(struct talk *talk, uint64_t deadline)
 
 int cli_talk(struct cli *cli, const struct cli_call *call, size_t words_sent, int fd, int directory)
 {
-	static const char *const slow[] = { "journal", "backup", "maintenance" };
+	static const char *const slow[] = { "journal", "backup", "maintenance", "archive" };
 	bool verify = false;
 	struct talk talk = { .cli = cli, .call = call, .words_sent = words_sent, .link = -1, .fd = fd, .directory = directory, .progress = { .to = cli->err } };
 	int code = cli_link_open(cli, &talk.link);

@@ -109,6 +109,9 @@ void command_retry(struct caller *caller)
 	if (caller->of->approval_needed && !caller->of->duplicate_cleared && !caller_may_approve(caller)) {
 		return;
 	}
+	if (caller_content_gone(caller)) {
+		return;
+	}
 	if (caller->of->partner[0] == '\0') {
 		caller_finish(caller, COMMAND_DENIED, _("this case was never recognised: classify it, or hand the file in again"));
 		return;

@@ -89,6 +89,9 @@ void command_show_content(struct caller *caller)
 		caller_finish(caller, COMMAND_USAGE, _("either the form or the XML"));
 		return;
 	}
+	if (caller_content_gone(caller)) {
+		return;
+	}
 	lines_set(&lines, "what", caller->form ? SHOWN_FORM : SHOWN_XML);
 	caller_append_then(caller, "shown", &lines, caller->form ? render_page : hand_over_xml);
 }

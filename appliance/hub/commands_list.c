@@ -41,6 +41,12 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 	lines_set(&row, "reason", each->waiting[0] != '\0' ? _(each->waiting) : reason);
 	/* The same for people: a closed case needs no reason any more but that of a failure. */
 	lines_set(&row, "why", each->waiting[0] != '\0' ? _(each->waiting) : each->state == CASE_DONE ? "" : card_reason(caller->hub->catalogue, reason));
+	if (each->erased != 0) {
+		lines_set_u64(&row, "erased", each->erased);
+		lines_setf(&row, "why", _("content erased (record %llu)"), (unsigned long long)each->erased);
+	} else if (each->archived != 0) {
+		lines_setf(&row, "archive", "%016llx", (unsigned long long)each->archived);
+	}
 	caller_row(caller, "case", &row);
 }
 

@@ -37,7 +37,7 @@ static void on_copied(void *context, int err, struct wire_message *message)
 	}
 	/* Names are an ornament: while the vault is locked, lists show number, type and state (design 4). */
 	if (err != 0 && err != ERR_GONE && caller->of != NULL) {
-		(void)caller_fail(caller, err, err == ERR_LOCKED ? _("the vault is locked: log a token in first") : text);
+		(void)caller_fail(caller, err, err == ERR_LOCKED ? _("the vault is locked: log a token in first") : _(text));
 	}
 	caller_settle(caller);
 }
@@ -318,8 +318,8 @@ void command_status(struct caller *caller)
 
 static void put_record_row(struct caller *caller, const struct record *record)
 {
-	static const char *const told[] = { "purpose",     "verdict", "result", "evidence", "reason", "detail",      "far",
-		                            "http-status", "error",   "by",     "what",     "key",    "signer-name", "place" };
+	static const char *const told[] = { "purpose", "verdict", "result",      "evidence", "reason", "detail", "far",      "http-status", "error",     "by",
+		                            "what",    "key",     "signer-name", "place",    "basis",  "stage",  "asked-by", "event",       "keep-until" };
 	struct lines row = { 0 };
 	char detail[1024] = "";
 
@@ -384,6 +384,16 @@ static void put_case_fields(struct caller *caller, const struct hub_case *of)
 	clock_format_utc(of->changed_ms, text);
 	caller_field(caller, "changed-time", text);
 	caller_field(caller, "by", of->by);
+	if (of->keep_until[0] != '\0') {
+		caller_field(caller, "keep-until", of->keep_until);
+	}
+	if (of->erased != 0) {
+		(void)snprintf(text, sizeof text, "%llu", (unsigned long long)of->erased);
+		caller_field(caller, "erased-record", text);
+	} else if (of->archived != 0) {
+		(void)snprintf(text, sizeof text, "%016llx", (unsigned long long)of->archived);
+		caller_field(caller, "archive", text);
+	}
 	if (of->waiting[0] != '\0') {
 		caller_field(caller, "waiting", _(of->waiting));
 	}
@@ -417,7 +427,8 @@ static void send_receipt(struct caller *caller)
 	_cleanup_lines_ struct lines parameters = { 0 };
 	struct work *work = NULL;
 
-	if (!caller->of->has_receipt || caller->json || fd_pipe(&read_end, &write_end) != 0 || (work = work_begin(caller->hub, caller->of)) == NULL) {
+	if (!caller->of->has_receipt || caller->of->erased != 0 || caller->json || fd_pipe(&read_end, &write_end) != 0 ||
+	    (work = work_begin(caller->hub, caller->of)) == NULL) {
 		return;
 	}
 	{

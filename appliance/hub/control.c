@@ -39,6 +39,8 @@ static const struct command commands[] = {
 	{ "journal", "stamp", CONFIG_RIGHT_ADMIN, 2, false, command_journal_stamp },
 	{ "stamps", "set-remaining", CONFIG_RIGHT_ADMIN, 3, false, command_stamps_set },
 	{ "backup", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_backup },
+	{ "erase", NULL, CONFIG_RIGHT_ERASE, 2, true, command_erase },
+	{ "archive", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_archive },
 	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
 };
 
@@ -164,12 +166,36 @@ struct span caller_word(const struct caller *caller, size_t n)
 
 /* --- one command --- */
 
+/* Flags and texts of `erase` and `archive`. False: it is none of them; a text that is too long stays empty, which is refused. */
+static bool read_content_option(struct caller *caller, struct span word)
+{
+	struct span key;
+
+	if (span_equals_string(word, "--without-stamp")) {
+		caller->no_stamp = true;
+	} else if (span_equals_string(word, "--restore")) {
+		caller->restore = true;
+	} else if (span_equals_string(word, "--init")) {
+		caller->init = true;
+	} else if (span_equals_string(word, "--same-disk")) {
+		caller->same_disk = true;
+	} else if (span_starts_with(word, "--basis=")) {
+		(void)span_read_until(&word, '=', &key);
+		(void)span_copy_string(word, caller->basis, sizeof caller->basis);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static bool read_words(struct caller *caller, const struct wire_message *message)
 {
 	struct span word;
 
 	caller->word_count = 0;
 	caller->all = caller->form = caller->xml = caller->csv = caller->with_keys = false;
+	caller->wish = caller->no_stamp = caller->restore = caller->init = caller->same_disk = false;
+	caller->basis[0] = '\0';
 	caller->tsa[0] = '\0';
 	caller->sha256[0] = '\0';
 	caller->then = NULL;
@@ -185,6 +211,8 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 			caller->csv = true;
 		} else if (span_equals_string(word, "--with-keys")) {
 			caller->with_keys = true;
+		} else if (read_content_option(caller, word)) {
+			continue;
 		} else if (span_starts_with(word, "--tsa=")) {
 			struct span key;
 

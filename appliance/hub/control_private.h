@@ -40,6 +40,9 @@ struct caller {
 	char sha256[65];               /* `approve`: of what the person looked at; "": not given */
 	char tsa[CONFIG_NAME_MAX + 1]; /* `stamps set-remaining`: which; "": the only one */
 	bool all, json, form, xml, csv, with_keys;
+	char basis[CASE_REASON_MAX_BYTES]; /* `erase`, `archive`: on what it rests */
+	bool wish, no_stamp;               /* `erase`: only asked for yet; without a stamp before */
+	bool restore, init, same_disk;     /* `archive` */
 	struct list_filter filter;
 	int fd;                              /* that came with the command, -1: none */
 	int page;                            /* memfd of a page under way, -1: none */
@@ -93,6 +96,12 @@ void caller_append_then(struct caller *caller, const char *type, struct lines *l
 /* False after the caller was refused: the case needs an approval that this person cannot give. */
 bool caller_may_approve(struct caller *caller);
 struct span caller_word(const struct caller *caller, size_t n);
+/* True after the caller was refused: the content of the case was erased. */
+bool caller_content_gone(struct caller *caller);
+/* Closed, its papers put away, nothing under way. */
+bool case_is_at_rest(const struct hub_case *of);
+/* Must it still be kept (keep-until)? */
+bool case_must_keep(const struct hub_case *of, int64_t now_ms);
 
 /* list_filter.c */
 void list_filter_read(const struct hub *hub, const struct wire_message *message, struct list_filter *ret);
@@ -118,6 +127,8 @@ void command_reject(struct caller *caller);
 void command_retry(struct caller *caller);
 void command_attach(struct caller *caller);
 void command_delete(struct caller *caller);
+void command_erase(struct caller *caller);
+void command_archive(struct caller *caller);
 void command_token_list(struct caller *caller);
 void command_token_login(struct caller *caller);
 void command_token_logout(struct caller *caller);

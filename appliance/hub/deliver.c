@@ -90,7 +90,7 @@ static void on_written(struct work *work)
 			work_fail(work, ERR_SYSTEM, "a file of the share cannot be finished");
 		}
 	}
-	if (work->err == 0 && share_folder_sync(delivery->directory) != 0) {
+	if (work->err == 0 && delivery->directory >= 0 && share_folder_sync(delivery->directory) != 0) { /* none: papers were only taken away */
 		work_fail(work, ERR_SYSTEM, "a folder of the share cannot be synced");
 	}
 	if (work->err != 0) {

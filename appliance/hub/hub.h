@@ -19,6 +19,7 @@
 #define HUB_SWEEP_MS 200 /* how often due times are looked at while cases are open */
 #define HUB_STORE_TIMEOUT_MS 60000
 #define HUB_SIGN_TIMEOUT_MS 120000
+#define HUB_ARCHIVE_TIMEOUT_MS 1000000 /* one case to or from the archive: more than the store gives it */
 #define HUB_JOB_TIMEOUT_MS 60000
 #define HUB_RETRY_FIRST_MS 500
 #define HUB_RETRY_MAX_MS 600000

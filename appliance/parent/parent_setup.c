@@ -72,6 +72,9 @@ static int setup_store(const struct config *config, struct setup *setup)
 	if (config->notes_dir[0] != '\0') {
 		lines_set(&setup->lines, "notes-dir", config->notes_dir);
 	}
+	if (config->archive_dir[0] != '\0') {
+		lines_set(&setup->lines, "archive-dir", config->archive_dir);
+	}
 	for (size_t i = 0; i < config->key_count; i++) {
 		const struct config_key *key = &config->keys[i];
 		char name[LINES_NAME_MAX + 1];

@@ -98,27 +98,29 @@ enum wire_type {
 	WIRE_STORE_CASE_NEW,    /* KIND: -> STORE_CASE_NUMBER; the number is kept by its first record */
 	WIRE_STORE_CASE_NUMBER, /* CASE */
 	WIRE_STORE_APPEND,      /* CASE, PREV, RECORD...: one batch, all of one case (or of the box, CASE empty, PREV zero): -> STORE_APPENDED */
-	WIRE_STORE_APPENDED,    /* INDEX of the first, HASH leaf hash of the last, TIME */
-	WIRE_STORE_RECORDED,    /* store -> hub notice, for every durable record, in order, before the answer to the request: LEAF, HASH leaf hash */
-	WIRE_STORE_TAKE,        /* CASE, OBJECT, LIMIT, 1 descriptor read to its end: -> STORE_OBJECT */
-	WIRE_STORE_OBJECT,      /* REF, SIZE; CASE of an earlier case with the same content when OBJECT was "original" and there is one */
-	WIRE_STORE_COPY,        /* CASE, OBJECT, INDEX record that refers to it (0: latest), 1 descriptor to write content to: -> STORE_COPIED */
-	WIRE_STORE_COPIED,      /* SIZE */
-	WIRE_STORE_SIGN,        /* CASE, PREV, KEY, PURPOSE, OBJECT to be signed, LINES parameters: -> STORE_APPENDED (of `signed`) */
-	WIRE_STORE_LINK,        /* SESSION (0: an errand, which offers nothing), KEY the `tls` key that may be used over it (absent: none): -> STORE_LINKED */
-	WIRE_STORE_LINKED,      /* 1 descriptor: the session's end */
-	WIRE_STORE_NAMES,       /* 1 descriptor to write "case TAB name LF" to: -> STORE_COPIED */
-	WIRE_STORE_VERIFY,      /* -> PROGRESS..., STORE_VERIFIED */
-	WIRE_STORE_VERIFIED,    /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
-	WIRE_STORE_CHECKPOINT,  /* -> STORE_NOTE: makes a checkpoint now, signed where a `journal` key can */
+	WIRE_STORE_APPENDED, /* INDEX of the first, HASH leaf hash of the last, TIME; after STORE_ERASE: LINES of what is left: content, archive, name (words) */
+	WIRE_STORE_RECORDED,   /* store -> hub notice, for every durable record, in order, before the answer to the request: LEAF, HASH leaf hash */
+	WIRE_STORE_TAKE,       /* CASE, OBJECT, LIMIT, 1 descriptor read to its end: -> STORE_OBJECT */
+	WIRE_STORE_OBJECT,     /* REF, SIZE; CASE of an earlier case with the same content when OBJECT was "original" and there is one */
+	WIRE_STORE_COPY,       /* CASE, OBJECT, INDEX record that refers to it (0: latest), 1 descriptor to write content to: -> STORE_COPIED */
+	WIRE_STORE_COPIED,     /* SIZE */
+	WIRE_STORE_SIGN,       /* CASE, PREV, KEY, PURPOSE, OBJECT to be signed, LINES parameters: -> STORE_APPENDED (of `signed`) */
+	WIRE_STORE_LINK,       /* SESSION (0: an errand, which offers nothing), KEY the `tls` key that may be used over it (absent: none): -> STORE_LINKED */
+	WIRE_STORE_LINKED,     /* 1 descriptor: the session's end */
+	WIRE_STORE_NAMES,      /* 1 descriptor to write "case TAB name LF" to: -> STORE_COPIED */
+	WIRE_STORE_VERIFY,     /* -> PROGRESS..., STORE_VERIFIED */
+	WIRE_STORE_VERIFIED,   /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
+	WIRE_STORE_CHECKPOINT, /* -> STORE_NOTE: makes a checkpoint now, signed where a `journal` key can */
 	WIRE_STORE_NOTE, /* BYTES C2SP signed note, INDEX size of its tree, HASH SHA-256 of what is to be stamped (the .p7s, else the text of the note), BITS 1:
 	                     * it is signed; LINES: key, signer (SHA-256 of the certificate) where signed, else why (English); root (hex) */
 	WIRE_STORE_ANCHOR, /* INDEX size of the tree, BYTES TimeStampResp (RFC 3161), LINES of an `anchor` record with event stamp, renewal or bad-stamp but without
 	                     * file, root, sha256, size, which the store adds: -> STORE_APPENDED. (A package is appended with STORE_APPEND.) */
 	WIRE_STORE_DECRYPT, /* CASE, OBJECT CMS to be opened, INDEX record that refers to it (0: latest), KEY, LIMIT: -> STORE_OBJECT, the content */
 
-	WIRE_STORE_ERASE,   /* CASE, PREV, LINES of an `erased` record: -> STORE_APPENDED. Without `stage` in it: when record, keys and content are done with */
-	WIRE_STORE_ARCHIVE, /* CASE, PREV, LINES of an `archived` record (event out or back): -> STORE_APPENDED, when the content has moved */
+	WIRE_STORE_ERASE, /* CASE, PREV, LINES of an `erased` record: -> STORE_APPENDED. Without `stage` in it: when record, keys and content are done with */
+	WIRE_STORE_ARCHIVE, /* CASE, PREV, LINES of an `archived` record (event out or back; the store adds place): -> STORE_APPENDED, when the content has moved */
+	WIRE_STORE_ARCHIVE_LOOK, /* BITS 1: make the folder an archive of this journal, 2: on the journal's own disk too: -> STORE_ARCHIVE_IS */
+	WIRE_STORE_ARCHIVE_IS,   /* LINES: id (16 hex), free (bytes) */
 	WIRE_STORE_EVIDENCE, /* CASE, KIND a piece of evidence beside the objects (store/evidence.h; "list": what there is), 1 descriptor to write to: -> STORE_COPIED */
 	WIRE_STORE_TRUST, /* LINES of an `anchor` record with event crl or cert but without file and sha256, SIZE, 1 descriptor (sealed memfd, DER): -> STORE_APPENDED */
 	WIRE_STORE_BACKUP,     /* BITS 1: with keys/, 1 descriptor to write to: -> PROGRESS..., STORE_BACKED */
