@@ -147,6 +147,7 @@ void command_classify(struct caller *caller)
 	lines_set(&lines, "form", id);
 	lines_set(&lines, "label-id", form->id);
 	lines_set(&lines, "approval", config_approval_name(flow_approval(partner, form)));
+	lines_set(&lines, "owes", flow_owes(partner));
 	caller_append(caller, "recognised", &lines);
 }
 

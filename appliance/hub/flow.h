@@ -97,6 +97,8 @@ void flow_recognise(struct hub *hub, struct hub_case *of); /* flow_intake.c: rec
 void flow_decide(struct hub *hub, struct hub_case *of);    /* recognised -> approved or held */
 /* What the catalogue and the configuration ask for: the stricter of the two. */
 enum config_approval flow_approval(const struct hub_partner *partner, const struct catalogue_form *form);
+/* The evidence that the partner owes for a filing it accepts: the value of `owes` in `recognised` (FORMAT.txt, section 6). */
+const char *flow_owes(const struct hub_partner *partner);
 void flow_sign(struct hub *hub, struct hub_case *of);                               /* flow_sign.c: ready -> signed */
 void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose); /* flow_send.c: -> request [-> sending] -> session */
 void flow_lost(struct hub *hub, struct hub_case *of);      /* a request or sending without a living session and without a durable word */

@@ -55,6 +55,11 @@ enum config_approval flow_approval(const struct hub_partner *partner, const stru
 	return partner->config->approval > form->approval ? partner->config->approval : form->approval;
 }
 
+const char *flow_owes(const struct hub_partner *partner)
+{
+	return partner->catalogue->evidence == CATALOGUE_SIGNED ? "signed" : "channel";
+}
+
 /* May it go? Begins the record that says so; its type. */
 static const char *begin_decision(struct work *work, bool approval_needed, bool two_person)
 {
@@ -93,6 +98,7 @@ static void append_recognised(struct work *work, const struct catalogue_match *m
 	lines_set(&work->record, "label-id", match->form->id);
 	approval = flow_approval(partner, match->form);
 	lines_set(&work->record, "approval", config_approval_name(approval));
+	lines_set(&work->record, "owes", flow_owes(partner));
 	flow_record_result(work, "version", "version");
 	flow_record_result(work, "period", "period");
 	flow_record_result(work, "encoding", "encoding");

@@ -156,6 +156,22 @@ static bool is_lost(const struct chain *chain, const uint8_t hash[AUDIT_HASH_BYT
 	return false;
 }
 
+/* A record of which it is not known whose it was: the chain of its case may go through it. */
+static int keep_lost(struct chain *chain, const struct fact *fact)
+{
+	if (chain->lost == NULL) {
+		chain->lost = calloc(LOST_MAX, sizeof *chain->lost);
+		if (chain->lost == NULL) {
+			return -1;
+		}
+	}
+	if (chain->lost_count < LOST_MAX) {
+		tree_leaf(fact->leaf, chain->lost[chain->lost_count][1]);
+		memcpy(chain->lost[chain->lost_count++][0], chain->audit->tree.leaves[fact->index], AUDIT_HASH_BYTES);
+	}
+	return 0;
+}
+
 static void check_prev(struct chain *chain, const struct fact *fact, struct audit_case *state)
 {
 	if (fact->has_prev && state->count > 0 && memcmp(fact->prev, state->head, AUDIT_HASH_BYTES) == 0) {
@@ -210,7 +226,7 @@ static int chain_box(struct chain *chain, const struct fact *fact, const struct 
 	const struct rules *rules = &chain->audit->rules;
 
 	if ((fact->faults & FAULTS_TABLE) != 0) {
-		return 0;
+		return keep_lost(chain, fact);
 	}
 	if (fact_type_is(rules, fact, TYPE_ANCHOR)) {
 		if (!fact_has(fact, FIELD_EVENT)) {
@@ -291,15 +307,8 @@ int chain_damaged(struct chain *chain, const struct fact *fact, const struct cha
 	if ((fact->faults & FAULT_HASH) != 0) {
 		audit_found(audit, AUDIT_LEAF_HASH, index, "the record was altered: its hash is not the one in its trailer");
 	}
-	if (chain->lost == NULL) {
-		chain->lost = calloc(LOST_MAX, sizeof *chain->lost);
-		if (chain->lost == NULL) {
-			return -1;
-		}
-	}
-	if (chain->lost_count < LOST_MAX) {
-		tree_leaf(fact->leaf, chain->lost[chain->lost_count][1]);
-		memcpy(chain->lost[chain->lost_count++][0], audit->tree.leaves[index], AUDIT_HASH_BYTES);
+	if (keep_lost(chain, fact) != 0) {
+		return -1;
 	}
 	audit->utc_ms[index] = chain->utc_ms;
 	audit->types[index] = RULE_NONE;

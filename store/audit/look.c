@@ -103,7 +103,7 @@ static bool read_index(const struct options *options, uint64_t *ret)
 {
 	const char *text = options->argument[1];
 
-	return options->argument_count == 2 && frame_number((struct bytes){ .data = (const uint8_t *)text, .length = strlen(text) }, ret);
+	return frame_number((struct bytes){ .data = (const uint8_t *)text, .length = strlen(text) }, ret);
 }
 
 int look_show(const struct options *options)

@@ -149,23 +149,20 @@ static int run_verify(const struct options *options)
 static int run_tiles(const struct options *options)
 {
 	CLEAN_AUDIT struct audit audit;
-	int err = options->argument_count == 2 ? audit_open(&audit, &options->settings) : AUDIT_USAGE;
+	int err = audit_open(&audit, &options->settings);
 
-	if (options->argument_count != 2) {
-		audit = (struct audit){ .source = { .data_fd = -1, .journal_fd = -1, .segment_fd = -1 }, .lock = PTHREAD_MUTEX_INITIALIZER };
-		(void)fprintf(stderr, "%s\n", _("which directory?"));
-	}
 	return err != 0 ? err : audit_tiles(&audit, options->argument[1]);
 }
 #endif
 
 static const struct {
 	const char *name;
+	int arguments;
 	int (*run)(const struct options *options);
 } commands[] = {
-	{ "verify", run_verify }, { "list", look_list }, { "show", look_show }, { "prove", look_prove },
+	{ "verify", 1, run_verify }, { "list", 1, look_list }, { "show", 2, look_show }, { "prove", 2, look_prove },
 #ifdef AUDIT_HAS_TILES
-	{ "tiles", run_tiles },
+	{ "tiles", 2, run_tiles },
 #endif
 };
 
@@ -207,7 +204,7 @@ int main(int argc, char **argv)
 #endif
 	for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0) {
-			int err = options_read(argc - 1, argv + 1, &options);
+			int err = options_read(argc - 1, argv + 1, commands[i].arguments, &options);
 
 			return err != 0 ? err : commands[i].run(&options);
 		}

@@ -118,7 +118,7 @@ static bool apply(struct options *options, int option, const char *value)
 	}
 }
 
-int options_read(int argc, char **argv, struct options *ret)
+int options_read(int argc, char **argv, int arguments, struct options *ret)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	int option = 0, which = -1;
@@ -140,12 +140,15 @@ int options_read(int argc, char **argv, struct options *ret)
 			return AUDIT_USAGE;
 		}
 	}
-	for (; optind < argc && ret->argument_count < 2; optind++) {
-		ret->argument[ret->argument_count++] = argv[optind];
-	}
-	if (optind < argc || ret->argument_count == 0) {
-		(void)fprintf(stderr, "%s\n", optind < argc ? _("too many words") : _("which directory?"));
+	if (argc - optind != arguments) {
+		(void)fprintf(stderr, "%s\n",
+		              argc - optind > arguments ? _("too many words")
+		              : arguments == 1          ? _("which directory?")
+		                                        : _("which directory, and what of it?"));
 		return AUDIT_USAGE;
+	}
+	for (int i = 0; i < arguments; i++) {
+		ret->argument[i] = argv[optind + i];
 	}
 	ret->settings.data_dir = ret->argument[0];
 	return 0;

@@ -11,11 +11,10 @@ struct options {
 	bool json, records;
 	const char *report;      /* a file for the page, NULL */
 	const char *argument[2]; /* what stands behind the options; settings.data_dir is the first */
-	int argument_count;
 };
 
-/* argv[0] is the command. 0, or AUDIT_USAGE with words on stderr. The language is chosen here too. */
-int options_read(int argc, char **argv, struct options *ret);
+/* argv[0] is the command, behind which stand `arguments` words. 0, or AUDIT_USAGE with words on stderr. The language is chosen here too. */
+int options_read(int argc, char **argv, int arguments, struct options *ret);
 /* "2026-11-21T18:39:00Z" as seconds since 1970. */
 bool options_time(const char *text, int64_t *ret_s);
 
