@@ -11,82 +11,17 @@ import pytest
 import auditor
 import journal
 import logmaker
-import pki
-import tsa_token
 from conftest import BIN
+from forger import Bench, named
 from logmaker import load, save
 
 LONG = bool(os.environ.get("PODATELNA_LONG"))
-DAY = logmaker.DAY_S
 pytestmark = pytest.mark.skipif(not os.path.exists(auditor.program(BIN)), reason="podatelna-audit is not built")
-
-
-class Bench:
-    """A right journal of two segments, and copies of it to spoil."""
-
-    def __init__(self, folder, pki_dir):
-        self.folder, self.pki_dir, self.number = folder, pki_dir, 0
-        self.notary = logmaker.Notary(pki_dir)
-        self.trust = ("--trust", os.path.join(pki_dir, "ca.pem"))
-        self.log = logmaker.ordinary()
-        self.data = os.path.join(folder, "right")
-        self.written = logmaker.write(self.log, self.data, self.notary)
-        self.records, self.places = self.written.records, self.written.places
-        self.last = self.records[-1].index + 1
-        self.second = next(r.first for r in self.records if r.first)  # first record of the second segment
-
-    def new(self):
-        self.number += 1
-        return os.path.join(self.folder, f"copy{self.number}")
-
-    def copy(self):
-        """A copy that may be written."""
-        data = self.new()
-        shutil.copytree(self.data, data)
-        for at, _, names in os.walk(data):
-            for name in names:
-                os.chmod(os.path.join(at, name), 0o644)
-        return data
-
-    def forge(self, change, hand=None, **options):
-        """The clever forger: the plan changed, everything recomputed, signatures and stamps copied where there are some of that name."""
-        log = self.log.copy()
-        change(log)
-        data = self.new()
-        return data, logmaker.write(log, data, hand or logmaker.Copyist(self.data), **options)
-
-    def note(self, label="last"):
-        """What an auditor kept of the right journal: a checkpoint."""
-        return self.written.anchor(f"{self.written.checkpoints[label][0]}.note")
-
-    def check(self, data, *options):
-        return auditor.verify(BIN, data, *self.trust, *options)
-
-    def first(self):
-        return "000000000000.s"
-
-    def segment(self, data, number=0):
-        return journal.segments(data)[number]
-
-    def edit(self, change, number=0):
-        """The clumsy forger: bytes of a segment changed by a function; the directory."""
-        data = self.copy()
-        path = self.segment(data, number)
-        save(path, bytes(change(bytearray(load(path)))))
-        return data
 
 
 @pytest.fixture(scope="module")
 def bench(work, pki_dir):
-    return Bench(os.path.join(work, f"attacks-{os.getpid()}"), pki_dir)
-
-
-def named(verdict, kind, index):
-    """It is damage, it is called that and is there, and nothing before it is called damaged."""
-    assert verdict.code == auditor.DAMAGED, verdict
-    assert index in verdict.named(kind, "damaged"), verdict
-    if index is not None:
-        assert min(i for i in verdict.named(weight="damaged") if i is not None) >= index, verdict
+    return Bench(BIN, os.path.join(work, f"attacks-{os.getpid()}"), pki_dir)
 
 
 def test_the_right_one_is_right(bench):
@@ -94,8 +29,8 @@ def test_the_right_one_is_right(bench):
     verdict = bench.check(bench.data, "--since", bench.note())
     assert verdict.code == auditor.YES and not verdict.named(weight="damaged") and not verdict.named(weight="doubt"), verdict
     assert verdict.said["records"] == bench.last and verdict.said["cases"] == 12
-    if verdict.said["looked_at"]["signatures"]:
-        assert verdict.said["stamped_size"] == verdict.said["signed_size"] == bench.written.checkpoints["last"][0]
+    assert verdict.said["looked_at"]["signatures"]
+    assert verdict.said["stamped_size"] == verdict.said["signed_size"] == bench.written.checkpoints["last"][0]
     assert verdict.said["root"] == bench.written.tree.root().hex()
 
 
@@ -281,3 +216,19 @@ def test_head_of_another_history(bench):
         shutil.copy(os.path.join(other, "journal", name), os.path.join(data, "journal", name))
     verdict = bench.check(data)
     assert verdict.code == auditor.DAMAGED and bench.last in verdict.named("head", "damaged"), verdict
+
+
+def test_single_bits_by_the_whole_program(bench):
+    """What tests/unit/audit_flips.c shows for every bit, by the whole program for some: damage of this record, and of none before."""
+    data = bench.copy()
+    path = bench.segment(data)
+    right = load(path)
+    records = [r for r in bench.records if not r.first]
+    for bit in random.Random(1).sample(range(8 * len(right)), 2000 if LONG else 25):
+        raw = bytearray(right)
+        raw[bit // 8] ^= 1 << bit % 8
+        save(path, bytes(raw))
+        index = next(r.index for r in records if r.offset + r.length > bit // 8)
+        verdict = bench.check(data, "--no-signatures", "--no-objects")
+        assert verdict.code == auditor.DAMAGED and index in verdict.named(weight="damaged"), (bit, verdict)
+        assert min(i for i in verdict.named(weight="damaged") if i is not None) == index, (bit, verdict)
