@@ -1,6 +1,7 @@
 """The evidence of one case: what `podatelna export` writes is checked with openssl and a shell alone, by the commands of OVERENI.txt taken literally, and every file
 of it against the journal by the independent reader."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import pytest
 
 import forms
 import journal
-from box import until
+from conftest import BIN
 from simulator import Simulator
 
 STAMP = "razitka"
@@ -21,7 +22,7 @@ WORDS = {"OVERENI.txt", "FORMAT.txt", "stav.txt"}  # for people: no evidence, an
 def stamped(work, pki_dir, running_epo, tmp_path_factory):
     """A box with a journal key and an authority, a case that is done and covered by a stamp, exported: (box, case, folder)."""
     from box import Box, Tokens
-    from conftest import BIN, finish
+    from conftest import finish
     if running_epo.process is None:
         running_epo.start()
     running_epo.reset(ledger=True)
@@ -165,6 +166,152 @@ def test_an_altered_file_is_found_by_the_letter(stamped, pki_dir, tmp_path):
     assert blocks_that_fail(copy(folder, tmp_path, "untouched"), trusted(box, pki_dir)) == []
 
 
+# --- podatelna-audit evidence --------------------------------------------------------------------------------------------------
+
+
+def audit(folder, *trust, code=None):
+    """What the verifier says of the folder: (exit code, its JSON)."""
+    words = [word for path in trust for word in ("--trust", path)]
+    done = subprocess.run([os.path.join(BIN, "podatelna-audit"), "evidence", str(folder), "--json", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          check=False)
+    assert done.stdout, done.stderr.decode()
+    said = json.loads(done.stdout)
+    assert said["exit"] == done.returncode
+    assert code is None or done.returncode == code, said
+    return done.returncode, said
+
+
+def findings(said, *weights):
+    return {(f["kind"], f["index"]) for f in said["findings"] if f["weight"] in (weights or ("damaged", "doubt"))}
+
+
+def test_the_verifier_says_yes(stamped, pki_dir):
+    box, case, folder = stamped
+    _, said = audit(folder, *trusted(box, pki_dir), code=0)
+    leaves = [n for n in os.listdir(folder) if n.endswith(".leaf")]
+    assert said["case"] == case and said["records"] == said["proved"] == len(leaves) and said["signed"] and said["stamped_time"]
+    assert said["contents"] == len(read(folder, "obsah.txt").splitlines())
+    with open(os.path.join(box.data, "journal", "origin"), encoding="utf-8") as f:
+        assert said["origin"] == f.read().strip()
+    # The record of the export itself is younger than the stamp; lists of revoked certificates nobody has made.
+    shown = [r.index for r in records(box, case) if r.type == "shown"][0]
+    assert findings(said, "remark") - {("revocation-unknown", None)} - {("revocation-unknown", f["index"]) for f in said["findings"]} == {("unstamped", shown)}
+
+
+def test_whom_the_auditor_does_not_trust(stamped, pki_dir):
+    """Without certificates, or with others, nothing is proved; nothing is called damaged either."""
+    _, _, folder = stamped
+    assert ("certificate", None) in findings(audit(folder, code=1)[1])
+    said = audit(folder, os.path.join(pki_dir, "foreign-ca.pem"), code=1)[1]
+    assert said["stamped_time"] is None and not findings(said, "damaged")
+
+
+def alter(path, at):
+    data = bytearray(read(path))
+    data[at if at >= 0 else len(data) + at] ^= 1
+    os.chmod(path, 0o600)
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def test_each_altered_file_is_named(stamped, pki_dir, tmp_path):
+    """A byte of each file that is evidence: damage, and the finding names the file or its record."""
+    box, _, folder = stamped
+    trust = trusted(box, pki_dir)
+    assert audit(copy(folder, tmp_path, "whole"), *trust)[0] == 0
+    for name in sorted(set(os.listdir(folder)) - WORDS):
+        altered = copy(folder, tmp_path, "altered")
+        # A stamp carries certificates that nothing depends on; at its end is the signature.
+        alter(altered / name, -10 if name.endswith((".tsr", ".p7s")) else len(read(folder, name)) // 2)
+        _, said = audit(altered, *trust, code=5)
+        index = int(name[7:19]) if name.startswith("zaznam-") else None
+        assert [f for f in said["findings"] if f["weight"] == "damaged" and (name in f["why"] or (index is not None and f["index"] == index) or
+                                                                            name == "obsah.txt")], (name, said)
+        shutil.rmtree(altered)
+
+
+def test_each_missing_file_is_named(stamped, pki_dir, tmp_path):
+    box, _, folder = stamped
+    trust = trusted(box, pki_dir)
+    for name in sorted(set(os.listdir(folder)) - WORDS):
+        less = copy(folder, tmp_path, "less")
+        os.unlink(less / name)
+        code, said = audit(less, *trust)
+        # The last record may be left out by whoever shows the folder: nothing after it misses it. The newest checkpoint may be unsigned then.
+        last = sorted(n for n in os.listdir(folder) if n.endswith(".leaf"))[-1]
+        assert code in (1, 5) or name == last or findings(said, "remark") != findings(audit(folder, *trust)[1], "remark"), (name, said)
+        shutil.rmtree(less)
+
+
+def put(path, data):
+    if os.path.exists(path):
+        os.chmod(path, 0o600)
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def test_forgers(stamped, pki_dir, tmp_path):
+    """Who makes everything agree that needs no key: each is found, and named."""
+    box, case, folder = stamped
+    trust = trusted(box, pki_dir)
+    other = next(c["case"] for c in box.cases() if c["case"] != case)
+    theirs = export(box, other, "other")
+    leaves = sorted(n for n in os.listdir(folder) if n.endswith(".leaf"))
+
+    mixed = copy(folder, tmp_path, "mixed")  # a record of another case, proved well
+    foreign = sorted(n for n in os.listdir(theirs) if n.endswith(".leaf"))[1]
+    for suffix in ("leaf", "tlog-proof"):
+        put(mixed / foreign.replace("leaf", suffix), read(theirs, foreign.replace("leaf", suffix)))
+    assert ("chain", int(foreign[7:19])) in findings(audit(mixed, *trust, code=5)[1])
+
+    without = copy(folder, tmp_path, "without")  # a record in the middle, with its proof
+    gone = leaves[4]
+    os.unlink(without / gone)
+    os.unlink(without / gone.replace(".leaf", ".tlog-proof"))
+    assert ("chain", int(leaves[5][7:19])) in findings(audit(without, *trust, code=5)[1])
+
+    swapped = copy(folder, tmp_path, "swapped")  # the content of another case under its own salt
+    salts = {line.split(" ")[0]: line for line in read(theirs, "obsah.txt").decode().splitlines()}
+    mine = read(folder, "obsah.txt").decode().splitlines()
+    put(swapped / "original", read(theirs, "original"))
+    put(swapped / "obsah.txt", "".join((" ".join([*line.split(" ")[:3], salts["original"].split(" ")[3]]) if line.startswith("original ") else line) + "\n"
+                                       for line in mine).encode())
+    received = int(leaves[0][7:19])
+    assert ("object-changed", received) in findings(audit(swapped, *trust, code=5)[1])
+
+    first = min(int(n.split("-")[2].split(".")[0]) for n in os.listdir(folder) if n.startswith("kontrolni-bod-"))
+    restamped = copy(folder, tmp_path, "restamped")  # the stamp of another checkpoint
+    assert "orazítkován" in box.text("journal", "stamp")
+    stamps = sorted((n for n in os.listdir(os.path.join(box.data, "journal", "anchor")) if n.endswith(".tsr")), key=lambda n: int(n.split(".")[0]))
+    assert not stamps[-1].startswith(f"{first}.")
+    put(restamped / f"kontrolni-bod-{first}.tsr", read(box.data, "journal", "anchor", stamps[-1]))
+    assert ("stamp", None) in findings(audit(restamped, *trust, code=5)[1], "damaged")
+
+    unlisted = copy(folder, tmp_path, "unlisted")  # content silently left out
+    put(unlisted / "obsah.txt", "".join(line + "\n" for line in mine if not line.startswith("potvrzeni.p7s")).encode())
+    os.unlink(unlisted / "potvrzeni.p7s")
+    assert [f for f in audit(unlisted, *trust, code=1)[1]["findings"] if f["kind"] == "object-missing"]
+
+    for line in ("../../etc/passwd 000000000004 original " + 64 * "0", "original 000000000004", "", "original 999999999999 original " + 64 * "0"):
+        put(unlisted / "obsah.txt", (line + "\n").encode())
+        assert ("object-changed", None) in findings(audit(unlisted, *trust, code=5)[1])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert ("truncated", None) in findings(audit(empty, *trust, code=5)[1])
+
+
+def test_the_verifier_in_words(stamped, pki_dir):
+    """One verdict line in the language asked for."""
+    box, case, folder = stamped
+    for language, words in (("cs", f"případ {case}: důkaz je v pořádku"), ("en", f"case {case}: the evidence is good")):
+        done = subprocess.run([os.path.join(BIN, "podatelna-audit"), "evidence", folder, "--language", language,
+                               *[w for path in trusted(box, pki_dir) for w in ("--trust", path)]], stdout=subprocess.PIPE, check=True)
+        assert words in done.stdout.decode().splitlines()[0]
+
+
+# --- at the edges --------------------------------------------------------------------------------------------------------------
+
+
 def test_nothing_is_overwritten(stamped):
     box, case, _ = stamped
     folder = os.path.join(box.dir, "full")
@@ -235,4 +382,5 @@ def test_content_that_is_gone(make_box, epo, pki_dir, tmp_path):
     assert done.returncode == 1 and "chybí obsah" in done.stderr.decode() + done.stdout.decode()
     assert "original" not in os.listdir(folder) and "podano.p7s" in os.listdir(folder)
     assert "could not be read (1 pieces)" in read(folder, "OVERENI.txt").decode()
+    assert "object-missing" in {kind for kind, _ in findings(audit(folder, *trusted(box, pki_dir), code=1)[1])}
     assert blocks_that_fail(copy(folder, tmp_path), trusted(box, pki_dir)) == []
