@@ -14,3 +14,8 @@ podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_life
 target_compile_definitions(store_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
 add_dependencies(store_fault_test store_faulty)
 set_tests_properties(store_fault_test PROPERTIES TIMEOUT 600)
+# The same while a case is erased, and while its content goes to an archive and back.
+podatelna_unit_test(erase_fault_test SOURCES erase_fault_test.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
+target_compile_definitions(erase_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
+add_dependencies(erase_fault_test store_faulty)
+set_tests_properties(erase_fault_test PROPERTIES TIMEOUT 600)

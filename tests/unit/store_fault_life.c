@@ -92,6 +92,7 @@ static int send_setup(struct life *life)
 	lines_set(&body, "key.seal.token", "0");
 	lines_set(&body, "journal-key.0", "seal");
 	lines_set(&body, "notes-dir", life->notes);
+	lines_set(&body, "archive-dir", life->archive[0] == '\0' ? NULL : life->archive);
 	lines_set(&body, "vault-key.0", "archive");
 	lines_set(&body, "vault-certs", "1");
 	length = lines_finish(&body, text, sizeof text);

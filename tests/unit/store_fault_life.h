@@ -25,6 +25,7 @@ struct life {
 	struct vault_bench *bench;
 	struct store_fault *fault;
 	char path[96], data[128], mark[128], notes[128];
+	char archive[128]; /* "": none */
 	pid_t pid;
 	int parent, hub, token;
 	uint64_t next_id;
