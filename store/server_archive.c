@@ -283,7 +283,7 @@ static void on_looked(void *context, int err, const struct server_archive_result
 	wire_begin(&answer, WIRE_STORE_ARCHIVE_IS, looking->request, CLOCK_NEVER_MS);
 	wire_put_bytes(&answer, WIRE_F_LINES, span_of(text, length < 0 ? 0 : (size_t)length));
 	server_tell_hub(server, &answer);
-	server_erase_sweep(server); /* an archive that is back may hold what was erased meanwhile */
+	server_erase_sweep(server, true); /* an archive that is back may hold what was erased meanwhile */
 }
 
 void server_archive_look(struct server *server, const struct wire_message *message)

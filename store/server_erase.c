@@ -81,7 +81,7 @@ static void finish(struct erasing *erasing)
 
 	if (erasing->err != 0) {
 		lines_set(&left, "content", "not yet");
-		server_erase_sweep(server);
+		server_erase_sweep(server, false);
 	}
 	lines_set(&left, "archive", erasing->archive_left ? "not there" : NULL);
 	lines_set(&left, "name", erasing->name_left ? "locked" : NULL);
@@ -260,6 +260,32 @@ static void end_sweep(struct server *server)
 	}
 }
 
+struct leaving {
+	struct server *server;
+	const struct journal_case *of;
+	int err; /* the first failure; the others are tried all the same */
+};
+
+static int leave_object(void *context, const struct object_ref *ref)
+{
+	struct leaving *leaving = context;
+	int err = vault_object_leave(leaving->server->vault, leaving->of->number, ref, leaving->of->archived);
+
+	leaving->err = leaving->err != 0 ? leaving->err : err;
+	return 0;
+}
+
+static void leave_copies(struct server *server, const struct journal_case *of)
+{
+	struct leaving leaving = { .server = server, .of = of };
+	int err = of->archived == 0 ? 0 : erase_each_object(server->journal, of->number, leave_object, &leaving);
+
+	err = err != 0 ? err : leaving.err;
+	if (err != 0) { /* a copy too many, which harms nobody */
+		log_warning("%s: archived content stays in the vault too: %s", of->number, err_name(err));
+	}
+}
+
 /* One case. */
 static void on_sweep(void *context, uint32_t events)
 {
@@ -271,7 +297,7 @@ static void on_sweep(void *context, uint32_t events)
 	(void)events;
 	sweep->timer = 0;
 	if (sweep->cases == NULL) {
-		server_erase_sweep(server);
+		server_erase_sweep(server, false);
 		return;
 	}
 	if (sweep->next == sweep->count || server->fault) {
@@ -279,10 +305,15 @@ static void on_sweep(void *context, uint32_t events)
 		return;
 	}
 	err = journal_case_find(server->journal, sweep->cases[sweep->next], &found);
+	sweep->next++;
+	if (err == 0 && !found.erased) {
+		leave_copies(server, &found);
+		arm(server, 0);
+		return;
+	}
 	if (err == 0) {
 		err = erase_content(server, found.number);
 	}
-	sweep->next++;
 	if (err == 0 && found.archived != 0) {
 		err = server_archive_remove(server, found.number, found.archived, on_swept, server);
 		if (err == 0) {
@@ -295,33 +326,34 @@ static void on_sweep(void *context, uint32_t events)
 
 static void count_erased(void *context, const struct journal_case *found)
 {
-	size_t *count = context;
+	struct server_sweep *sweep = context;
 
-	*count += found->erased ? 1 : 0;
+	sweep->count += found->erased || (sweep->archived && found->archived != 0) ? 1 : 0;
 }
 
 static void collect_erased(void *context, const struct journal_case *found)
 {
 	struct server_sweep *sweep = context;
 
-	if (found->erased) {
+	if (found->erased || (sweep->archived && found->archived != 0)) {
 		memcpy(sweep->cases[sweep->count++], found->number, TABLE_CASE_SIZE);
 	}
 }
 
-void server_erase_sweep(struct server *server)
+void server_erase_sweep(struct server *server, bool archived)
 {
 	struct server_sweep *sweep = &server->sweep;
-	size_t count = 0;
 
 	if (sweep->cases != NULL) {
 		return; /* one is under way */
 	}
 	loop_cancel(server->loop, sweep->timer);
 	sweep->timer = 0;
-	journal_case_each(server->journal, count_erased, &count);
-	sweep->cases = count == 0 ? NULL : calloc(count, sizeof *sweep->cases);
+	sweep->archived = archived;
 	sweep->count = sweep->next = sweep->left = 0;
+	journal_case_each(server->journal, count_erased, sweep);
+	sweep->cases = sweep->count == 0 ? NULL : calloc(sweep->count, sizeof *sweep->cases);
+	sweep->count = 0;
 	if (sweep->cases == NULL) {
 		return;
 	}
@@ -335,16 +367,16 @@ void server_erase_sweep(struct server *server)
 void server_erase_open(struct server *server)
 {
 	struct journal_facts facts;
-	size_t count = 0;
 
 	names_gone(server->names, is_gone, server);
 	journal_facts(server->journal, &facts);
-	journal_case_each(server->journal, count_erased, &count);
-	if (count == 0 || facts.state != JOURNAL_READY) {
+	server->sweep = (struct server_sweep){ .archived = false };
+	journal_case_each(server->journal, count_erased, &server->sweep);
+	if (server->sweep.count == 0 || facts.state != JOURNAL_READY) {
 		return;
 	}
 	if (names_sweep(server->names) != 0) {
 		log_warning("keys of files of names that are no more could not be removed");
 	}
-	server_erase_sweep(server);
+	server_erase_sweep(server, false);
 }

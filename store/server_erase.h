@@ -18,7 +18,8 @@ struct wire_message;
 struct server_sweep {
 	char (*cases)[TABLE_CASE_SIZE];
 	size_t count, next;
-	size_t left; /* of these not finished */
+	size_t left;   /* of these not finished */
+	bool archived; /* cases in the archive are among them */
 	int timer;
 	uint64_t pause_ms;
 };
@@ -28,7 +29,8 @@ void server_erase(struct server *server, const struct wire_message *message);
 bool server_is_erased(const struct server *server, const char *case_number);
 /* At the start, when journal and vault are open: keys, names and `seen` of all erased cases go before anything else is done; their content follows in slices. */
 void server_erase_open(struct server *server);
-/* Begins to look at all erased cases again, in slices (maintenance; an archive that is back). */
-void server_erase_sweep(struct server *server);
+/* Begins to look at all erased cases again, in slices (maintenance; an archive that is back); with `archived` also at those in the archive, of which a crash may have left
+ * copies in the vault. */
+void server_erase_sweep(struct server *server, bool archived);
 
 #endif

@@ -64,6 +64,10 @@ int vault_keys_erase_owner(struct vault *vault, const char *owner, uint32_t but)
 /* The parts of an object of that owner, out of the vault. ERR_MISMATCH: one of them is another owner's; it stays. */
 int vault_object_erase(const struct vault *vault, const char *owner, const struct object_ref *ref);
 
+/* Parts of an object of that owner that lie in the vault although the archive with that id, which must be there, has them, whole: they leave the vault (a crash between the
+ * record and their removal). */
+int vault_object_leave(const struct vault *vault, const char *owner, const struct object_ref *ref, uint64_t archive);
+
 /* Takes away a part that nothing refers to (an object that was not finished). */
 void vault_part_remove(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES]);
 

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "appliance/base/cleanup.h"
 #include "appliance/base/err.h"
 #include "parts.h"
 
@@ -107,5 +109,37 @@ int vault_object_erase(const struct vault *vault, const char *owner, const struc
 
 		err = err != 0 ? err : removed;
 	}
+	return err;
+}
+
+static int leave_part(const struct vault *vault, const struct archive *archive, const uint8_t hash[OBJECT_HASH_BYTES], const char *id)
+{
+	_cleanup_free_ uint8_t *der = NULL;
+	size_t length = 0;
+	int err = part_read(vault->ops, archive->vault_fd, hash, &der, &length);
+
+	return err != 0 ? err : part_remove(vault->ops, vault->vault_fd, hash, id);
+}
+
+int vault_object_leave(const struct vault *vault, const char *owner, const struct object_ref *ref, uint64_t archive)
+{
+	struct archive there = { .vault_fd = -1 };
+	char id[VAULT_KEY_ID_SIZE];
+	int err = 0;
+
+	vault_owner_id(vault, owner, id);
+	for (size_t i = 0; i < ref->part_count; i++) {
+		int left = 0;
+
+		if (!part_exists(vault->ops, vault->vault_fd, ref->parts[i])) {
+			continue;
+		}
+		left = there.vault_fd >= 0 ? 0 : archive_open(vault->ops, vault->archive, vault->origin, &there);
+		if (left == 0) {
+			left = there.id == archive ? leave_part(vault, &there, ref->parts[i], id) : ERR_NOTFOUND;
+		}
+		err = err != 0 ? err : left;
+	}
+	archive_close(vault->ops, &there);
 	return err;
 }
