@@ -8,7 +8,7 @@ import pytest
 
 import journal
 from box import is_root, until
-from test_erase import FIRST, SECOND, erase, file_one, key_files, openssl_vault, parts_of, people, present, records, whole
+from test_erase import FIRST, SECOND, audit, erase, file_one, key_files, openssl_vault, parts_of, people, present, records, whole
 
 root_only = pytest.mark.skipif(not is_root(), reason="needs root: other callers' users")
 TOMORROW = "2099-01-01"
@@ -89,11 +89,14 @@ def test_out_and_back(depot):
     code, rows = box.cli("journal", "verify")
     assert code == 0 and [r["value"] for r in rows if r.get("name") == "archived"] == ["2"]
 
+    assert audit(box, "--archive", box.archive) == set()
+
     # A part that was changed there is found; one that is missing too.
     path = os.path.join(box.archive, "vault", sorted(parts)[0][:2], sorted(parts)[0])
     whole_part = open(path, "rb").read()
     os.unlink(path)
     assert box.cli("journal", "verify")[0] == 5
+    assert {(kind, weight) for kind, weight, _ in audit(box, "--archive", box.archive)} == {("object-missing", "damaged")}
     with open(path, "wb") as f:
         f.write(whole_part[:-1] + bytes([whole_part[-1] ^ 1]))
     shutil.chown(path, os.stat(box.data).st_uid, os.stat(box.data).st_gid)

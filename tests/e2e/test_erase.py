@@ -4,6 +4,7 @@ import datetime
 import glob
 import grp
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -101,6 +102,15 @@ def names_by_openssl(vault, data):
     return shown
 
 
+def audit(box, *more):
+    """(kind, weight, index) of what the auditor's own program finds that is about content, keys or erasure."""
+    done = subprocess.run([box.program("podatelna-audit"), "verify", box.data, "--json", "--no-signatures", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          check=False, timeout=120)
+    assert done.stdout, done.stderr
+    return {(f["kind"], f["weight"], int(f["index"])) for f in json.loads(done.stdout)["findings"]
+            if f["kind"] in ("erased", "not-erased", "key", "duty", "record-table") or f["kind"].startswith("object")}
+
+
 def erase(box, number, uid=FIRST, *more):
     return box.run_cli("erase", number, "--basis", BASIS, *more, user=caller(uid))
 
@@ -161,6 +171,8 @@ def test_two_persons_before_its_time(staffed):
     code, rows = box.cli("journal", "verify")
     said = {r["name"]: r["value"] for r in rows if r["kind"] == "field"}
     assert code == 0 and said["erased"] == "1" and said["erased-names"] == f"{number} (record {record.index})"
+
+    assert audit(box) == {("erased", "remark", record.index)}
 
     # Yesterday's copy with today's keys: the content stays secret, for who holds the token too; the other case can be read.
     shutil.rmtree(os.path.join(before, "keys"))
