@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "look.h"
+#include "report.h"
 #include "state.h"
+#include "tiles.h"
 #include "words.h"
 
 #define LATE_MS_DEFAULT (UINT64_C(48) * 3600 * 1000)

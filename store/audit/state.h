@@ -128,10 +128,6 @@ void audit_since(struct audit *audit);
 /* runs `work(context, n)` for n = 0 to count - 1 on the settings' threads. */
 int audit_parallel(const struct audit *audit, uint64_t count, void (*work)(void *context, uint64_t n), void *context);
 
-/* report.c: the page; -1: errno. */
-int audit_report(struct audit *audit, const char *file);
-/* tiles.c: the tree and the records as C2SP tlog-tiles below a directory that is not there yet; -1: errno. */
-int audit_tiles(struct audit *audit, const char *out);
 /* evidence.c: the command `evidence`, argv[0] is its name; an exit code. */
 int audit_evidence_main(int argc, char **argv);
 

@@ -276,16 +276,18 @@ def test_two_logs_spliced(bench, other):
     assert verdict.code == auditor.DAMAGED and "root" in verdict.kinds("damaged"), verdict
 
 
-def test_key_of_another_log(bench, other):
-    """Content and keys of the other box: their labels name another origin."""
+def test_content_of_another_log(bench, other):
+    """The other box's files for a case of the same number: the record names another file, and the strange ones belong to nothing."""
+    index, parts = object_of(bench, "2026-000003.received", "original")
+    _, foreign = object_of(other, "2026-000003.received", "original")
     data = bench.copy()
-    shutil.copy(os.path.join(other.data, "keys", "2026-000003.1"), os.path.join(data, "keys", "2026-000003.1"))
-    assert bench.check(data).code in (auditor.YES, auditor.NO, auditor.DAMAGED)  # a key file is opaque: openssl decides (FORMAT.txt 8)
-    for at, _, names in os.walk(os.path.join(other.data, "vault")):
-        for name in names:
-            save(os.path.join(data, "vault", os.path.basename(at), name), load(os.path.join(at, name)))
+    save(part(data, parts[0]), load(part(other.data, foreign[0])))
     verdict = bench.check(data)
-    assert "stray" in verdict.kinds(), verdict
+    assert verdict.code == auditor.DAMAGED and index in verdict.named("object-changed", "damaged") + verdict.named("object-swapped", "damaged"), verdict
+    data = bench.copy()
+    save(part(data, foreign[0]), load(part(other.data, foreign[0])))
+    verdict = bench.check(data)
+    assert verdict.code == auditor.YES and "stray" in verdict.kinds(), verdict
 
 
 # --- stamps and certificates --------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ TESTS = os.path.join(TOP, "tests")
 GROUPS = ("lint", "unit", "e2e", "card", "portals", "crash", "fuzz", "coverage", "bench", "image")
 CPUS = os.cpu_count() or 2
 # The rest is the third.
-E2E_PARTS = (("test_filing.py", "test_people.py", "test_toy.py", "test_rights.py"), ("test_inbox.py", "test_token.py", "test_console.py"),
-             ("test_stamps.py", "test_stamp_causes.py", "test_client_tls.py", "test_anchors.py"),
+E2E_PARTS = (("test_filing.py", "test_people.py", "test_toy.py", "test_rights.py"), ("test_inbox.py", "test_token.py", "test_console.py", "test_attacks.py"),
+             ("test_stamps.py", "test_stamp_causes.py", "test_client_tls.py", "test_anchors.py", "test_report.py"),
              ("test_clock.py", "test_tool.py", "test_keys.py", "test_mail.py", "test_proxy.py", "test_several_tokens.py"))
 TAIL_LINES = 60
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
