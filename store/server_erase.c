@@ -166,16 +166,18 @@ static void on_recorded(void *context, int err, const struct journal_receipt *re
 	}
 }
 
-/* Nobody may be in the middle of something that needs the keys: a case at rest has nothing of that kind. */
-static int check_idle(struct server *server, const char *case_number, char why[TABLE_WHY_SIZE])
+static int check_journal(const struct server *server, char why[TABLE_WHY_SIZE])
 {
 	struct journal_facts facts;
 
 	journal_facts(server->journal, &facts);
-	if (facts.state != JOURNAL_READY || facts.rolled_back) {
-		(void)snprintf(why, TABLE_WHY_SIZE, "the journal is damaged or rolled back");
-		return ERR_READONLY;
-	}
+	(void)snprintf(why, TABLE_WHY_SIZE, "the journal is damaged or rolled back");
+	return facts.state != JOURNAL_READY || facts.rolled_back ? ERR_READONLY : 0;
+}
+
+/* Nobody may be in the middle of something that needs the keys: a case at rest has nothing of that kind. Who reads it at this moment is cut off. */
+static int check_idle(struct server *server, const char *case_number, char why[TABLE_WHY_SIZE])
+{
 	(void)snprintf(why, TABLE_WHY_SIZE, "%s", N_("the content of the case is in use at this moment"));
 	server_forget_case(server, case_number);
 	return server_offer_pending(server, case_number) || keys_in_use(server->keys, case_number) || server_archive_busy(server, case_number) ? ERR_BUSY : 0;
@@ -200,10 +202,13 @@ static int begin(struct server *server, const struct wire_message *message, char
 		erasing->epoch = server->hub_epoch;
 		erasing->wish = lines_find(entry.body, "stage", &stage);
 		append.case_number = erasing->case_number;
-		err = check_idle(server, erasing->case_number, why);
+		err = check_journal(server, why);
 	}
 	if (err == 0 && !erasing->wish) {
 		err = erase_check(server->journal, erasing->case_number, entry.body, clock_utc_ms(), why);
+	}
+	if (err == 0 && !erasing->wish) {
+		err = check_idle(server, erasing->case_number, why);
 	}
 	if (err == 0) {
 		err = server_stage(server, &append, on_recorded, erasing, why);

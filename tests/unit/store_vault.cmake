@@ -8,3 +8,5 @@ foreach(name vault_server_test vault_recover_test vault_decrypt_test anchor_serv
 endforeach()
 # Checkpoints: notes, signatures, stamps; and the store with a token that signs them.
 podatelna_unit_test(anchor_test SOURCES anchor_test.c seal_help.c vault_bench.c LIBS podatelna_store_core)
+# Erasure and archive: rules, and what is forgotten.
+podatelna_unit_test(erase_rules_test SOURCES erase_rules_test.c journal_help.c vault_bench.c LIBS podatelna_store_core)
