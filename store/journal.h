@@ -20,11 +20,13 @@
 #include "appliance/base/record.h"
 #include "appliance/base/span.h"
 #include "fileops.h"
+#include "index_file.h"
 #include "journal_ref.h"
 #include "table.h"
 
 #define JOURNAL_SEGMENT_MAX_BYTES (UINT64_C(64) * 1024 * 1024)
 #define JOURNAL_BATCH_MAX_BYTES ((size_t)4 * 1024 * 1024)
+#define JOURNAL_INDEX_MIN_BYTES (UINT64_C(1024) * 1024)
 #define JOURNAL_LOCK_WAIT_MS 10000
 #define JOURNAL_QUIET_MS 5000
 #define JOURNAL_BUSY_MS 60000
@@ -48,7 +50,13 @@ struct journal_options {
 	 * except for reading. May be NULL. */
 	void (*on_record)(void *context, const struct record *record, bool replay);
 	void (*on_progress)(void *context, uint64_t done_bytes, uint64_t all_bytes); /* while opening, about every MiB; may be NULL */
+	/* What on_record has made of the records so far, to be kept with the index of the closed segments (journal_snapshot.h), and the way back: `restore` is called at
+	 * most once, before any record; then only the records behind it are told. False: it cannot be used, nothing was changed, all records are told. With an
+	 * on_record but without these two every start reads every record. */
+	void (*save)(void *context, struct index_writer *writer);
+	bool (*restore)(void *context, struct span saved);
 	void *context;
+	uint64_t index_min_bytes;   /* closed segments that the index does not cover yet: with so many it is made anew; 0: JOURNAL_INDEX_MIN_BYTES */
 	uint64_t segment_max_bytes; /* 0: JOURNAL_SEGMENT_MAX_BYTES */
 	uint64_t lock_wait_ms;      /* 0: JOURNAL_LOCK_WAIT_MS */
 	uint64_t quiet_ms, busy_ms; /* when a checkpoint is due; 0: JOURNAL_QUIET_MS, JOURNAL_BUSY_MS */
@@ -81,6 +89,7 @@ struct journal_facts {
 	uint64_t segment_bytes;
 	uint64_t note_size; /* tree size of the last checkpoint, 0: none */
 	uint64_t seal_size; /* of the last one that is signed */
+	uint64_t indexed;   /* records that journal_open knew from the index without reading them */
 };
 
 /* Opens, or creates when the data directory holds no journal. Also with damage it returns 0: see journal_facts. Failures: ERR_BUSY (locked by

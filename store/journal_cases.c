@@ -79,6 +79,25 @@ struct journal_case_entry *journal_cases_add(struct journal_cases *cases, const 
 	return entry;
 }
 
+int journal_cases_fill(struct journal_cases *cases, const struct journal_case_entry *entries, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && err == 0; i++) {
+		err = journal_cases_reserve(cases);
+		if (err == 0 && journal_cases_find(cases, entries[i].number) != NULL) {
+			err = ERR_FORMAT;
+		}
+		if (err == 0) {
+			*journal_cases_add(cases, entries[i].number) = entries[i];
+		}
+	}
+	if (err != 0) {
+		journal_cases_free(cases);
+	}
+	return err;
+}
+
 void journal_cases_free(struct journal_cases *cases)
 {
 	free(cases->entries);

@@ -29,6 +29,8 @@ struct journal_case_entry *journal_cases_find(const struct journal_cases *cases,
 int journal_cases_reserve(struct journal_cases *cases);
 /* An entry with this number and nothing else; the number must not be there yet and room must be reserved. */
 struct journal_case_entry *journal_cases_add(struct journal_cases *cases, const char *number);
+/* Fills an empty table with a copy of these entries. ERR_MEMORY, ERR_FORMAT (a number stands twice); then it is empty again. */
+int journal_cases_fill(struct journal_cases *cases, const struct journal_case_entry *entries, size_t count);
 void journal_cases_free(struct journal_cases *cases);
 
 #endif

@@ -107,6 +107,8 @@ int journal_checkpoint(struct journal *journal, char note[JOURNAL_NOTE_SIZE])
 		return put_off(journal, err);
 	}
 	journal->note_size = size;
+	memcpy(journal->note_root, root, sizeof root);
+	journal->note_known = true;
 	journal->segment_ended = false;
 	journal->loud_first_ms = journal->loud_last_ms = 0;
 	err = append_anchor(journal, size, root);

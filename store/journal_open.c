@@ -41,6 +41,9 @@ static struct journal *new_journal(const struct journal_options *options)
 	if (journal->options.segment_max_bytes > SEGMENT_LARGEST_BYTES) {
 		journal->options.segment_max_bytes = SEGMENT_LARGEST_BYTES;
 	}
+	if (journal->options.index_min_bytes == 0) {
+		journal->options.index_min_bytes = JOURNAL_INDEX_MIN_BYTES;
+	}
 	if (journal->options.lock_wait_ms == 0) {
 		journal->options.lock_wait_ms = JOURNAL_LOCK_WAIT_MS;
 	}
@@ -245,6 +248,7 @@ void journal_facts(const struct journal *journal, struct journal_facts *ret)
 		.segment_bytes = journal->open_bytes,
 		.note_size = journal->note_size,
 		.seal_size = journal->seal_size,
+		.indexed = journal->indexed,
 	};
 
 	if (journal->segment_count > 0) {

@@ -48,7 +48,9 @@ struct journal {
 
 	struct journal_segment *segments;
 	size_t segment_count;
-	int read_fd; /* a closed segment being read, -1 none */
+	uint64_t indexed;         /* records that came from the index when it was opened */
+	uint64_t unindexed_bytes; /* of closed segments that the index on the disk does not cover */
+	int read_fd;              /* a closed segment being read, -1 none */
 	uint64_t read_first;
 
 	int open_fd;         /* the open segment; -1 when there is none (damage) */
@@ -80,7 +82,7 @@ struct journal {
 
 	uint64_t note_size;
 	uint64_t seal_size; /* the largest whose note is signed */
-	uint8_t note_root[TREE_HASH_BYTES];
+	uint8_t note_root[TREE_HASH_BYTES];   /* of the tree at note_size */
 	bool note_known;                      /* note_root is filled */
 	uint64_t loud_first_ms, loud_last_ms; /* monotonic: first and last record not covered by a checkpoint; 0 none */
 	uint64_t loud_end;                    /* 1 + index of the last record that starts a checkpoint */

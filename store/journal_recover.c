@@ -11,6 +11,7 @@
 #include "appliance/base/log.h"
 #include "appliance/base/lines.h"
 #include "journal_scan.h"
+#include "journal_snapshot.h"
 
 #define PROGRESS_BYTES (UINT64_C(1024) * 1024)
 #define TAIL_MAX_BYTES (JOURNAL_BATCH_MAX_BYTES + RECORD_MAX_BYTES)
@@ -22,11 +23,13 @@ struct pass {
 	uint64_t tail_offset, tail_bytes; /* what is to be cut off the last segment */
 	uint64_t known_good;              /* the tree was compared at this size */
 	uint64_t done_bytes, all_bytes, told_bytes;
+	struct index_writer index; /* of the closed segments, taken where the open one begins; empty: not worth it */
 };
 
 static void close_pass(struct pass *pass)
 {
 	journal_scan_close(&pass->scan);
+	index_writer_free(&pass->index);
 }
 
 /* Both heads are there and the newest was written in this run of the kernel, or by an orderly stop: then it is exact, not one batch behind, and what lies
@@ -82,6 +85,8 @@ static int compare_tree(struct journal *journal, struct pass *pass)
 	}
 	if (err == 0 && size == journal->note_size) {
 		err = note_matches(journal, root, &same);
+		memcpy(journal->note_root, root, sizeof root);
+		journal->note_known = true;
 	}
 	if (!same) {
 		journal_damage(journal, pass->known_good, "a record from here on is not the one that the last checkpoint covers");
@@ -243,6 +248,16 @@ static int scan_records(struct journal *journal, struct pass *pass, size_t posit
 	}
 }
 
+/* The index is of closed segments only; it is written when all is read and found right. */
+static void take_index(struct journal *journal, struct pass *pass, size_t position)
+{
+	if (strcmp(journal->segments[position].suffix, "open") != 0) {
+		journal->unindexed_bytes += journal->segments[position].bytes;
+	} else if (position + 1 == journal->segment_count && journal_snapshot_is_due(journal)) {
+		journal_snapshot_take(journal, position, &pass->index);
+	}
+}
+
 static int scan_segment(struct journal *journal, struct pass *pass, size_t position)
 {
 	const struct journal_segment *segment = &journal->segments[position];
@@ -253,6 +268,7 @@ static int scan_segment(struct journal *journal, struct pass *pass, size_t posit
 		journal_damage(journal, journal->size, "a segment is missing or stands at the wrong place");
 		return 0;
 	}
+	take_index(journal, pass, position);
 	journal_segment_name(segment->first, segment->suffix, name);
 	fd = file_open_read(journal->ops, journal->segment_fd, name);
 	if (fd < 0) {
@@ -273,13 +289,16 @@ static int scan_segment(struct journal *journal, struct pass *pass, size_t posit
 static int scan_all(struct journal *journal, struct pass *pass)
 {
 	const struct head *head = head_newest(&journal->heads);
+	const size_t known = journal_snapshot_load(journal);
 	int err = 0;
 
 	pass->limit = find_limit(journal);
+	pass->known_good = journal->size;
 	for (size_t i = 0; i < journal->segment_count; i++) {
 		pass->all_bytes += journal->segments[i].bytes;
+		pass->done_bytes += i < known ? journal->segments[i].bytes : 0;
 	}
-	for (size_t i = 0; i < journal->segment_count && err == 0 && journal->state != JOURNAL_DAMAGED; i++) {
+	for (size_t i = known; i < journal->segment_count && err == 0 && journal->state != JOURNAL_DAMAGED; i++) {
 		err = scan_segment(journal, pass, i);
 	}
 	if (err != 0) {
@@ -413,6 +432,11 @@ int journal_recover(struct journal *journal)
 		if (err == 0) {
 			err = head_sync(journal->ops, &journal->heads);
 		}
+	}
+	if (err == 0 && journal->segments[journal->segment_count - 1].first == journal->size) {
+		journal_snapshot_renew(journal);
+	} else if (err == 0 && pass.index.length > 0) {
+		journal_snapshot_write(journal, &pass.index);
 	}
 	return err;
 }

@@ -1,4 +1,4 @@
-#include "journal_private.h"
+#include "journal_snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,6 +98,7 @@ int journal_segment_end(struct journal *journal, const char *suffix)
 	err = journal_segment_rename(journal, last, suffix);
 	if (err == 0) {
 		journal->segments[last].bytes = journal->open_bytes;
+		journal->unindexed_bytes += journal->open_bytes;
 		file_close(ops, &journal->open_fd);
 	}
 	return err;
@@ -188,6 +189,7 @@ int journal_segment_rotate(struct journal *journal)
 	}
 	if (err == 0) {
 		journal->segment_ended = true;
+		journal_snapshot_renew(journal);
 	}
 	return err;
 }

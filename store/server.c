@@ -313,6 +313,8 @@ static int open_journal(struct server *server, const char *boot_id)
 		                           .box_letter = server->settings->box_letter,
 		                           .boot_id = boot_id,
 		                           .on_record = on_record,
+		                           .save = server_save,
+		                           .restore = server_restore,
 		                           .segment_max_bytes = server->settings->segment_bytes,
 		                           .quiet_ms = server->settings->quiet_ms,
 		                           .busy_ms = server->settings->busy_ms,

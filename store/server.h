@@ -1,5 +1,6 @@
 /* server.h - podatelna-store in action: links to the hub, the tokens and the sessions on one event loop; the only writer of the data directory.
  *
+ * server_keep.c      what need not be read again at a start
  * server.c           life, links, dispatch          server_batch.c     group commit: who waits for which record
  * server_journal.c   READ, CASE, APPEND         server_intake.c    descriptor -> object
  * server_objects.c   TAKE, COPY, NAMES              server_outflow.c   object or text -> descriptor
@@ -186,6 +187,9 @@ int server_append(struct server *server, const struct wire_message *message);
 int server_check_space(const struct server *server, uint64_t bytes);
 /* Every record, replayed or new: keeps open intents, PIN tries, recent objects. */
 void server_follow(struct server *server, const struct record *record);
+/* Takes what server_follow has kept into the index, and out of it again (journal_options). */
+void server_save(void *context, struct index_writer *writer);
+bool server_restore(void *context, struct span saved);
 /* The latest object of that role: `index` 0, or the one that record names. ERR_NOTFOUND, ERR_DAMAGE. */
 int server_find_object(struct server *server, const char *case_number, const char *role, uint64_t index, struct object_ref *ret);
 /* The record of the case that answers this session. ERR_NOTFOUND. */
@@ -253,6 +257,9 @@ uint64_t server_token_index(const struct server *server, const struct server_tok
 const char *server_pin_advice(const struct server *server, struct span body);
 void server_pin_follow(struct server *server, const struct record *record);
 void server_pin_free(struct server *server);
+void server_pin_save(const struct server *server, struct index_writer *writer);
+/* False: malformed, there are none then. */
+bool server_pin_restore(struct server *server, struct span *from);
 
 /* --- server_session.c --- */
 void server_link(struct server *server, const struct wire_message *message);

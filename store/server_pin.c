@@ -165,3 +165,49 @@ void server_pin_free(struct server *server)
 		free(pin);
 	}
 }
+
+void server_pin_save(const struct server *server, struct index_writer *writer)
+{
+	uint64_t count = 0;
+
+	for (const struct server_pin *pin = server->pins; pin != NULL; pin = pin->next) {
+		count++;
+	}
+	index_put_u64(writer, count);
+	for (const struct server_pin *pin = server->pins; pin != NULL; pin = pin->next) {
+		struct server_pin plain = *pin;
+
+		plain.next = NULL;
+		index_put(writer, &plain, sizeof plain);
+	}
+}
+
+static bool is_text(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+bool server_pin_restore(struct server *server, struct span *from)
+{
+	struct server_pin **end = &server->pins;
+	uint64_t count = 0;
+
+	if (!span_read_u64(from, &count) || count > PINS_MAX) {
+		return false;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		struct server_pin *pin = calloc(1, sizeof *pin);
+		bool good = pin != NULL && index_take(from, pin, sizeof *pin);
+
+		if (!good || !is_text(pin->serial, sizeof pin->serial) || !is_text(pin->fingerprint, sizeof pin->fingerprint) ||
+		    !is_text(pin->token, sizeof pin->token) || pin->outcome > OUTCOME_REFUSED) {
+			free(pin);
+			server_pin_free(server);
+			return false;
+		}
+		pin->next = NULL;
+		*end = pin;
+		end = &pin->next;
+	}
+	return true;
+}
