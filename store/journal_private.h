@@ -81,7 +81,7 @@ struct journal {
 	bool batch_accepts; /* holds an accepted `rolled-back` */
 
 	uint64_t note_size;
-	uint64_t seal_size; /* the largest whose note is signed */
+	uint64_t seal_size;                   /* the largest whose note is signed */
 	uint8_t note_root[TREE_HASH_BYTES];   /* of the tree at note_size */
 	bool note_known;                      /* note_root is filled */
 	uint64_t loud_first_ms, loud_last_ms; /* monotonic: first and last record not covered by a checkpoint; 0 none */
