@@ -131,6 +131,8 @@ void journal_snapshot_take(const struct journal *journal, size_t count, struct i
 	put_segments(journal, count, writer);
 	index_put(writer, journal->offsets, (size_t)journal->size * sizeof journal->offsets[0]);
 	index_put(writer, journal->before, (size_t)journal->size * sizeof journal->before[0]);
+	index_put_u64(writer, journal->tile_count);
+	index_put(writer, journal->tiles, journal->tile_count * sizeof journal->tiles[0]);
 	index_put_u64(writer, journal->cases.count);
 	for (size_t i = 0; i < journal->cases.count; i++) {
 		put_case(writer, &journal->cases.entries[i]);
@@ -300,6 +302,30 @@ static bool take_places(struct journal *journal, struct span *from, size_t count
 	return index_take(from, journal->offsets, bytes) && index_take(from, journal->before, bytes) && places_are_sound(journal, count);
 }
 
+/* All full tiles, and together they are the tree. */
+static bool take_tiles(struct journal *journal, struct span *from)
+{
+	struct tree tree = { 0 };
+	uint64_t count = 0;
+
+	if (!take_number(from, &count) || count != journal->size / TREE_TILE_LEAVES ||
+	    !index_take(from, journal->tiles, (size_t)count * sizeof journal->tiles[0])) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (tree_append_subtree(&tree, TREE_TILE_LEVEL, journal->tiles[i]) != 0) {
+			return false;
+		}
+	}
+	for (unsigned level = TREE_TILE_LEVEL; level < TREE_LEVELS_MAX; level++) {
+		if ((tree.size >> level & 1) != 0 && memcmp(tree.edge[level], journal->tree.edge[level], TREE_HASH_BYTES) != 0) {
+			return false;
+		}
+	}
+	journal->tile_count = (size_t)count;
+	return true;
+}
+
 static bool take_case(const struct journal *journal, struct span *from, struct journal_case_entry *ret)
 {
 	uint64_t number = 0;
@@ -364,15 +390,15 @@ static bool fits_heads(const struct journal *journal)
 	return journal->note_size == journal->size ? note_is(journal, root) : journal->note_known && note_is(journal, journal->note_root);
 }
 
-/* The last leaves are read and hashed again: they must be the subtrees of less than 256 leaves on the tree's edge. */
+/* The last leaves are read and hashed again: they must be the last tile, or the subtrees of less than a tile on the tree's edge. */
 static bool fits_records(struct journal *journal)
 {
 	_cleanup_free_ uint8_t *buffer = malloc(RECORD_MAX_BYTES);
 	struct tree tail = { 0 };
-	uint64_t rest = journal->size % JOURNAL_SNAPSHOT_TAIL, first = 0;
+	uint64_t rest = journal->size % TREE_TILE_LEAVES, first = 0;
 	struct record record = { .index = 0 };
 
-	rest = rest == 0 && journal->size > 0 ? JOURNAL_SNAPSHOT_TAIL : rest;
+	rest = rest == 0 && journal->size > 0 ? TREE_TILE_LEAVES : rest;
 	first = journal->size - rest;
 	for (uint64_t index = first; buffer != NULL && index < journal->size; index++) {
 		if (journal_read_one(journal, index, buffer, &record) != 0 || tree_append(&tail, record.hash) != 0) {
@@ -382,7 +408,10 @@ static bool fits_records(struct journal *journal)
 	if (buffer == NULL || memcmp(record.hash, journal->last_hash, TREE_HASH_BYTES) != 0) {
 		return false;
 	}
-	for (unsigned level = 0; (JOURNAL_SNAPSHOT_TAIL >> level) > 1; level++) {
+	if (rest == TREE_TILE_LEAVES) {
+		return memcmp(tail.tile, journal->tiles[journal->tile_count - 1], TREE_HASH_BYTES) == 0;
+	}
+	for (unsigned level = 0; level < TREE_TILE_LEVEL; level++) {
 		if ((tail.size >> level & 1) != 0 && memcmp(tail.edge[level], journal->tree.edge[level], TREE_HASH_BYTES) != 0) {
 			return false;
 		}
@@ -408,8 +437,8 @@ static bool load(struct journal *journal, struct span content, size_t *ret_count
 
 	return fingerprint(program) == 0 && take_number(&content, &layout) && layout == LAYOUT && is_same(&content, program, sizeof program) &&
 	       is_same(&content, journal->origin, strlen(journal->origin) + 1) && take_facts(journal, &content) &&
-	       take_segments(journal, &content, ret_count) && take_places(journal, &content, *ret_count) && take_cases(journal, &content) &&
-	       fits_heads(journal) && fits_records(journal) && restore_listener(journal, &content);
+	       take_segments(journal, &content, ret_count) && take_places(journal, &content, *ret_count) && take_tiles(journal, &content) &&
+	       take_cases(journal, &content) && fits_heads(journal) && fits_records(journal) && restore_listener(journal, &content);
 }
 
 /* As if it had never been looked at. */
@@ -418,7 +447,7 @@ static void forget(struct journal *journal)
 	journal_cases_free(&journal->cases);
 	free(journal->named);
 	journal->named = NULL;
-	journal->named_count = journal->year_count = 0;
+	journal->named_count = journal->year_count = journal->tile_count = 0;
 	memset(&journal->tree, 0, sizeof journal->tree);
 	memset(journal->last_hash, 0, sizeof journal->last_hash);
 	journal->size = journal->loud_end = journal->loud_first_ms = journal->loud_last_ms = 0;

@@ -3,10 +3,10 @@
  * It can never hide what a start would find in the unsealed tail, because it ends where the open segment begins: that one is always read record by record. It
  * vouches for the closed segments only by their names, lengths, inodes and times of change (ctime, which nobody can set back): a file that was written to, put back
  * from a backup or copied makes the whole index void, and every record is read. What rots on the disk without being written is for `journal verify`, which
- * reads everything. Beside that the last 256 leaves below the index are hashed again, and the root must be that of the heads and checkpoints of that size.
+ * reads everything. Beside that the leaves of the last tile below the index are hashed again, and the root must be that of the heads and checkpoints of that size.
  *
  * Content (index_file.h has the frame): layout, fingerprint of the program's record table and structs, origin, size, box letter, tree, what is kept of the journal
- * as a whole, years, files of quarantine/ that records name, segments, two places per record, cases as they lie in memory, what the listener saved.
+ * as a whole, years, files of quarantine/ that records name, segments, two places per record, tiles, cases as they lie in memory, what the listener saved.
  */
 #ifndef STORE_JOURNAL_SNAPSHOT_H
 #define STORE_JOURNAL_SNAPSHOT_H
@@ -14,7 +14,6 @@
 #include "journal_private.h"
 
 #define JOURNAL_SNAPSHOT_NAME "journal"
-#define JOURNAL_SNAPSHOT_TAIL 256 /* leaves that are hashed again */
 
 /* Loads it into a journal that knows its files but no record yet. The number of segments it covers; 0: none, and the journal is as before. */
 size_t journal_snapshot_load(struct journal *journal);

@@ -135,7 +135,7 @@ static struct knowledge learn(const struct play *play, struct journal *journal)
 	journal_facts(journal, &known.facts);
 	memcpy(known.digest, play->digest, sizeof known.digest);
 	journal_case_each(journal, hash_case, &writer);
-	for (unsigned number = 1; number < 60; number++) {
+	for (unsigned number = 1; number < 200; number++) {
 		hash_indexes(journal, number, &writer);
 	}
 	assert_int_equal(writer.err, 0);
@@ -233,8 +233,8 @@ static void same_with_and_without(void **state)
 			help_shell(&play.help,
 			           "for h in a b; do sed -i 's/ clean / open  /' data/journal/head.$h; done"); /* a wrong CRC: both heads are lost */
 		}
-		write_more(&play, from, 7);
-		from += 7;
+		write_more(&play, from, 25);
+		from += 25;
 		with = look(&play);
 		assert_true(with.facts.indexed > 0 && with.facts.indexed <= with.facts.segment_first);
 		assert_int_equal(with.facts.state, JOURNAL_READY);
