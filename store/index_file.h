@@ -22,6 +22,7 @@ struct index_writer {
 	int err;
 };
 
+/* Appends to the content. */
 void index_put(struct index_writer *writer, const void *data, size_t length);
 void index_put_u64(struct index_writer *writer, uint64_t number);
 void index_writer_free(struct index_writer *writer);

@@ -177,6 +177,12 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_CHECKPOINT:
 		server_checkpoint(server, message);
 		return 0;
+	case WIRE_STORE_KEEP:
+		server_hub_keep(server, message);
+		return 0;
+	case WIRE_STORE_RECALL:
+		server_hub_recall(server, message);
+		return 0;
 	case WIRE_STORE_ANCHOR:
 		server_anchor(server, message);
 		return 0;

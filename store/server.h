@@ -190,6 +190,9 @@ void server_follow(struct server *server, const struct record *record);
 /* Takes what server_follow has kept into the index, and out of it again (journal_options). */
 void server_save(void *context, struct index_writer *writer);
 bool server_restore(void *context, struct span saved);
+/* STORE_KEEP, STORE_RECALL. */
+void server_hub_keep(struct server *server, struct wire_message *message);
+void server_hub_recall(struct server *server, const struct wire_message *message);
 /* The latest object of that role: `index` 0, or the one that record names. ERR_NOTFOUND, ERR_DAMAGE. */
 int server_find_object(struct server *server, const char *case_number, const char *role, uint64_t index, struct object_ref *ret);
 /* The record of the case that answers this session. ERR_NOTFOUND. */

@@ -88,21 +88,27 @@ bool case_claimed(const struct cases *cases, uint64_t claim)
 	return false;
 }
 
+static void enter_all(struct cases *cases, struct hub_case *added)
+{
+	size_t bucket = bucket_of(added->number);
+
+	added->next_in_bucket = cases->buckets[bucket];
+	cases->buckets[bucket] = added;
+	added->next_all = cases->all;
+	cases->all = added;
+	cases->count++;
+}
+
 static struct hub_case *add_case(struct cases *cases, const char *number)
 {
 	struct hub_case *added = calloc(1, sizeof *added);
-	size_t bucket = bucket_of(number);
 
 	if (added == NULL) {
 		return NULL;
 	}
 	(void)snprintf(added->number, sizeof added->number, "%s", number);
 	added->kind = added->partner = added->env = added->by = added->waiting = added->erase_by = "";
-	added->next_in_bucket = cases->buckets[bucket];
-	cases->buckets[bucket] = added;
-	added->next_all = cases->all;
-	cases->all = added;
-	cases->count++;
+	enter_all(cases, added);
 	return added;
 }
 
@@ -120,6 +126,14 @@ static void enter_open_list(struct cases *cases, struct hub_case *each)
 	cases->open_tail = each;
 	each->in_open_list = true;
 	cases->open_count++;
+}
+
+void cases_put(struct cases *cases, struct hub_case *added)
+{
+	enter_all(cases, added);
+	if (added->is_open) {
+		enter_open_list(cases, added);
+	}
 }
 
 void cases_sweep(struct cases *cases)

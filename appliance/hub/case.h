@@ -17,7 +17,7 @@
 #define CASE_STAGE_SIZE 24
 #define CASE_REASON_MAX_BYTES 256
 #define CASE_WORD_MAX_BYTES 64
-#define CASES_BUCKETS 4096
+#define CASES_BUCKETS 16384
 
 /* The records of a case that decide what comes next; RECORD_OTHER for delivered, shown and the like, which do not. */
 enum record_kind {
@@ -135,6 +135,8 @@ struct cases {
 /* Applies one record: finds or makes its case. *ret_case is NULL for records of the box. ERR_STATE when the record contradicts the table of states (the journal
  * was not written by these rules), ERR_FORMAT when a field is missing. */
 int case_apply(struct cases *cases, const struct record *record, struct hub_case **ret_case);
+/* Takes in a case that was kept (keep.h), the newest so far; it belongs to `cases` then. Its number must not be there. */
+void cases_put(struct cases *cases, struct hub_case *added);
 /* Numbers may be given short ("123" or "2026-000123"); NULL when there is none or more than one. */
 struct hub_case *case_find(struct cases *cases, const char *number);
 /* True when a case was taken in from this claim (the `claim` field of `received`). */

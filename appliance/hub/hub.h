@@ -12,6 +12,7 @@
 #include "../base/lines.h"
 #include "../wire/child.h"
 #include "case.h"
+#include "keep.h"
 #include "stamp_book.h"
 #include "timekeeper.h"
 
@@ -90,6 +91,7 @@ struct hub {
 	struct hub_program programs[HUB_PROGRAMS_MAX];
 	size_t program_count;
 	struct cases cases;
+	struct keep keep;
 	uint64_t replay_next;
 	uint64_t replay_size;   /* records of the journal when it was opened */
 	uint64_t partner_epoch; /* counts the links with the partner's program */

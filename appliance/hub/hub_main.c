@@ -18,6 +18,7 @@
 #include "control.h"
 #include "flow.h"
 #include "inbox.h"
+#include "keep.h"
 #include "led.h"
 #include "mail.h"
 #include "metrics.h"
@@ -149,6 +150,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	metrics_record(hub, &record, of);
 	mail_note(hub->mail, of, &record);
 	timekeeper_record(hub, &record, of == NULL ? "" : of->partner);
+	keep_record(hub, &record);
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
@@ -397,7 +399,9 @@ static void on_peer(void *context, enum wire_role role, uint64_t index, const ch
 			die("the store was restarted: starting anew", HUB_EXIT_STORE_GONE);
 		}
 		set_link(hub, &hub->store, role, fd, on_store_message, on_store_end);
-		ask_records(hub);
+		if (keep_recall(hub, ask_records) != 0) {
+			die("the store is gone", HUB_EXIT_STORE_GONE);
+		}
 		break;
 	case WIRE_PARTNER:
 		hub->partner_epoch++;
@@ -472,6 +476,7 @@ static void on_sweep(void *context, uint32_t events)
 	led_update(hub);
 	metrics_update(hub);
 	overview_update(hub);
+	keep_look(hub);
 	hub->sweep_timer = loop_timer(hub->loop, clock_deadline(HUB_SWEEP_MS), on_sweep, hub);
 	if (hub->sweep_timer < 0) {
 		die("no timer", 1);
@@ -518,6 +523,7 @@ static void load_config(struct hub *hub)
 		die("the configuration or the catalogue cannot be used", 1);
 	}
 	text_open(hub->config->language);
+	keep_begin(hub, span_of(text, length));
 }
 
 int hub_run(void)

@@ -327,6 +327,16 @@ void mail_begin(struct mail *mail)
 	on_time(mail, 0);
 }
 
+uint64_t mail_cursor(const struct mail *mail)
+{
+	return mail->fresh ? UINT64_MAX : mail->cursor;
+}
+
+int mail_settle(struct mail *mail)
+{
+	return mail == NULL ? 0 : mail_save(mail);
+}
+
 void mail_keys(struct mail *mail)
 {
 	if (mail != NULL && mail->begun) {

@@ -26,6 +26,10 @@ struct mail *mail_new(struct hub *hub);
 void mail_note(struct mail *mail, const struct hub_case *of, const struct record *record);
 /* The replay is over: what is due goes out from now on. */
 void mail_begin(struct mail *mail);
+/* Index of the first record that was not looked at; of mail that begins only now, one beyond all. */
+uint64_t mail_cursor(const struct mail *mail);
+/* Writes the state file, so that its cursor is that of now. 0 or ERR_SYSTEM. */
+int mail_settle(struct mail *mail);
 /* A token told of its keys: their certificates may be near their end. */
 void mail_keys(struct mail *mail);
 /* The box stops: waits for the message under way, so that an ordinary stop doubles none, and writes the state file. */
