@@ -7,6 +7,7 @@
  */
 #include "server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,9 +176,15 @@ void server_pin_save(const struct server *server, struct index_writer *writer)
 	}
 	index_put_u64(writer, count);
 	for (const struct server_pin *pin = server->pins; pin != NULL; pin = pin->next) {
-		struct server_pin plain = *pin;
+		struct server_pin plain;
 
-		plain.next = NULL;
+		/* Text by text: behind their ends lies what happened to be in memory. */
+		memset(&plain, 0, sizeof plain);
+		plain.outcome = pin->outcome;
+		plain.unknown = pin->unknown;
+		(void)snprintf(plain.serial, sizeof plain.serial, "%s", pin->serial);
+		(void)snprintf(plain.fingerprint, sizeof plain.fingerprint, "%s", pin->fingerprint);
+		(void)snprintf(plain.token, sizeof plain.token, "%s", pin->token);
 		index_put(writer, &plain, sizeof plain);
 	}
 }
