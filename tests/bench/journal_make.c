@@ -82,6 +82,17 @@ static int no_sync(const struct fileops *ops, int fd)
 	return 0;
 }
 
+/* A request that is sent is the object of its `request`: one object for each role of a case. */
+static unsigned role_number(struct span role)
+{
+	unsigned number = (unsigned)role.length;
+
+	for (size_t i = 0; i < role.length; i++) {
+		number += role.data[i];
+	}
+	return number % 64;
+}
+
 /* The lines of a step: %i is the number of the filing, %p the index of the record before. Objects are references that differ. */
 static void add_lines(struct lines *lines, const struct step *step, const struct make *make)
 {
@@ -107,7 +118,7 @@ static void add_lines(struct lines *lines, const struct step *step, const struct
 		}
 		(void)snprintf(key, sizeof key, "object-%.*s", (int)role.length, (const char *)role.data);
 		(void)snprintf(reference, sizeof reference, "%llu 1 %016llx%.48s %016llx%.48s", 2048 + (unsigned long long)(make->cases % 40000),
-		               (unsigned long long)make->cases, HASH, (unsigned long long)make->records, HASH);
+		               (unsigned long long)make->cases, HASH, (unsigned long long)make->cases * 64 + role_number(role), HASH);
 		lines_set(lines, key, reference);
 	}
 }

@@ -2,6 +2,7 @@
  *
  *   journal_rate journal DIR WRITERS MILLISECONDS      a new journal in DIR (empty; must exist), through store/journal.h
  *   journal_rate append  DIR BYTES   MILLISECONDS      one file in DIR: write BYTES, fdatasync, again
+ *   journal_rate group   DIR BYTES   MILLISECONDS      the same with 64 such records in each write: what no group commit of 64 writers can be faster than
  *
  * WRITERS: so many records wait for each commit. podatelna-store does the same with what its clients ask in one round of its loop (store/server_batch.c):
  * everybody's records are staged, one commit makes them durable, then everybody is answered.
@@ -27,6 +28,7 @@
 
 #define WRITERS_MAX 1024
 #define BYTES_MAX RECORD_MAX_BYTES
+#define GROUP 64
 #define MILLISECONDS_MAX 600000
 #define BODY_MAX_BYTES 2048
 /* Such a record is about as long as the average one of a filing. */
@@ -116,9 +118,9 @@ static int measure_journal(const char *directory, unsigned writers, uint64_t mil
 	return err;
 }
 
-static int measure_append(const char *directory, unsigned bytes, uint64_t milliseconds, struct result *ret)
+static int measure_append(const char *directory, unsigned bytes, unsigned group, uint64_t milliseconds, struct result *ret)
 {
-	static uint8_t record[BYTES_MAX];
+	static uint8_t record[BYTES_MAX * GROUP];
 	_cleanup_close_ int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int file = at >= 0 ? openat(at, "append", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600) : -1;
 	uint64_t end = clock_deadline(milliseconds);
@@ -126,14 +128,14 @@ static int measure_append(const char *directory, unsigned bytes, uint64_t millis
 	if (file < 0) {
 		return ERR_SYSTEM;
 	}
-	memset(record, 'r', bytes);
+	memset(record, 'r', (size_t)bytes * group);
 	ret->cpu = cpu_seconds();
 	ret->begun_ms = clock_mono_ms();
 	while (!clock_expired(end)) {
-		if (write(file, record, bytes) != (ssize_t)bytes || fdatasync(file) != 0) {
+		if (write(file, record, (size_t)bytes * group) != (ssize_t)bytes * (ssize_t)group || fdatasync(file) != 0) {
 			return ERR_SYSTEM;
 		}
-		ret->records++;
+		ret->records += group;
 	}
 	ret->ended_ms = clock_mono_ms();
 	ret->cpu = cpu_seconds() - ret->cpu;
@@ -152,17 +154,17 @@ static unsigned number(const char *text, unsigned most)
 int main(int count, char **words)
 {
 	bool journal = count == 5 && strcmp(words[1], "journal") == 0;
-	bool append = count == 5 && strcmp(words[1], "append") == 0;
+	bool group = count == 5 && strcmp(words[1], "group") == 0, append = group || (count == 5 && strcmp(words[1], "append") == 0);
 	unsigned size = count == 5 ? number(words[3], journal ? WRITERS_MAX : BYTES_MAX) : 0;
 	unsigned milliseconds = count == 5 ? number(words[4], MILLISECONDS_MAX) : 0;
 	struct result result = { 0 };
 	int err = ERR_INTERNAL;
 
 	if ((!journal && !append) || size == 0 || milliseconds == 0) {
-		(void)fprintf(stderr, "journal_rate journal DIR WRITERS MILLISECONDS | journal_rate append DIR BYTES MILLISECONDS\n");
+		(void)fprintf(stderr, "journal_rate journal DIR WRITERS MILLISECONDS | journal_rate append|group DIR BYTES MILLISECONDS\n");
 		return 2;
 	}
-	err = journal ? measure_journal(words[2], size, milliseconds, &result) : measure_append(words[2], size, milliseconds, &result);
+	err = journal ? measure_journal(words[2], size, milliseconds, &result) : measure_append(words[2], size, group ? GROUP : 1, milliseconds, &result);
 	if (err != 0) {
 		(void)fprintf(stderr, "journal_rate: %s in %s (%s)\n", err_name(err), words[2], strerror(errno));
 		return 1;

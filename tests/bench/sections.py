@@ -169,10 +169,13 @@ def show_journal(table, found):
     rates = {name: [r["rate"] for r in rounds] for name, rounds in found.items()}
     base = statistics.median(rates["append"])
     table.heading("9. Journal, records per second", *SPREAD, "ratio", "CPU each")
-    for name, label in (("append", "append + fdatasync"), (1, "1 writer"), (64, "64 writers")):
-        table.row(label, *spread(rates[name]), number(statistics.median(rates[name]) / base),
-                  f"{statistics.median([r['cpu'] for r in found[name]]) * 1e6:.0f} us")
-    table.note(f"store/journal.h in a process of its own, records of {found[1][0]['bytes']} bytes, same disk; 64 writers: 64 records wait for each commit")
+    for name, label in (("append", "append + fdatasync"), (1, "1 writer"), ("sqlite-1", "SQLite, 1 writer"), ("group", "64 appended + fdatasync"),
+                        (64, "64 writers"), ("sqlite-64", "SQLite, 64 writers"), ("sqlite-rows", "SQLite, 64 rows at once")):
+        cpu = statistics.median([r["cpu"] for r in found[name]])
+        table.row(label, *spread(rates[name]), number(statistics.median(rates[name]) / base), f"{cpu * 1e6:.0f} us" if cpu else "-")
+    table.note(f"store/journal.h in a process of its own, records of {found[1][0]['bytes']} bytes, same disk; 64 writers: 64 records wait for each commit. SQLite "
+               "from Python, WAL, synchronous=FULL, each record a transaction of its own; 64 writers: as many connections and threads; 64 rows at once: one "
+               "connection that gathers them, as no two writers of SQLite can")
 
 
 def show_targets(table, values):
@@ -195,6 +198,11 @@ def show_targets(table, values):
         for phase, above in values["memory"]["above"].items():
             worst = max(above, key=above.get)
             lines.append(table.verdict(f"memory above idle while {phase}, most by {worst}", above[worst] / MIB, TARGET_MEMORY / MIB, "MiB", at_least=False))
+    if "journal" in values:
+        rates = {name: statistics.median([r["rate"] for r in rounds]) for name, rounds in values["journal"].items()}
+        lines.append(table.verdict("1 writer beside append + fdatasync", rates[1] / rates["append"] * 100, 90, "%"))
+        lines.append(table.verdict("64 writers beside 64 appended + fdatasync", rates[64] / rates["group"] * 100, 90, "%"))
+        lines.append(table.verdict("64 writers beside SQLite, the better of 1 and 64", rates[64] / max(rates["sqlite-1"], rates["sqlite-64"]), 5))
     table.heading("Targets")
     for line in lines:
         table.line("  " + line)
