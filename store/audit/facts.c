@@ -174,12 +174,13 @@ static void read_body(const struct rules *rules, struct fact *fact)
 {
 	const struct rule *rule = fact->type == RULE_NONE ? NULL : &rules->rule[fact->type];
 	struct bytes rest = fact->body, before = { .data = rest.data, .length = 0 }, name, value;
+	bool plain = frame_plain(fact->body);
 	size_t count = 0;
 
 	while (frame_line(&rest, &name, &value)) {
 		uint8_t field = rules_field(rules, name.data, name.length);
 
-		if (++count > FRAME_LINES_MAX || !ascends(before, name) || value.length > FRAME_VALUE_MAX || !frame_text(value)) {
+		if (++count > FRAME_LINES_MAX || !ascends(before, name) || value.length > FRAME_VALUE_MAX || (!plain && !frame_text(value))) {
 			fact->faults |= FAULT_BODY;
 			return;
 		}
@@ -210,14 +211,14 @@ static void check_required(const struct rules *rules, struct fact *fact)
 		fact->faults |= FAULT_REQUIRED;
 		fact->bad_field = FIELD_OBJECT;
 	}
-	for (unsigned field = 0; field < rules->field_count; field++) {
-		uint64_t wanted = rule->required.bits[field / 64];
+	for (unsigned word = 0; word < FIELDS_MAX / 64; word++) {
+		for (uint64_t left = rule->required.bits[word]; left != 0; left &= left - 1) {
+			unsigned field = 64 * word + (unsigned)__builtin_ctzll(left);
 
-		if (wanted == 0) {
-			field |= 63U; /* none of these */
-		} else if ((wanted >> (field % 64) & 1) != 0 && fact_value(fact, field).length == 0) {
-			fact->faults |= FAULT_REQUIRED;
-			fact->bad_field = (uint8_t)field;
+			if (fact_value(fact, field).length == 0) {
+				fact->faults |= FAULT_REQUIRED;
+				fact->bad_field = (uint8_t)field;
+			}
 		}
 	}
 	if (rule->of_case && fact->case_key == 0) {
@@ -243,11 +244,11 @@ void fact_read(const struct rules *rules, struct bytes bytes, uint64_t index, st
 	ret->has_prev = false;
 	ret->fields = (struct field_set){ 0 };
 	tree_leaf(leaf, ret_leaf);
-	if (!frame_trailer(bytes.data + leaf.length, index, told)) {
+	if (good && frame.index == index ? !frame.has_trailer : !frame_trailer(bytes.data + leaf.length, index, told)) {
 		ret->faults |= FAULT_TRAILER;
-	} else if (memcmp(told, ret_leaf, sizeof told) != 0) {
+	} else if (memcmp(good && frame.index == index ? frame.told : told, ret_leaf, sizeof told) != 0) {
 		ret->faults |= FAULT_HASH;
-		memcpy(ret_leaf, told, sizeof told);
+		memcpy(ret_leaf, good && frame.index == index ? frame.told : told, sizeof told);
 	}
 	if (!good) {
 		return;

@@ -43,6 +43,8 @@ bool frame_step(const uint8_t *bytes, struct frame_step *ret);
 bool frame_read(struct bytes bytes, struct frame *ret);
 /* A trailer of this index: its form alone. */
 bool frame_trailer(const uint8_t *bytes, uint64_t index, uint8_t ret_told[AUDIT_HASH_BYTES]);
+/* The same without its hash. */
+bool frame_trailer_begins(const uint8_t *bytes, uint64_t index);
 /* "2026-11-21T18:39:00.123Z" (24 bytes) as milliseconds since 1970; false for what is no time. */
 bool frame_time(const uint8_t *text, int64_t *ret_ms);
 
@@ -54,6 +56,9 @@ bool frame_body(struct bytes body);
 bool frame_field(struct bytes body, const char *name, struct bytes *ret);
 /* Whether the bytes are UTF-8 (RFC 3629) without control characters (below 0x20, 0x7f). */
 bool frame_text(struct bytes text);
+
+/* Whether a whole body is ASCII without control characters but LF: then so is each of its values. */
+bool frame_plain(struct bytes body);
 
 /* Decimal digits without sign, no leading zero but "0" itself, at most UINT64_MAX. */
 bool frame_number(struct bytes text, uint64_t *ret);

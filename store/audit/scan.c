@@ -9,7 +9,7 @@
 #include "walk.h"
 #include "words.h"
 
-#define BLOCKS 4
+#define BLOCKS 6
 #define CHUNK 256 /* records; whole groups of the tree */
 
 enum block_state {

@@ -253,7 +253,7 @@ static bool verify_rsa(struct bytes key, const struct audit_algorithm *algorithm
 		if (algorithm->kind == AUDIT_RSA_PKCS1) {
 			err = mbedtls_rsa_rsassa_pkcs1_v15_verify(&rsa, NULL, NULL, MBEDTLS_RSA_PUBLIC, md, (unsigned)length, digest, signature.data);
 		} else if (algorithm->kind == AUDIT_RSA_PSS) {
-			mbedtls_rsa_set_padding(&rsa, MBEDTLS_RSA_PKCS_V21, md);
+			mbedtls_rsa_set_padding(&rsa, MBEDTLS_RSA_PKCS_V21, (int)md);
 			err = mbedtls_rsa_rsassa_pss_verify_ext(&rsa, NULL, NULL, MBEDTLS_RSA_PUBLIC, md, (unsigned)length, digest, md, algorithm->salt_length,
 			                                        signature.data);
 		}

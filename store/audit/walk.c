@@ -129,7 +129,7 @@ static size_t record_length(struct window *window)
 		return 0;
 	}
 	if (header && step.index == walk->index && window->have >= length &&
-	    (frame_trailer(bytes + length - FRAME_TRAILER_BYTES, walk->index, told) || next_at(window, length, walk->index + 1))) {
+	    (frame_trailer_begins(bytes + length - FRAME_TRAILER_BYTES, walk->index) || next_at(window, length, walk->index + 1))) {
 		return length;
 	}
 	/* Something is wrong with it: a flipped bit, or more. */

@@ -8,8 +8,8 @@
 
 #include "state.h"
 
-#define WALK_BLOCK_RECORDS 4096
-#define WALK_BLOCK_BYTES ((size_t)2 * 1024 * 1024)
+#define WALK_BLOCK_RECORDS 1024 /* few enough that a block stays in the caches of a processor */
+#define WALK_BLOCK_BYTES ((size_t)512 * 1024)
 #define WALK_READ_BYTES ((size_t)256 * 1024)
 /* A block ends with a whole group of the tree, so a few records more than fit may come. */
 #define WALK_BUFFER_BYTES (WALK_BLOCK_BYTES + (TREE_GROUP + 2) * (FRAME_MAX_BYTES + 1) + 2 * WALK_READ_BYTES)

@@ -1,0 +1,1 @@
+podatelna_fuzz_target(fuzz_audit_frame SOURCES fuzz_audit_frame.c LIBS podatelna_audit_core)
