@@ -12,6 +12,7 @@
  *    "findings": [{"kind": "frame", "weight": "damaged", "index": N | null, "why": "..."}]}
  *
  * Counts and bytes of records are those read; `seconds` are wall time of each pass. At most AUDIT_FINDINGS_MAX findings are listed; `counts` has all. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "state.h"
@@ -54,7 +55,7 @@ static void put_foreign(const char *text)
 
 static void put_number(const char *name, uint64_t number)
 {
-	(void)printf(", \"%s\": %ju", name, number);
+	(void)printf(", \"%s\": %" PRIu64, name, number);
 }
 
 static void put_time(const char *name, int64_t utc_ms)
@@ -99,7 +100,7 @@ static void put_anchors(const struct audit_anchors_result *result)
 	put_number("signed_size", result->signed_size);
 	put_number("stamped_size", result->stamped_size);
 	put_time("stamped_time", result->stamped_utc_s * 1000);
-	(void)printf(", \"worst_wait_ms\": %jd", result->worst_wait_ms);
+	(void)printf(", \"worst_wait_ms\": %" PRId64, result->worst_wait_ms);
 	put_number("worst_index", result->worst_index);
 }
 
@@ -123,8 +124,8 @@ static void put_findings(const struct audit *audit)
 	static const char *const weights[] = { [AUDIT_DAMAGED] = "damaged", [AUDIT_DOUBT] = "doubt", [AUDIT_REMARK] = "remark" };
 	const uint64_t *counts = audit->figures.findings;
 
-	(void)printf(", \"counts\": {\"damaged\": %ju, \"doubt\": %ju, \"remark\": %ju}, \"findings\": [", counts[AUDIT_DAMAGED], counts[AUDIT_DOUBT],
-	             counts[AUDIT_REMARK]);
+	(void)printf(", \"counts\": {\"damaged\": %" PRIu64 ", \"doubt\": %" PRIu64 ", \"remark\": %" PRIu64 "}, \"findings\": [", counts[AUDIT_DAMAGED],
+	             counts[AUDIT_DOUBT], counts[AUDIT_REMARK]);
 	for (size_t i = 0; i < audit->list_count; i++) {
 		const struct finding *finding = &audit->list[i];
 
@@ -133,7 +134,7 @@ static void put_findings(const struct audit *audit)
 		if (finding->index == AUDIT_NO_INDEX) {
 			(void)printf("null");
 		} else {
-			(void)printf("%ju", finding->index);
+			(void)printf("%" PRIu64, finding->index);
 		}
 		(void)printf(", \"why\": ");
 		put_foreign(finding->why);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mbedtls/base64.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static bool print_record(void *context, const struct fact *fact)
 		case_text(fact->case_key, number);
 	}
 	audit_time_text(fact->utc_ms, time);
-	return printf("%ju %s %s %s\n", fact->index, time, fact->type == RULE_NONE ? "?" : audit->rules.rule[fact->type].name, number) > 0;
+	return printf("%" PRIu64 " %s %s %s\n", fact->index, time, fact->type == RULE_NONE ? "?" : audit->rules.rule[fact->type].name, number) > 0;
 }
 
 int look_list(const struct options *options)
@@ -68,7 +69,7 @@ int look_list(const struct options *options)
 
 		case_text(of->key, number);
 		audit_time_text(of->last_utc_ms, time);
-		(void)printf("%s %ju %ju %u %s %s%s%s\n", number, of->first, of->last, of->count, time,
+		(void)printf("%s %" PRIu64 " %" PRIu64 " %u %s %s%s%s\n", number, of->first, of->last, of->count, time,
 		             of->last_type == RULE_NONE ? "?" : audit.rules.rule[of->last_type].name, of->erased != 0 ? " erased" : "",
 		             of->archived != 0 ? " archived" : "");
 	}
@@ -94,7 +95,7 @@ static bool print_one(void *context, const struct fact *fact)
 	/* Without the byte 0x1E in front, which a terminal might take for a command; a good record has no other. */
 	frame_to_hex(shown->audit->tree.leaves[fact->index], AUDIT_HASH_BYTES, hash);
 	(void)fwrite(fact->leaf.data + 1, 1, fact->leaf.length - 1, stdout);
-	(void)printf(".%012ju %s\n", fact->index, hash);
+	(void)printf(".%012" PRIu64 " %s\n", fact->index, hash);
 	shown->done = true;
 	return false;
 }
@@ -193,7 +194,7 @@ int look_prove(const struct options *options)
 		return fail(_("no checkpoint covers that record"));
 	}
 	count = tree_path(&audit.tree, index, note.size, path);
-	(void)printf("%s\nindex %ju\n", PROOF_TITLE, index);
+	(void)printf("%s\nindex %" PRIu64 "\n", PROOF_TITLE, index);
 	for (int i = 0; i < count; i++) {
 		print_hash(path[i]);
 	}

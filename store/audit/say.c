@@ -1,5 +1,6 @@
 /* say.c - findings: kept, weighed, and said as text. */
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,7 +197,7 @@ void audit_say(struct audit *audit)
 		if (finding->index == AUDIT_NO_INDEX) {
 			(void)printf("-: %s\n", finding->why);
 		} else {
-			(void)printf("%ju: %s\n", finding->index, finding->why);
+			(void)printf("%" PRIu64 ": %s\n", finding->index, finding->why);
 		}
 	}
 	for (size_t i = 0; i <= AUDIT_REMARK; i++) {
