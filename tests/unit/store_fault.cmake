@@ -8,9 +8,9 @@ foreach(call malloc calloc realloc reallocarray strdup strndup mmap memfd_create
     CMS_AuthEnvelopedData_create CMS_set_detached CMS_final CMS_decrypt_set1_key CMS_dataInit CMS_add1_recipient_cert CMS_add0_recipient_key)
   target_link_options(store_faulty PRIVATE -Wl,--wrap=${call})
 endforeach()
-set_source_files_properties(${CMAKE_SOURCE_DIR}/store/main.c PROPERTIES COMPILE_DEFINITIONS fileops_posix=store_fault_ops)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/store/main.c PROPERTIES COMPILE_DEFINITIONS fileops_posix=store_test_ops)
 set_target_properties(store_faulty PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
-podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
+podatelna_unit_test(store_fault_test SOURCES store_fault_test.c store_fault_steps.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
 target_compile_definitions(store_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
 add_dependencies(store_fault_test store_faulty)
 set_tests_properties(store_fault_test PROPERTIES TIMEOUT 600)
@@ -19,3 +19,13 @@ podatelna_unit_test(erase_fault_test SOURCES erase_fault_test.c store_fault_life
 target_compile_definitions(erase_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
 add_dependencies(erase_fault_test store_faulty)
 set_tests_properties(erase_fault_test PROPERTIES TIMEOUT 600)
+
+# The same life recorded, and every state that a power cut may leave of it (crash_disk.h).
+add_executable(store_recorded ${CMAKE_SOURCE_DIR}/store/main.c store_record_ops.c crash_trace.c)
+target_link_libraries(store_recorded PRIVATE podatelna_store_core podatelna_options)
+set_target_properties(store_recorded PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+podatelna_unit_test(store_crash_test SOURCES store_crash_test.c store_crash_check.c store_record_ops.c crash_disk.c crash_trace.c store_fault_steps.c store_fault_life.c seal_help.c vault_bench.c
+  LIBS podatelna_store_core)
+target_compile_definitions(store_crash_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_recorded>" AUDIT_PROGRAM="${CMAKE_BINARY_DIR}/bin/podatelna-audit")
+add_dependencies(store_crash_test store_recorded)
+set_tests_properties(store_crash_test PROPERTIES TIMEOUT 600)

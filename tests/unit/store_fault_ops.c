@@ -15,7 +15,7 @@
 #define WRITE 2 /* writes, and so can be short */
 #define SITES_MAX 1000
 
-extern const struct fileops store_fault_ops;
+extern const struct fileops store_test_ops;
 
 static struct store_fault *fault;
 
@@ -203,7 +203,7 @@ static int f_mkdirat(const struct fileops *ops, int dir, const char *path, mode_
 	TRY("mkdirat", ROOM, POSIX->mkdirat(POSIX, dir, path, mode));
 }
 
-const struct fileops store_fault_ops = {
+const struct fileops store_test_ops = {
 	.openat = f_openat,
 	.close = f_close,
 	.read = f_read,
