@@ -190,17 +190,15 @@ int file_sync_directory(const struct fileops *ops, int dir)
 
 int file_directory(const struct fileops *ops, int dir, const char *name, int *ret_fd)
 {
-	int fd = -1;
+	int fd = -1, err = 0;
 
-	if (ops->mkdirat(ops, dir, name, 0750) == 0) {
-		/* The entry must survive a power cut before anything durable is put under it. */
-		int err = file_sync_directory(ops, dir);
-
-		if (err != 0) {
-			return err;
-		}
-	} else if (errno != EEXIST) {
+	if (ops->mkdirat(ops, dir, name, 0750) != 0 && errno != EEXIST) {
 		return file_error();
+	}
+	/* The entry must survive a power cut before anything durable is put under it. Also one that was there: who made it may have died before its sync. */
+	err = file_sync_directory(ops, dir);
+	if (err != 0) {
+		return err;
 	}
 	fd = ops->openat(ops, dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0) {

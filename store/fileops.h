@@ -46,7 +46,7 @@ extern const struct fileops fileops_posix;
 /* The present errno as enum err. */
 int file_error(void);
 
-/* A directory of mode 0750 that may exist already; *ret_fd is the caller's to close. When it is made here, `dir` is synced. */
+/* A directory of mode 0750 that may exist already; *ret_fd is the caller's to close. Its name is durable on 0. */
 int file_directory(const struct fileops *ops, int dir, const char *name, int *ret_fd);
 /* Opens for reading. The fd or a negative error. */
 int file_open_read(const struct fileops *ops, int dir, const char *name);

@@ -228,6 +228,9 @@ static bool is_synced(const struct disk *disk, size_t thing, size_t from)
 		return true; /* nothing that is looked at */
 	}
 	for (size_t i = from + 1; i < disk->cut; i++) {
+		if (disk->trace->events[i].head.kind == TRACE_SYNC_FAILED && disk->abouts[i].thing == thing && !disk->things[thing].folder) {
+			return false;
+		}
 		if (disk->trace->events[i].head.kind == TRACE_SYNC && disk->abouts[i].thing == thing &&
 		    (disk->without == NOTHING || disk->things[thing].class != disk->without)) {
 			return true;
@@ -289,6 +292,7 @@ static void ask_event(struct disk *disk, size_t index)
 		}
 		break;
 	case TRACE_SYNC:
+	case TRACE_SYNC_FAILED:
 	case TRACE_CHMOD:
 	case TRACE_ROOT:
 	case TRACE_MARK:
@@ -442,6 +446,7 @@ static void apply(struct disk *disk, size_t index, const bool *there)
 		}
 		break;
 	case TRACE_SYNC:
+	case TRACE_SYNC_FAILED:
 	case TRACE_ROOT:
 	case TRACE_MARK:
 		break;

@@ -3,6 +3,7 @@
  * The model is harsher than the file systems that the box runs on. After a cut behind the first `cut` events:
  *  - a write that a sync of its file followed is there. Of any other write each sector (512 or 4096 bytes) is there or not, independently; what is missing below
  *    the length of the file reads as zeros or as what was there before. The length itself may have grown without any of the content;
+ *  - what a failed sync of a file was about stays open for ever, whatever syncs follow (names are kept in the file system's own journal: a later sync holds);
  *  - a truncation is there or not, independently of writes after it;
  *  - a name that was made, moved or taken away is so when a sync of its folder (for a move: of the folder it went to) followed, else either way,
  *    independently of all others and of the content. A move happens whole or not at all;

@@ -7,6 +7,7 @@
 #ifndef TESTS_UNIT_CRASH_TRACE_H
 #define TESTS_UNIT_CRASH_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,12 +22,13 @@ enum trace_kind {
 	TRACE_WRITE,      /* inode, offset, data */
 	TRACE_TRUNCATE,   /* inode, offset: the new length */
 	TRACE_SYNC,       /* inode: a file's content is durable, or, of a directory, its names */
-	TRACE_RENAME,     /* dir, name, dir_to, name_to, inode: what was moved */
-	TRACE_LINK,       /* the same */
-	TRACE_UNLINK,     /* dir, name */
-	TRACE_CHMOD,      /* inode, offset: the mode */
-	TRACE_ROOT,       /* by the test: inode of a directory that is there from the beginning, name: what it is called in a copy */
-	TRACE_MARK,       /* by the test: offset: so many records were acknowledged by now */
+	TRACE_SYNC_FAILED, /* inode: a sync said no; the kernel may have dropped what was not yet written, and a later sync that succeeds says nothing about it */
+	TRACE_RENAME,      /* dir, name, dir_to, name_to, inode: what was moved */
+	TRACE_LINK,        /* the same */
+	TRACE_UNLINK,      /* dir, name */
+	TRACE_CHMOD,       /* inode, offset: the mode */
+	TRACE_ROOT,        /* by the test: inode of a directory that is there from the beginning, name: what it is called in a copy */
+	TRACE_MARK,        /* by the test: offset: so many records were acknowledged by now */
 };
 
 /* As it stands in the file; `name`, `name_to` and `data` follow. */
@@ -54,6 +56,11 @@ int trace_add(int fd, const struct trace_head *head, const char *name, const cha
 void trace_add_folder(int fd, const char *path, const char *name);
 /* store_record_ops.c: where the table writes to, in a process that is not started with TRACE_VARIABLE. Without either the first change ends the process. */
 void store_record_to(int fd);
+/* The n-th sync from now on fails with EIO (0: none). True when it came to that since the last call. */
+bool store_record_fail_sync(unsigned n);
+/* Before the n-th operation from now on that would be recorded the process ends (TRACE_DIED), as if killed. 0: it does not. */
+#define TRACE_DIED 77
+void store_record_die(unsigned n);
 /* Reads all of it; the process ends when it is not whole. */
 void trace_read(const char *path, struct trace *ret);
 void trace_free(struct trace *trace);

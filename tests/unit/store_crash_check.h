@@ -43,7 +43,7 @@ struct check_state {
 
 /* True when all holds; else `why`. The state is changed. */
 bool check_recovers(const struct check_state *state, char why[CHECK_WHY_SIZE]);
-/* podatelna-audit's word on a state that was recovered: its exit code is not 5 and it could check; true where the program is not built. */
+/* podatelna-audit's word on a state that was recovered: no damage. */
 bool check_audit(const char *program, const char *path, char why[CHECK_WHY_SIZE]);
 
 #endif

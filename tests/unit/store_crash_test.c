@@ -7,12 +7,12 @@
  *
  * The list of states of one run is long (about 180,000); PODATELNA_STATES says how many of it are tried, evenly (tests/crash/recorder: more). What is found is
  * printed with its place in the list: PODATELNA_CASE="SECTOR CUT N" runs it alone (the events of a run, and so the list, differ a little from run to run).
- * Failing calls (EIO, ENOSPC, short writes, a failed sync) are in store_fault_test.c and journal_fault_test.c, clock steps and two writers in journal_life_test.c. */
-#include "store_crash_check.h"
+ * Failing calls (EIO, ENOSPC, short writes) are in store_fault_test.c and journal_fault_test.c; a sync that fails, a kill between any two changes, clock steps and writers
+ * at once in journal_crash_test.c. */
+#include "store_crash_states.h"
 #include "store_fault_steps.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +22,8 @@
 #include "appliance/base/clock.h"
 #include "store/journal.h"
 
-#define FEW_UNITS 5       /* all 2^5 answers are tried */
-#define DRAWN 6           /* answers drawn for a cut with more */
-#define SHORT_STATES 1200 /* of the list, where nobody says how many */
 #define MUTANT_FEW 60
 #define MUTANT_STATES 7500
-#define AUDIT_EVERY 40
 #define OTHER_BOOT "77777777-8888-7777-6666-555555555555"
 
 extern const struct fileops store_test_ops;
@@ -96,172 +92,27 @@ static void record_run(void)
 	check_collect(&trace, disk, &tried);
 }
 
-static uint64_t known_at(const struct trace *run, size_t cut)
+static struct states whole_run(void)
 {
-	uint64_t known = 0;
-
-	for (size_t i = 0; i < cut; i++) {
-		known = run->events[i].head.kind == TRACE_MARK ? run->events[i].head.offset : known;
-	}
-	return known;
-}
-
-/* --- the list of states --- */
-
-static uint64_t dice;
-
-static unsigned roll(unsigned sides)
-{
-	dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (unsigned)(dice >> 33) % sides;
-}
-
-/* How many answers a cut with so many open questions gets. */
-static size_t answers_count(size_t units)
-{
-	return units <= FEW_UNITS ? (size_t)1 << units : 2 + 2 * units + DRAWN;
-}
-
-/* The n-th of them. The first is: nothing that was not synced is there; the last of the systematic ones: all is. */
-static void answer(size_t units, size_t n, size_t cut, bool there[DISK_UNITS_MAX])
-{
-	bool drawn = n >= 2 + 2 * units;
-
-	dice = cut * 7919 + n;
-	for (size_t u = 0; u < units; u++) {
-		if (units <= FEW_UNITS) {
-			there[u] = (n >> u & 1) != 0;
-		} else if (drawn) {
-			there[u] = roll(2) == 0;
-		} else {
-			there[u] = n == 1 || (n >= 2 && n % 2 == 0 ? (n - 2) / 2 == u : n >= 2 && (n - 2) / 2 != u);
-		}
-	}
-}
-
-/* --- one state --- */
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
-{
-	(void)info, (void)type, (void)place;
-	return remove(path);
-}
-
-static void make_place(char ret[64])
-{
-	(void)snprintf(ret, 64, "%s/podatelna-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(ret));
-}
-
-static void remove_place(const char *path)
-{
-	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-struct run {
-	const struct trace *trace;
-	struct disk *disk;
-	const struct check_tried *tried;
-	const uint8_t (*hashes)[32];
-	size_t first_cut; /* what lies before was there already */
-	bool audited;     /* now and then podatelna-audit looks, too */
-	uint64_t states;
-};
-
-static bool try_state(struct run *run, size_t cut, const bool *there, char why[CHECK_WHY_SIZE])
-{
-	char path[64];
-	struct check_state state = {
-		.path = path, .tried = run->tried, .cut = cut, .known = known_at(run->trace, cut), .hashes = run->hashes, .data = life.data
+	return (struct states){
+		.trace = &trace, .disk = disk, .tried = &tried, .hashes = (const uint8_t(*)[32])life.hashes, .data = life.data, .first_cut = 4, .audited = true
 	};
-	bool good = false;
-
-	make_place(path);
-	disk_build(run->disk, there, path);
-	good = check_recovers(&state, why) && (!run->audited || run->states % AUDIT_EVERY != 0 || check_audit(AUDIT_PROGRAM, path, why));
-	remove_place(path);
-	run->states++;
-	return good;
-}
-
-static void complain(const struct run *run, unsigned sector, size_t cut, size_t n, size_t units, const bool *there, const char *why)
-{
-	char line[400];
-
-	print_error("sector %u, cut behind event %zu of %zu, state %zu: %s\n", sector, cut, run->trace->count, n, why);
-	for (size_t u = 0; u < units; u++) {
-		disk_describe(run->disk, u, line, sizeof line);
-		print_error("  %s %s\n", there[u] ? "there" : "lost ", line);
-	}
-}
-
-/* Every `stride`-th state of the list. False with words on the terminal, or silently, when one does not recover. */
-static bool try_all(struct run *run, unsigned sector, size_t without, size_t stride, bool silent)
-{
-	static bool there[DISK_UNITS_MAX];
-	char why[CHECK_WHY_SIZE] = "";
-	size_t at = stride / 2;
-
-	for (size_t cut = run->first_cut; cut <= run->trace->count; cut++) {
-		size_t units = disk_cut(run->disk, cut, sector, without), count = answers_count(units);
-
-		for (; at < count; at += stride) {
-			answer(units, at, cut, there);
-			if (!try_state(run, cut, there, why)) {
-				if (!silent) {
-					complain(run, sector, cut, at, units, there, why);
-				}
-				return false;
-			}
-		}
-		at -= count;
-	}
-	return true;
-}
-
-static size_t count_all(struct run *run, unsigned sector, size_t without)
-{
-	size_t all = 0;
-
-	for (size_t cut = run->first_cut; cut <= run->trace->count; cut++) {
-		all += answers_count(disk_cut(run->disk, cut, sector, without));
-	}
-	return all;
-}
-
-/* How many states the whole test is to try. */
-static size_t states_wanted(void)
-{
-	const char *said = getenv("PODATELNA_STATES");
-	size_t wanted = said == NULL ? 0 : (size_t)strtoul(said, NULL, 10);
-
-	return wanted == 0 ? SHORT_STATES : wanted;
-}
-
-static size_t stride_for(size_t all, size_t wanted)
-{
-	return all <= wanted ? 1 : all / wanted;
-}
-
-static struct run whole_run(void)
-{
-	return (struct run){ .trace = &trace, .disk = disk, .tried = &tried, .hashes = (const uint8_t(*)[32])life.hashes, .first_cut = 4, .audited = true };
 }
 
 /* The state that a failure named. */
 static void one_case(const char *named)
 {
 	static bool there[DISK_UNITS_MAX];
-	struct run run = whole_run();
+	struct states run = whole_run();
 	unsigned sector = 0;
 	size_t cut = 0, n = 0, units = 0;
 	char why[CHECK_WHY_SIZE] = "";
 
 	assert_int_equal(sscanf(named, "%u %zu %zu", &sector, &cut, &n), 3);
 	units = disk_cut(disk, cut, sector, SIZE_MAX);
-	answer(units, n, cut, there);
-	if (!try_state(&run, cut, there, why)) {
-		complain(&run, sector, cut, n, units, there, why);
+	states_answer(units, n, cut, there);
+	if (!states_try(&run, cut, there, why)) {
+		states_complain(&run, sector, cut, n, units, there, why);
 		fail();
 	}
 }
@@ -269,7 +120,7 @@ static void one_case(const char *named)
 static void every_cut(void **state)
 {
 	static const unsigned sectors[] = { 512, 4096 };
-	struct run run = whole_run();
+	struct states run = whole_run();
 	const char *named = getenv("PODATELNA_CASE");
 
 	(void)state;
@@ -278,11 +129,11 @@ static void every_cut(void **state)
 		return;
 	}
 	for (size_t i = 0; i < 2; i++) {
-		size_t all = count_all(&run, sectors[i], SIZE_MAX);
+		size_t all = states_count(&run, sectors[i], SIZE_MAX);
 
-		assert_true(try_all(&run, sectors[i], SIZE_MAX, stride_for(all, states_wanted() / 2), false));
+		assert_true(states_try_all(&run, sectors[i], SIZE_MAX, states_stride(all, states_wanted() / 2), false));
 		print_message("sectors of %u: %zu events, %zu states in the list, %llu tried so far\n", sectors[i], trace.count, all,
-		              (unsigned long long)run.states);
+		              (unsigned long long)run.tried_states);
 	}
 }
 
@@ -340,21 +191,21 @@ static void cut_again(size_t cut, const bool *there)
 	static struct check_tried again_tried;
 	char path[64], name[] = "/tmp/podatelna-again-XXXXXX";
 	struct trace again = { 0 };
-	struct run run = { .trace = &again, .tried = &again_tried, .hashes = (const uint8_t(*)[32])told };
+	struct states run = { .trace = &again, .tried = &again_tried, .hashes = (const uint8_t(*)[32])told, .data = life.data };
 	int made = mkstemp(name), fd = open(name, O_RDWR | O_APPEND | O_CLOEXEC);
 
 	assert_true(made >= 0 && fd >= 0);
-	make_place(path);
+	states_place(path);
 	disk_build(disk, there, path);
-	recover_recorded(path, known_at(&trace, cut), fd);
-	remove_place(path);
+	recover_recorded(path, states_known(&trace, cut), fd);
+	states_place_remove(path);
 	trace_read(name, &again);
 	run.disk = disk_new(&again);
 	memcpy(&again_tried, &tried, sizeof tried);
 	check_collect(&again, run.disk, &again_tried);
 	run.first_cut = marks_before_work(&again);
-	assert_true(try_all(&run, 512, SIZE_MAX, stride_for(count_all(&run, 512, SIZE_MAX), states_wanted() / 20), false));
-	print_message("recovery of cut %zu: %zu events, %llu states\n", cut, again.count - run.first_cut, (unsigned long long)run.states);
+	assert_true(states_try_all(&run, 512, SIZE_MAX, states_stride(states_count(&run, 512, SIZE_MAX), states_wanted() / 20), false));
+	print_message("recovery of cut %zu: %zu events, %llu states\n", cut, again.count - run.first_cut, (unsigned long long)run.tried_states);
 	disk_free(run.disk);
 	trace_free(&again);
 	(void)close(fd);
@@ -417,15 +268,15 @@ static void every_sync_counts(void **state)
 
 	(void)state;
 	for (size_t class = 0; class < disk_class_count(disk); class ++) {
-		struct run run = whole_run();
+		struct states run = whole_run();
 		const char *name = disk_class_name(disk, class), *why = spare_why(name);
-		size_t all = count_all(&run, 512, class);
+		size_t all = states_count(&run, 512, class);
 		bool found = false;
 
 		run.audited = false;
 		/* Few at first: most are found at once. */
 		for (size_t wanted = MUTANT_FEW; !found && wanted <= (why != NULL ? MUTANT_FEW : MUTANT_STATES); wanted *= 5) {
-			found = !try_all(&run, 512, class, all <= wanted ? 1 : all / wanted, true);
+			found = !states_try_all(&run, 512, class, all <= wanted ? 1 : all / wanted, true);
 		}
 		print_message("without the syncs of %-40s %s\n", name, found ? "something is lost" : why != NULL ? why : "NOTHING IS LOST");
 		unseen += !found && why == NULL ? 1 : 0;

@@ -32,6 +32,32 @@ void store_record_to(int fd)
 	trace_fd = fd;
 }
 
+static unsigned failing, dying;
+static bool failed;
+
+void store_record_die(unsigned n)
+{
+	dying = n;
+}
+
+/* The real table, for what changes something; or the end. */
+static const struct fileops *changing(void)
+{
+	if (dying > 0 && --dying == 0) {
+		_exit(TRACE_DIED);
+	}
+	return POSIX;
+}
+
+bool store_record_fail_sync(unsigned n)
+{
+	bool before = failed;
+
+	failing = n;
+	failed = false;
+	return before;
+}
+
 static void put(const struct trace_head *head, const char *name, const char *name_to, const void *data)
 {
 	int saved = errno;
@@ -75,7 +101,7 @@ static int r_openat(const struct fileops *ops, int dir, const char *path, int fl
 	bool existed = fstatat(dir, path, &before, AT_SYMLINK_NOFOLLOW) == 0;
 	struct trace_head head = { .kind = TRACE_CREATE };
 	char name[TRACE_NAME_SIZE];
-	int fd = POSIX->openat(POSIX, dir, path, flags, mode);
+	int fd = ((flags & O_CREAT) != 0 ? changing() : POSIX)->openat(POSIX, dir, path, flags, mode);
 
 	(void)ops;
 	if (fd < 0) {
@@ -110,7 +136,7 @@ static uint64_t position(int fd)
 static ssize_t r_write(const struct fileops *ops, int fd, const void *data, size_t length)
 {
 	uint64_t offset = position(fd);
-	ssize_t written = POSIX->write(POSIX, fd, data, length);
+	ssize_t written = changing()->write(POSIX, fd, data, length);
 
 	(void)ops;
 	put_write(fd, offset, data, written);
@@ -119,7 +145,7 @@ static ssize_t r_write(const struct fileops *ops, int fd, const void *data, size
 
 static ssize_t r_pwrite(const struct fileops *ops, int fd, const void *data, size_t length, off_t offset)
 {
-	ssize_t written = POSIX->pwrite(POSIX, fd, data, length, offset);
+	ssize_t written = changing()->pwrite(POSIX, fd, data, length, offset);
 
 	(void)ops;
 	put_write(fd, (uint64_t)offset, data, written);
@@ -129,7 +155,7 @@ static ssize_t r_pwrite(const struct fileops *ops, int fd, const void *data, siz
 static ssize_t r_writev(const struct fileops *ops, int fd, const struct iovec *parts, int count)
 {
 	uint64_t offset = position(fd);
-	ssize_t written = POSIX->writev(POSIX, fd, parts, count);
+	ssize_t written = changing()->writev(POSIX, fd, parts, count);
 	uint8_t *all = NULL;
 	size_t length = 0;
 
@@ -162,16 +188,30 @@ static int synced(int fd, int result)
 	return result;
 }
 
+/* True when this sync is the one to fail. */
+static bool fails(int fd)
+{
+	struct trace_head head = { .kind = TRACE_SYNC_FAILED, .inode = inode_of(fd) };
+
+	if (failing == 0 || --failing > 0) {
+		return false;
+	}
+	failed = true;
+	put(&head, NULL, NULL, NULL);
+	errno = EIO;
+	return true;
+}
+
 static int r_fdatasync(const struct fileops *ops, int fd)
 {
 	(void)ops;
-	return synced(fd, POSIX->fdatasync(POSIX, fd));
+	return fails(fd) ? -1 : synced(fd, changing()->fdatasync(POSIX, fd));
 }
 
 static int r_fsync(const struct fileops *ops, int fd)
 {
 	(void)ops;
-	return synced(fd, POSIX->fsync(POSIX, fd));
+	return fails(fd) ? -1 : synced(fd, changing()->fsync(POSIX, fd));
 }
 
 /* Not a barrier: what it writes out can still be lost with the disk's own cache. */
@@ -184,7 +224,7 @@ static int r_sync_range(const struct fileops *ops, int fd)
 static int r_ftruncate(const struct fileops *ops, int fd, off_t length)
 {
 	struct trace_head head = { .kind = TRACE_TRUNCATE, .inode = inode_of(fd), .offset = (uint64_t)length };
-	int result = POSIX->ftruncate(POSIX, fd, length);
+	int result = changing()->ftruncate(POSIX, fd, length);
 
 	(void)ops;
 	if (result == 0) {
@@ -206,7 +246,7 @@ static int r_fallocate(const struct fileops *ops, int fd, int mode, off_t offset
 static int r_fchmod(const struct fileops *ops, int fd, mode_t mode)
 {
 	struct trace_head head = { .kind = TRACE_CHMOD, .inode = inode_of(fd), .offset = mode };
-	int result = POSIX->fchmod(POSIX, fd, mode);
+	int result = changing()->fchmod(POSIX, fd, mode);
 
 	(void)ops;
 	if (result == 0) {
@@ -234,7 +274,7 @@ static int r_renameat2(const struct fileops *ops, int from_dir, const char *from
 
 	(void)ops;
 	(void)fstatat(from_dir, from, &info, AT_SYMLINK_NOFOLLOW);
-	return moved(TRACE_RENAME, from_dir, from, to_dir, to, info.st_ino, POSIX->renameat2(POSIX, from_dir, from, to_dir, to, flags));
+	return moved(TRACE_RENAME, from_dir, from, to_dir, to, info.st_ino, changing()->renameat2(POSIX, from_dir, from, to_dir, to, flags));
 }
 
 static int r_linkat(const struct fileops *ops, int from_dir, const char *from, int to_dir, const char *to, int flags)
@@ -243,14 +283,14 @@ static int r_linkat(const struct fileops *ops, int from_dir, const char *from, i
 
 	(void)ops;
 	(void)fstatat(from_dir, from, &info, AT_SYMLINK_NOFOLLOW);
-	return moved(TRACE_LINK, from_dir, from, to_dir, to, info.st_ino, POSIX->linkat(POSIX, from_dir, from, to_dir, to, flags));
+	return moved(TRACE_LINK, from_dir, from, to_dir, to, info.st_ino, changing()->linkat(POSIX, from_dir, from, to_dir, to, flags));
 }
 
 static int r_unlinkat(const struct fileops *ops, int dir, const char *path, int flags)
 {
 	struct trace_head head = { .kind = TRACE_UNLINK };
 	char name[TRACE_NAME_SIZE];
-	int result = POSIX->unlinkat(POSIX, dir, path, flags);
+	int result = changing()->unlinkat(POSIX, dir, path, flags);
 
 	(void)ops;
 	head.dir = parent_of(dir, path, name);
@@ -265,7 +305,7 @@ static int r_mkdirat(const struct fileops *ops, int dir, const char *path, mode_
 	struct trace_head head = { .kind = TRACE_MKDIR };
 	char name[TRACE_NAME_SIZE];
 	struct stat info = { 0 };
-	int result = POSIX->mkdirat(POSIX, dir, path, mode);
+	int result = changing()->mkdirat(POSIX, dir, path, mode);
 
 	(void)ops;
 	if (result == 0) {
