@@ -284,7 +284,6 @@ struct note_search {
 	struct journal_anchor_name *found; /* all files of checkpoints that cover what is needed */
 	size_t count;
 	uint64_t need, newest;
-	int err;
 };
 
 #define NOTE_FILES_MAX ((size_t)16 * 1024 * 1024)

@@ -344,12 +344,9 @@ static void write_commands(const struct evidence *evidence, FILE *to)
 	}
 }
 
-/* What this folder cannot show. */
-static void write_lacks(const struct evidence *evidence, bool in_czech, FILE *to)
+/* What of the content is not here. */
+static void write_content_lacks(const struct evidence *evidence, bool in_czech, FILE *to)
 {
-	const struct evidence_note *note = &evidence->notes[0];
-
-	(void)fprintf(to, in_czech ? "\nCo chybí a proč\n" : "\nWhat is missing, and why\n");
 	if (evidence->erased != 0) {
 		(void)fprintf(to,
 		              in_czech ? "  - Obsah byl vymazán záznamem %" PRIu64 "; zůstaly záznamy a jejich důkazy.\n"
@@ -368,6 +365,15 @@ static void write_lacks(const struct evidence *evidence, bool in_czech, FILE *to
 		(void)fprintf(to, in_czech ? "  - Obsah úlohy receipt: je opsán z odpovědi a nese heslo.\n"
 		                           : "  - Content of role receipt: it is copied from a reply and holds the password.\n");
 	}
+}
+
+/* What this folder cannot show. */
+static void write_lacks(const struct evidence *evidence, bool in_czech, FILE *to)
+{
+	const struct evidence_note *note = &evidence->notes[0];
+
+	(void)fprintf(to, in_czech ? "\nCo chybí a proč\n" : "\nWhat is missing, and why\n");
+	write_content_lacks(evidence, in_czech, to);
 	if (note->stamps == 0) {
 		(void)fprintf(
 		    to, in_czech ? "  - Časové razítko: žádné zatím nekryje celý případ. Vyvezte případ znovu po příštím razítku (podatelna journal stamp).\n"

@@ -109,6 +109,15 @@ struct export_note *export_note_find(struct export *export, uint64_t size);
 /* Someone whose certificate is to be judged; its place + 1, 0 when there are too many. */
 size_t export_add_signer(struct export *export, const struct audit_cms *cms, enum audit_purpose purpose, uint64_t index, const char *name);
 
+/* C2SP tlog-proof: first line, perhaps one of extra data, the index, hashes, an empty line, the checkpoint. */
+struct export_proof {
+	uint64_t index;
+	tree_hash path[TREE_PATH_MAX];
+	size_t count;
+	struct bytes note; /* what stands behind the empty line; not read yet */
+};
+bool export_proof_read(struct bytes rest, struct export_proof *ret);
+
 /* The verdict line and the findings, as text or JSON, on stdout. */
 void export_say(struct export *export, bool json);
 

@@ -1,4 +1,5 @@
 /* export_notes.c - the checkpoints of the folder with their signatures and stamps, and the certificates and lists that came along: read, and judged by themselves. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +155,7 @@ static void read_seal(struct export *export, struct export_note *note, uint8_t *
 	const char *why = "";
 	struct audit_cms cms;
 
-	(void)snprintf(name, sizeof name, NOTE_PREFIX "%ju.p7s", note->size);
+	(void)snprintf(name, sizeof name, NOTE_PREFIX "%" PRIu64 ".p7s", note->size);
 	if (!export_read(export, name, EXPORT_FILE_MAX_BYTES, ret_bytes, ret_length)) {
 		return;
 	}
@@ -233,7 +234,7 @@ static void read_stamp(struct export *export, struct export_note *note, const ch
 static void read_stamps(struct export *export, struct export_note *note, struct bytes seal)
 {
 	char prefix[EXPORT_NAME_SIZE];
-	size_t length = (size_t)snprintf(prefix, sizeof prefix, NOTE_PREFIX "%ju.", note->size);
+	size_t length = (size_t)snprintf(prefix, sizeof prefix, NOTE_PREFIX "%" PRIu64 ".", note->size);
 
 	for (size_t i = 0; i < export->file_count; i++) {
 		const char *name = export->files[i].name, *end = strrchr(name, '.');

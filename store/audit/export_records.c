@@ -1,4 +1,5 @@
 /* export_records.c - the records of the case: each by itself, one after the other, and that they stand in the journal. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static void add_trailer(uint8_t *bytes, size_t length, uint64_t index)
 
 	tree_leaf((struct bytes){ .data = bytes, .length = length }, hash);
 	frame_to_hex(hash, sizeof hash, hex);
-	(void)snprintf(trailer, sizeof trailer, ".%012ju %s\n", index, hex);
+	(void)snprintf(trailer, sizeof trailer, ".%012" PRIu64 " %s\n", index, hex);
 	memcpy(bytes + length, trailer, FRAME_TRAILER_BYTES);
 }
 
@@ -96,19 +97,11 @@ static int read_record(struct export *export, const char *name, struct export_re
 
 /* --- its proof ------------------------------------------------------------------------------------------------------------------------------------------- */
 
-struct proof {
-	uint64_t index;
-	tree_hash path[TREE_PATH_MAX];
-	size_t count;
-	struct bytes note; /* what stands behind the empty line */
-};
-
-/* C2SP tlog-proof: first line, perhaps one of extra data, the index, hashes, an empty line, the checkpoint. */
-static bool parse_proof(struct bytes rest, struct proof *ret)
+bool export_proof_read(struct bytes rest, struct export_proof *ret)
 {
 	struct bytes line, word;
 
-	*ret = (struct proof){ .count = 0 };
+	*ret = (struct export_proof){ .count = 0 };
 	if (!export_line(&rest, &line) || !bytes_equal(line, PROOF_FIRST_LINE) || !export_line(&rest, &line)) {
 		return false;
 	}
@@ -132,7 +125,7 @@ static bool parse_proof(struct bytes rest, struct proof *ret)
 	return false;
 }
 
-static void check_proof(struct export *export, struct export_record *record, const struct proof *proof, const char *name)
+static void check_proof(struct export *export, struct export_record *record, const struct export_proof *proof, const char *name)
 {
 	struct export_note *kept = NULL;
 	tree_hash leaf;
@@ -161,10 +154,10 @@ static void prove(struct export *export, struct export_record *record)
 {
 	AUDIT_CLEAN_FREE uint8_t *bytes = NULL;
 	char name[EXPORT_NAME_SIZE];
-	struct proof proof;
+	struct export_proof proof;
 	size_t length = 0;
 
-	(void)snprintf(name, sizeof name, LEAF_PREFIX "%012ju.tlog-proof", record->index);
+	(void)snprintf(name, sizeof name, LEAF_PREFIX "%012" PRIu64 ".tlog-proof", record->index);
 	if (record->bytes == NULL) {
 		(void)export_knows(export, name);
 		return;
@@ -173,7 +166,7 @@ static void prove(struct export *export, struct export_record *record)
 		audit_found(&export->audit, AUDIT_UNSIGNED, record->index, "there is no proof that it stands in the journal");
 		return;
 	}
-	if (!parse_proof((struct bytes){ .data = bytes, .length = length }, &proof)) {
+	if (!export_proof_read((struct bytes){ .data = bytes, .length = length }, &proof)) {
 		audit_found(&export->audit, AUDIT_NOTE, record->index, "%s is no proof of this record", name);
 		return;
 	}

@@ -1,4 +1,5 @@
 /* export_say.c - the answer to `evidence`. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "export.h"
@@ -77,8 +78,8 @@ static void say_json(struct export *export, const char *line)
 	put_text(export->audit.source.origin);
 	(void)printf(", \"case\": ");
 	put_text(export->case_number);
-	(void)printf(", \"records\": %zu, \"proved\": %ju, \"contents\": %ju, \"signed\": %s, \"stamped_time\": ", export->record_count, export->proved,
-	             export->contents, note != NULL ? "true" : "false");
+	(void)printf(", \"records\": %zu, \"proved\": %" PRIu64 ", \"contents\": %" PRIu64 ", \"signed\": %s, \"stamped_time\": ", export->record_count,
+	             export->proved, export->contents, note != NULL ? "true" : "false");
 	if (note != NULL) {
 		audit_time_text(note->stamped_s * 1000, when);
 		put_text(when);
@@ -94,7 +95,7 @@ static void say_json(struct export *export, const char *line)
 		if (finding->index == AUDIT_NO_INDEX) {
 			(void)printf("null, \"why\": ");
 		} else {
-			(void)printf("%ju, \"why\": ", finding->index);
+			(void)printf("%" PRIu64 ", \"why\": ", finding->index);
 		}
 		put_text(finding->why);
 		(void)putchar('}');
@@ -121,7 +122,7 @@ void export_say(struct export *export, bool json)
 		if (finding->index == AUDIT_NO_INDEX) {
 			(void)printf("-: %s\n", finding->why);
 		} else {
-			(void)printf("%ju: %s\n", finding->index, finding->why);
+			(void)printf("%" PRIu64 ": %s\n", finding->index, finding->why);
 		}
 	}
 }

@@ -92,10 +92,10 @@ def test_what_is_in_it(stamped):
     box, case, folder = stamped
     mine = records(box, case)
     names = set(os.listdir(folder))
-    upto = max(int(n[7:19]) for n in names if n.endswith(".leaf"))
-    assert {f"zaznam-{r.index:012d}.leaf" for r in mine if r.index <= upto} == {n for n in names if n.endswith(".leaf")}
+    until = max(int(n[7:19]) for n in names if n.endswith(".leaf"))
+    assert {f"zaznam-{r.index:012d}.leaf" for r in mine if r.index <= until} == {n for n in names if n.endswith(".leaf")}
     for record in mine:
-        if record.index <= upto:
+        if record.index <= until:
             assert read(folder, f"zaznam-{record.index:012d}.leaf") == record.leaf
             assert f"zaznam-{record.index:012d}.tlog-proof" in names
     wanted = WORDS | {"obsah.txt", "original", "jmeno.txt", "podano.p7s", "potvrzeni.p7s", "potvrzeni.xml", "protistrana.pem"}

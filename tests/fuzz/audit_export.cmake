@@ -1,0 +1,1 @@
+podatelna_fuzz_target(fuzz_audit_proof SOURCES fuzz_audit_proof.c LIBS podatelna_audit_core)
