@@ -1,6 +1,7 @@
 """The evidence of one case: what `podatelna export` writes is checked with openssl and a shell alone, by the commands of OVERENI.txt taken literally, and every file
 of it against the journal by the independent reader."""
 
+import grp
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 
 import forms
 import journal
+from box import GROUP, is_root
 from conftest import BIN
 from simulator import Simulator
 
@@ -341,6 +343,7 @@ def test_without_stamp_and_signature(make_box, epo, pki_dir, tmp_path):
     box.wait_token()
     box.drop("dph.xml", forms.dphdp3())
     case = box.wait_state("dph.xml")["case"]
+    box.result(case)
     folder = os.path.join(box.dir, "out")
     os.makedirs(folder)
     said = box.text("export", case, folder)
@@ -374,6 +377,7 @@ def test_content_that_is_gone(make_box, epo, pki_dir, tmp_path):
     box.wait_token()
     box.drop("dph.xml", forms.dphdp3())
     case = box.wait_state("dph.xml")["case"]
+    box.result(case)
     part = next(r for r in records(box, case) if r.type == "received").objects()["original"][3][0]
     os.unlink(os.path.join(box.data, "vault", part[:2], part))
     folder = os.path.join(box.dir, "out")
@@ -383,4 +387,29 @@ def test_content_that_is_gone(make_box, epo, pki_dir, tmp_path):
     assert "original" not in os.listdir(folder) and "podano.p7s" in os.listdir(folder)
     assert "could not be read (1 pieces)" in read(folder, "OVERENI.txt").decode()
     assert "object-missing" in {kind for kind, _ in findings(audit(folder, *trusted(box, pki_dir), code=1)[1])}
+    assert blocks_that_fail(copy(folder, tmp_path), trusted(box, pki_dir)) == []
+
+
+@pytest.mark.skipif(not is_root(), reason="needs root: a second person")
+def test_erased_case(make_box, epo, pki_dir, tmp_path):
+    """Records and proofs are left and can be checked; the record that erased the content is named."""
+    box = make_box(epo, start=False)
+    box.set('user "60021"', rights=["read", "erase"])
+    box.start()
+    box.wait_token()
+    box.drop("dph.xml", forms.dphdp3())
+    case = box.wait_state("dph.xml")["case"]
+    box.result(case)
+    assert box.run_cli("erase", case, "--basis", "x", user=(60021, 60021, [grp.getgrnam(GROUP).gr_gid])).returncode == 0
+    assert box.run_cli("erase", case, "--basis", "x").returncode == 0
+    erased = records(box, case)[-1]
+    folder = os.path.join(box.dir, "out")
+    os.makedirs(folder)
+    done = box.run_cli("export", case, folder)
+    assert done.returncode == 1 and f"vymazán záznamem {erased.index}" in (done.stdout + done.stderr).decode()
+    names = os.listdir(folder)
+    assert "original" not in names and f"zaznam-{erased.index:012d}.tlog-proof" in names and not read(folder, "obsah.txt")
+    assert f"erased by record {erased.index}" in read(folder, "OVERENI.txt").decode()
+    _, said = audit(folder, *trusted(box, pki_dir), code=1)  # no stamp, no signature; nothing else
+    assert {kind for kind, _ in findings(said)} == {"unsigned", "unstamped"} and ("erased", erased.index) in findings(said, "remark")
     assert blocks_that_fail(copy(folder, tmp_path), trusted(box, pki_dir)) == []
