@@ -17,6 +17,8 @@ static const struct schema_field file_fields[] = {
 	{ "control_group",  SCHEMA_LOGIN,     false, AT(config, control_group),  "", NULL, 0, 0 },
 	{ "catalogue_dir",  SCHEMA_PATH,      true,  AT(config, catalogue_dirs), "", NULL, 0, 0 },
 	{ "archive_dir",    SCHEMA_PATH,      false, AT(config, archive_dir),    "", NULL, 0, 0 },
+	{ "disk_warn",      SCHEMA_COUNT,     false, AT(config, disk_warn),      "90", NULL, 50, 100 },
+	{ "disk_urgent",    SCHEMA_COUNT,     false, AT(config, disk_urgent),    "95", NULL, 50, 100 },
 	{ "led",            SCHEMA_PATH,      false, AT(config, led),            "", NULL, 0, 0 },
 	{ "metrics_file",   SCHEMA_PATH,      false, AT(config, metrics_file),   "", NULL, 0, 0 },
 	{ "metrics_every",  SCHEMA_DURATION,  false, AT(config, metrics_every_ms), "30 s", NULL, 1000, DAY_MS },

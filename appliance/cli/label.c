@@ -29,6 +29,7 @@ static const struct label partner_states[] = {
 static const struct label fields[] = {
 	{ "led", N_("LED") },
 	{ "disk-free", N_("Free for the journal") },
+	{ "disk", N_("Disk") },
 	{ "share-free", N_("Free on the share") },
 	{ "box", N_("Box") },
 	{ "store", N_("Store") },

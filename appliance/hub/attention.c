@@ -4,6 +4,7 @@
 
 #include "../base/clock.h"
 #include "../base/text.h"
+#include "disk.h"
 #include "stamps.h"
 
 const char *attention_who_label(enum attention_who who)
@@ -124,5 +125,5 @@ bool attention_any(const struct hub *hub)
 			return true;
 		}
 	}
-	return hub->anchors.notes_why[0] != '\0' || stamps_urgent(hub, clock_utc_ms());
+	return hub->anchors.notes_why[0] != '\0' || stamps_urgent(hub, clock_utc_ms()) || disk_any(hub);
 }

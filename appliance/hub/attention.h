@@ -24,7 +24,7 @@ enum attention_who attention_case(const struct hub *hub, const struct hub_case *
 /* The same for a token; ATTENTION_NOBODY: it works. *ret_todo goes on after "Token NAME: ". */
 enum attention_who attention_token(const struct hub *hub, size_t index, const char **ret_todo);
 
-/* Any token, open case, or time stamp. */
+/* Any token, open case, time stamp, or disk. */
 bool attention_any(const struct hub *hub);
 
 #endif

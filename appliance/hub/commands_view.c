@@ -12,6 +12,7 @@
 #include "anchors.h"
 #include "card.h"
 #include "control_private.h"
+#include "disk.h"
 #include "facts.h"
 #include "inbox.h"
 #include "led.h"
@@ -189,6 +190,32 @@ static void put_free(struct caller *caller, const char *name, const char *path)
 	}
 }
 
+/* Disks that fill up; every one as a row for other programs. */
+static void put_disks(struct caller *caller)
+{
+	struct disk_place places[DISK_PLACES_MAX];
+	size_t count = disk_look(caller->hub, places);
+	char words[DISK_TEXT_BYTES];
+
+	for (size_t i = 0; i < count; i++) {
+		struct lines row = { 0 };
+
+		lines_set(&row, "disk", places[i].id);
+		lines_set(&row, "level", disk_level_name(places[i].level));
+		lines_set_u64(&row, "used", places[i].used);
+		lines_set_u64(&row, "free", places[i].free_bytes);
+		lines_set_u64(&row, "total", places[i].total_bytes);
+		if (caller->json) {
+			caller_row(caller, "disk", &row);
+		}
+		lines_free(&row);
+		if (places[i].level != DISK_GOOD) {
+			disk_words(caller->hub, &places[i], words);
+			caller_field(caller, "disk", words);
+		}
+	}
+}
+
 /* How far the clock is off, in words and as a number (positive: ahead), and what a person has to do about it. */
 static void put_clock(struct caller *caller)
 {
@@ -300,6 +327,7 @@ void command_status(struct caller *caller)
 	put_network(caller);
 	put_free(caller, "disk-free", hub->config->data_dir);
 	put_free(caller, "share-free", hub->config->share.path);
+	put_disks(caller);
 	command_status_mail(caller);
 	put_anchors(caller);
 	command_status_stamps(caller);

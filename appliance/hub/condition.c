@@ -6,6 +6,7 @@
 
 #include "../base/text.h"
 #include "attention.h"
+#include "disk.h"
 #include "inbox.h"
 
 #define CONDITION_MAX_BYTES 480
@@ -42,6 +43,18 @@ static void add_cases(const struct hub *hub, char text[CONDITION_MAX_BYTES])
 	}
 }
 
+static void add_disks(const struct hub *hub, char text[CONDITION_MAX_BYTES])
+{
+	struct disk_place places[DISK_PLACES_MAX];
+	size_t count = disk_look(hub, places);
+
+	for (size_t i = 0; i < count; i++) {
+		if (places[i].level != DISK_GOOD) {
+			add(text, _("%s: %u %% used"), _(places[i].label), places[i].used);
+		}
+	}
+}
+
 void condition_put(void *context, struct wire_message *answer)
 {
 	static char text[CONDITION_MAX_BYTES];
@@ -63,6 +76,7 @@ void condition_put(void *context, struct wire_message *answer)
 	if (inbox_why[0] != '\0') {
 		add(text, "%s", _(inbox_why));
 	}
+	add_disks(hub, text);
 	wire_put_number(answer, WIRE_F_CODE, hub->replayed ? 1 : 0);
 	wire_put_string(answer, WIRE_F_TEXT, text);
 }

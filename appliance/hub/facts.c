@@ -14,7 +14,7 @@ bool fact_disk(const char *path, uint64_t *ret_free, uint64_t *ret_total)
 		return false;
 	}
 	*ret_free = (uint64_t)space.f_bavail * space.f_frsize;
-	*ret_total = (uint64_t)space.f_blocks * space.f_frsize;
+	*ret_total = ((uint64_t)space.f_blocks - space.f_bfree + space.f_bavail) * space.f_frsize; /* without what is kept for root, as df counts */
 	return true;
 }
 

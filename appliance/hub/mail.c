@@ -110,6 +110,19 @@ static void add_certificates(struct mail *mail)
 	}
 }
 
+static void add_disks(struct mail *mail)
+{
+	if (mail->config->to.count == 0 || !mail_disks_pass(mail)) {
+		return;
+	}
+	for (size_t i = 0; i < mail->config->to.count; i++) {
+		struct mail_item item = { .kind = MAIL_DISKS, .time_ms = clock_utc_ms() };
+
+		(void)snprintf(item.to, sizeof item.to, "%s", mail->config->to.items[i]);
+		mail_add(mail, &item);
+	}
+}
+
 /* --- sending --- */
 
 static uint64_t pause_for(const struct mail *mail, uint32_t failures, enum cause cause)
@@ -131,6 +144,7 @@ static void give_up(struct mail *mail, size_t n, const char *why)
 	log_error("%s: an e-mail is given up after %u tries: %s",
 	          item->kind == MAIL_DIGEST         ? "digest"
 	          : item->kind == MAIL_CERTIFICATES ? "certificates"
+	          : item->kind == MAIL_DISKS        ? "disks"
 	                                            : item->number,
 	          item->tries + 1, why);
 	mail_remove(mail, n);
@@ -248,6 +262,7 @@ static void on_time(void *context, uint32_t events)
 	mail->timer = 0;
 	add_digest(mail);
 	add_certificates(mail);
+	add_disks(mail);
 	send_next(mail);
 	if (mail->dirty) {
 		(void)mail_save(mail); /* tried again with the next change; until then a crash doubles messages */

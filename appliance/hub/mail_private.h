@@ -9,9 +9,9 @@
 
 #define MAIL_TOLD_MAX 64
 
-enum mail_kind { MAIL_CASE, MAIL_DIGEST, MAIL_CERTIFICATES, MAIL_TEST };
+enum mail_kind { MAIL_CASE, MAIL_DIGEST, MAIL_CERTIFICATES, MAIL_DISKS, MAIL_TEST };
 
-/* What was told of a certificate already. */
+/* What was told of a certificate (or of a disk: mail_disks.c) already. */
 struct mail_told {
 	char certificate[17]; /* the beginning of its SHA-256, hexadecimal */
 	uint32_t threshold;   /* days; 0: that it is over */
@@ -76,6 +76,11 @@ uint32_t mail_today(int64_t utc_ms, unsigned *ret_minutes);
 bool mail_certificates_pass(struct mail *mail, int64_t now_ms);
 char *mail_certificates_subject(void);
 char *mail_certificates_body(const struct mail *mail, int64_t now_ms);
+
+/* mail_disks.c: notes which disks came to a level; true when there is one that nobody was told of. The text names all disks. */
+bool mail_disks_pass(struct mail *mail);
+char *mail_disks_subject(void);
+char *mail_disks_body(const struct mail *mail);
 
 /* mail_letter.c: a whole message (RFC 5322, RFC 2045, RFC 2047): UTF-8 in, ASCII with CRLF out. Subject and body may hold anything: nothing in them can become a
  * header. `id`: left part of the Message-ID, dot-atom. The caller frees. */

@@ -4,7 +4,7 @@
  *   cursor INDEX
  *   digest YYYYMMDD
  *   told CERTIFICATE DAYS            what was told of a certificate (mail_certificates.c)
- *   case|digest|certificates INDEX NUMBER|- STATE TIME NEXT TRIES ADDRESS
+ *   case|digest|certificates|disks INDEX NUMBER|- STATE TIME NEXT TRIES ADDRESS
  *   end COUNT
  */
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define STATE_MAX_BYTES (MAIL_ITEMS_MAX * 400U)
 #define FIRST_LINE "podatelna-mail 1"
 
-static const char *const kinds[] = { [MAIL_CASE] = "case", [MAIL_DIGEST] = "digest", [MAIL_CERTIFICATES] = "certificates" };
+static const char *const kinds[] = { [MAIL_CASE] = "case", [MAIL_DIGEST] = "digest", [MAIL_CERTIFICATES] = "certificates", [MAIL_DISKS] = "disks" };
 
 static bool read_number(struct span *line, uint64_t *ret)
 {
@@ -53,7 +53,10 @@ static bool read_item(struct span line, struct mail_item *ret)
 	    next > INT64_MAX || tries > UINT32_MAX || !span_copy_string(line, item.to, sizeof item.to) || !config_address_valid(item.to)) {
 		return false;
 	}
-	item.kind = strcmp(kind, kinds[MAIL_DIGEST]) == 0 ? MAIL_DIGEST : strcmp(kind, kinds[MAIL_CERTIFICATES]) == 0 ? MAIL_CERTIFICATES : MAIL_CASE;
+	item.kind = strcmp(kind, kinds[MAIL_DIGEST]) == 0         ? MAIL_DIGEST
+	            : strcmp(kind, kinds[MAIL_CERTIFICATES]) == 0 ? MAIL_CERTIFICATES
+	            : strcmp(kind, kinds[MAIL_DISKS]) == 0        ? MAIL_DISKS
+	                                                          : MAIL_CASE;
 	item.state = state_by_name(state);
 	item.time_ms = (int64_t)at;
 	item.next_ms = (int64_t)next;

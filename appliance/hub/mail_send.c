@@ -83,6 +83,7 @@ static void make_id(const struct mail_item *item, char ret[128])
 	               item->kind == MAIL_CASE           ? item->number
 	               : item->kind == MAIL_DIGEST       ? "digest"
 	               : item->kind == MAIL_CERTIFICATES ? "certificates"
+	               : item->kind == MAIL_DISKS        ? "disks"
 	                                                 : "test",
 	               (unsigned long long)item->index, (long long)item->time_ms, hash);
 }
@@ -95,10 +96,12 @@ static char *write_letter(const struct sending *sending, size_t *ret_length)
 	_cleanup_free_ char *subject = item->kind == MAIL_CASE           ? mail_case_subject(mail, item)
 	                               : item->kind == MAIL_DIGEST       ? mail_digest_subject(item->time_ms)
 	                               : item->kind == MAIL_CERTIFICATES ? mail_certificates_subject()
+	                               : item->kind == MAIL_DISKS        ? mail_disks_subject()
 	                                                                 : mail_test_subject();
 	_cleanup_free_ char *body = item->kind == MAIL_CASE           ? mail_case_body(mail, item, sending->file)
 	                            : item->kind == MAIL_DIGEST       ? mail_digest_body(mail, item->time_ms, &ignored)
 	                            : item->kind == MAIL_CERTIFICATES ? mail_certificates_body(mail, clock_utc_ms())
+	                            : item->kind == MAIL_DISKS        ? mail_disks_body(mail)
 	                                                              : mail_test_body();
 	char id[128];
 	struct mail_letter letter = { .from = mail->config->from, .to = item->to, .id = id, .subject = subject, .body = body, .utc_ms = clock_utc_ms() };

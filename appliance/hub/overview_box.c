@@ -163,16 +163,14 @@ static void format_size(const struct config *config, uint64_t bytes, char *ret, 
 	}
 }
 
-static void write_disk(FILE *page, const struct config *config, const char *what, const struct overview_disk *disk, uint64_t least)
+static void write_disk(FILE *page, const struct config *config, const char *what, const struct disk_place *disk, uint64_t least)
 {
+	bool bad = disk->free_bytes < least || disk->level == DISK_URGENT, soon = disk->free_bytes / 2 < least || disk->level == DISK_WARN;
 	char left[32], all[32];
 
-	if (!disk->known) {
-		return;
-	}
 	format_size(config, disk->free_bytes, left, sizeof left);
 	format_size(config, disk->total_bytes, all, sizeof all);
-	begin_row(page, disk->free_bytes < least ? TONE_BAD : disk->free_bytes / 2 < least ? TONE_SOON : TONE_GOOD, what);
+	begin_row(page, bad ? TONE_BAD : soon ? TONE_SOON : TONE_GOOD, what);
 	html_format(page, _("%s free of %s"), left, all);
 	end_row(page);
 }
@@ -211,8 +209,11 @@ void overview_write_box(FILE *page, const struct overview *overview)
 	write_stamps(page, overview);
 	write_stamped(page, overview);
 	write_journal(page, overview);
-	write_disk(page, config, _("Disk of the box"), &overview->data_disk, config->share.min_free_bytes);
-	write_disk(page, config, _("Disk of the share"), &overview->share_disk, 0);
+	for (size_t i = 0; i < overview->disk_count; i++) {
+		const struct disk_place *disk = &overview->disks[i];
+
+		write_disk(page, config, _(disk->label), disk, disk->path == config->data_dir ? config->share.min_free_bytes : 0);
+	}
 	write_clock(page, overview->hub);
 	begin_row(page, TONE_PLAIN, _("Version"));
 	html_format(page, "Podatelna %s", PODATELNA_VERSION);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "attention.h"
+#include "disk.h"
 #include "facts.h"
 #include "overview.h"
 
@@ -35,11 +36,6 @@ struct overview_certificate {
 	int64_t days; /* whole days left, negative when it is over */
 };
 
-struct overview_disk {
-	bool known;
-	uint64_t free_bytes, total_bytes;
-};
-
 /* What one page shows, taken from the hub at one moment. Zero-initialise; overview_free when done. */
 struct overview {
 	const struct hub *hub;
@@ -52,7 +48,8 @@ struct overview {
 	size_t task_count;
 	struct overview_certificate certificates[OVERVIEW_CERTIFICATES_MAX];
 	size_t certificate_count;
-	struct overview_disk data_disk, share_disk;
+	struct disk_place disks[DISK_PLACES_MAX];
+	size_t disk_count;
 	const struct hub_case **places; /* behind the lists */
 };
 

@@ -145,21 +145,24 @@ static void add_partners(struct overview *overview)
 	}
 }
 
-static void read_disk(const char *path, struct overview_disk *ret)
-{
-	ret->known = fact_disk(path, &ret->free_bytes, &ret->total_bytes);
-}
-
 static void add_disks(struct overview *overview)
 {
 	const struct config *config = overview->hub->config;
+	char words[DISK_TEXT_BYTES];
 
-	read_disk(config->data_dir, &overview->data_disk);
-	read_disk(config->share.path, &overview->share_disk);
-	if (overview->data_disk.known && overview->data_disk.free_bytes < config->share.min_free_bytes) {
-		add_task(overview, ATTENTION_ADMIN, _("The disk of the box is full: nothing new is taken in. Make space."));
-	} else if (overview->data_disk.known && overview->data_disk.free_bytes / 2 < config->share.min_free_bytes) {
-		add_task(overview, ATTENTION_ADMIN, _("The disk of the box is nearly full. Make space before nothing can be taken in."));
+	overview->disk_count = disk_look(overview->hub, overview->disks);
+	for (size_t i = 0; i < overview->disk_count; i++) {
+		const struct disk_place *disk = &overview->disks[i];
+		bool data = disk->path == config->data_dir;
+
+		if (data && disk->free_bytes < config->share.min_free_bytes) {
+			add_task(overview, ATTENTION_ADMIN, _("The disk of the box is full: nothing new is taken in. Make space."));
+		} else if (disk->level != DISK_GOOD) {
+			disk_words(overview->hub, disk, words);
+			add_task(overview, ATTENTION_ADMIN, "%s", words);
+		} else if (data && disk->free_bytes / 2 < config->share.min_free_bytes) {
+			add_task(overview, ATTENTION_ADMIN, _("The disk of the box is nearly full. Make space before nothing can be taken in."));
+		}
 	}
 }
 
