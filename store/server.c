@@ -171,6 +171,9 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_VERIFY:
 		server_verify_start(server, message);
 		return 0;
+	case WIRE_STORE_MAINTAIN:
+		server_maintain_start(server, message);
+		return 0;
 	case WIRE_STORE_BACKUP:
 		server_backup_start(server, message);
 		return 0;
@@ -211,6 +214,7 @@ static void drop_hub(struct server *server)
 	server_evidence_forget(server);
 	server_verify_stop(server);
 	server_backup_stop(server);
+	server_maintain_stop(server);
 }
 
 static void on_hub_end(void *context, struct channel *channel, enum channel_end end, const char *why)
@@ -260,6 +264,7 @@ void server_on_stop(void *context)
 	server_commit(server);
 	server_verify_stop(server);
 	server_backup_stop(server);
+	server_maintain_stop(server);
 	server_notes_stop(server);
 	server_archive_stop(server);
 	if (!server->fault) {

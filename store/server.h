@@ -14,6 +14,7 @@
  * server_evidence.c  pieces of an export
  * server_child.c     long work in a child process  server_backup.c    a backup while the box works
  * server_erase.c     keys and content destroyed    server_archive.c   content of closed cases moved away and back
+ * server_maintain.c  leftovers, names, space
  *
  * STORE_HELLO LINES: box-letter ("" = absent), damaged-index (state damaged only), last-time (ms since 1970 UTC: not before this is it now; absent: not known),
  * mark-index (absent: no mark), origin, root (hex), size, state (ok, rolled-back, damaged, fault), unclean (yes, no), why (English, unless ok).
@@ -132,6 +133,7 @@ struct server {
 	struct server_pin *pins;
 	struct server_verify *verify;
 	struct server_backup *backup;
+	struct server_maintain *maintain;
 	struct server_seal seal;
 	struct server_notes notes;
 	struct server_sweep sweep;
@@ -142,7 +144,8 @@ struct server {
 	int64_t last_utc_ms;   /* of the last record whose time can be believed; 0: none */
 	uint64_t last_mono_ms; /* when that was */
 	bool fault;
-	bool names_rebuilding;
+	struct names_rebuild *names_rebuild; /* under way */
+	int names_rebuild_timer;
 	const char *told_state; /* of the last STORE_HELLO; static text */
 };
 
@@ -239,6 +242,12 @@ void server_forget_key(struct server *server, void *context);
 /* --- server_names.c --- */
 /* A token may have become ready: open the names, then make again those that are missing. */
 void server_unlock_names(struct server *server);
+/* Names that are missing beside the numbers of cases (not erased ones) are made again from the vault. `done` once, later, unless it is stopped; `left`: they
+ * could not be read now. `progress` may be NULL. */
+typedef void (*server_names_done)(void *context, size_t made, size_t left);
+typedef void (*server_names_progress)(void *context, size_t done, size_t count);
+void server_names_rebuild(struct server *server, server_names_done done, server_names_progress progress, void *context);
+void server_names_rebuild_stop(struct server *server);
 /* They changed: to be written soon. */
 void server_arm_names(struct server *server);
 /* From the content of an object `name` (lines: file, folder, owner). */
@@ -298,5 +307,9 @@ void server_verify_stop(struct server *server);
 /* Takes the descriptor out of the message. */
 void server_backup_start(struct server *server, struct wire_message *message);
 void server_backup_stop(struct server *server);
+
+/* --- server_maintain.c --- */
+void server_maintain_start(struct server *server, const struct wire_message *message);
+void server_maintain_stop(struct server *server);
 
 #endif

@@ -10,24 +10,40 @@
 #include "appliance/base/lines.h"
 #include "appliance/base/log.h"
 
-#define REBUILD_MAX 64 /* names made again each time a token becomes ready: each may cost an unwrap */
+#define REBUILD_MAX 64 /* names made again each time a token becomes ready: each may cost an unwrap. A person who asks gets all of them */
+#define REBUILD_ROOM 1024
 
 /* --- made again --- */
 
 struct names_rebuild {
 	struct server *server;
-	size_t count, next;
-	char cases[REBUILD_MAX][TABLE_CASE_SIZE];
+	size_t count, next, room, most;
+	char (*cases)[TABLE_CASE_SIZE];
 	struct object_ref ref;
+	size_t made;
+	server_names_done done; /* NULL: nobody asked */
+	server_names_progress progress;
+	void *context;
 };
 
 static void collect_nameless(void *context, const struct journal_case *found)
 {
 	struct names_rebuild *rebuild = context;
 
-	if (rebuild->count < REBUILD_MAX && names_find(rebuild->server->names, found->number) == NULL) {
-		(void)snprintf(rebuild->cases[rebuild->count++], TABLE_CASE_SIZE, "%s", found->number);
+	if (rebuild->count == rebuild->most || found->erased || names_find(rebuild->server->names, found->number) != NULL) {
+		return;
 	}
+	if (rebuild->count == rebuild->room) {
+		size_t room = rebuild->room + REBUILD_ROOM;
+		char(*moved)[TABLE_CASE_SIZE] = realloc(rebuild->cases, room * sizeof *moved);
+
+		if (moved == NULL) {
+			return; /* the next time */
+		}
+		rebuild->cases = moved;
+		rebuild->room = room;
+	}
+	(void)snprintf(rebuild->cases[rebuild->count++], TABLE_CASE_SIZE, "%s", found->number);
 }
 
 void server_name_set(struct server *server, const char *case_number, struct span object)
@@ -36,6 +52,21 @@ void server_name_set(struct server *server, const char *case_number, struct span
 
 	if (lines_valid(object) && lines_find(object, "file", &name) && names_set(server->names, case_number, name) == 0) {
 		server_arm_names(server);
+	}
+}
+
+static void rebuild_end(struct names_rebuild *rebuild)
+{
+	struct server *server = rebuild->server;
+	server_names_done done = rebuild->done;
+	void *context = rebuild->context;
+	size_t made = rebuild->made, left = rebuild->count - rebuild->made;
+
+	server->names_rebuild = NULL;
+	free(rebuild->cases);
+	free(rebuild);
+	if (done != NULL) {
+		done(context, made, left);
 	}
 }
 
@@ -49,23 +80,32 @@ static void on_rebuild_key(void *context, int err, struct key *key)
 	struct span text;
 
 	if (err == ERR_LOCKED || err == ERR_READONLY) {
-		server->names_rebuilding = false;
-		free(rebuild);
+		rebuild_end(rebuild);
 		return;
 	}
 	reader = err == 0 ? vault_reader_new(server->vault, key, &rebuild->ref) : NULL;
 	if (reader != NULL && vault_reader_next(reader, &text) == 0) {
 		server_name_set(server, rebuild->cases[rebuild->next], text);
+		rebuild->made += names_find(server->names, rebuild->cases[rebuild->next]) != NULL ? 1 : 0;
 	}
 	vault_reader_free(reader);
 	rebuild->next++;
+	if (rebuild->progress != NULL) {
+		rebuild->progress(rebuild->context, rebuild->next, rebuild->count);
+	}
 	rebuild_next(rebuild);
 }
 
-static void rebuild_next(struct names_rebuild *rebuild)
+static void on_rebuild_time(void *context, uint32_t events)
 {
-	struct server *server = rebuild->server;
+	struct server *server = context;
+	struct names_rebuild *rebuild = server->names_rebuild;
 
+	(void)events;
+	server->names_rebuild_timer = 0;
+	if (rebuild == NULL) {
+		return;
+	}
 	for (; rebuild->next < rebuild->count; rebuild->next++) {
 		const char *number = rebuild->cases[rebuild->next];
 
@@ -74,21 +114,62 @@ static void rebuild_next(struct names_rebuild *rebuild)
 			return;
 		}
 	}
-	server->names_rebuilding = false;
-	free(rebuild);
+	rebuild_end(rebuild);
+}
+
+/* One name for each turn of the loop: other work goes on between them. */
+static void rebuild_next(struct names_rebuild *rebuild)
+{
+	struct server *server = rebuild->server;
+	int id = loop_timer(server->loop, clock_deadline(0), on_rebuild_time, server);
+
+	server->names_rebuild_timer = id > 0 ? id : 0;
+	if (id <= 0) {
+		rebuild_end(rebuild);
+	}
+}
+
+static void rebuild_begin(struct server *server, size_t most, server_names_done done, server_names_progress progress, void *context)
+{
+	struct names_rebuild *rebuild = calloc(1, sizeof *rebuild);
+
+	if (rebuild == NULL) {
+		if (done != NULL) {
+			done(context, 0, 0);
+		}
+		return;
+	}
+	*rebuild = (struct names_rebuild){ .server = server, .most = most, .done = done, .progress = progress, .context = context };
+	journal_case_each(server->journal, collect_nameless, rebuild);
+	server->names_rebuild = rebuild;
+	rebuild_next(rebuild);
+}
+
+void server_names_rebuild_stop(struct server *server)
+{
+	struct names_rebuild *rebuild = server->names_rebuild;
+
+	if (rebuild != NULL) {
+		server_forget_key(server, rebuild);
+		loop_cancel(server->loop, server->names_rebuild_timer);
+		server->names_rebuild_timer = 0;
+		server->names_rebuild = NULL;
+		free(rebuild->cases);
+		free(rebuild);
+	}
+}
+
+void server_names_rebuild(struct server *server, server_names_done done, server_names_progress progress, void *context)
+{
+	server_names_rebuild_stop(server);
+	rebuild_begin(server, SIZE_MAX, done, progress, context);
 }
 
 static void rebuild_names(struct server *server)
 {
-	struct names_rebuild *rebuild = server->names_rebuilding ? NULL : calloc(1, sizeof *rebuild);
-
-	if (rebuild == NULL) {
-		return;
+	if (server->names_rebuild == NULL) {
+		rebuild_begin(server, REBUILD_MAX, NULL, NULL, NULL);
 	}
-	rebuild->server = server;
-	journal_case_each(server->journal, collect_nameless, rebuild);
-	server->names_rebuilding = true;
-	rebuild_next(rebuild);
 }
 
 /* --- opened --- */

@@ -270,6 +270,7 @@ const struct cli_command cli_commands[] = {
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "backup",   NULL,         "FILE",            N_("write one consistent file of the whole box, while it works"), 1, 1, WITH_KEYS, 0, cli_backup },
+	{ "maintenance", NULL,      "[index|names|leftovers|check|space|all]", N_("look after the data directory: what is left over, what can be made again, how much room it takes"), 0, 1, 0, 0, run_plain },
 	{ "restore",  NULL,         "FILE",            N_("put a backup back into an empty data directory, while the box is stopped"), 1, 1, 0, 0, cli_restore },
 	{ "console",  NULL,         "",                N_("commands line by line, for the serial console"), 0, 0, 0, 0, cli_console },
 	{ "help",     NULL,         "[COMMAND]",       N_("all commands, or how one of them is used"), 0, 2, 0, 0, run_help },

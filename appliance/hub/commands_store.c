@@ -1,4 +1,4 @@
-/* commands_store.c - what the store does for the box as a whole: a backup. */
+/* commands_store.c - what the store does for the box as a whole: backup and maintenance. */
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +80,65 @@ void command_backup(struct caller *caller)
 	wire_put_number(&message, WIRE_F_BITS, caller->with_keys ? 1 : 0);
 	wire_put_fd(&message, caller->fd);
 	if (caller->hub->store == NULL || channel_request(caller->hub->store, &message, STORE_WORK_TIMEOUT_MS, on_backed, caller, NULL) != 0) {
+		caller_finish(caller, COMMAND_NO, _("the store does not answer"));
+	} else {
+		caller_pend(caller);
+	}
+}
+
+/* --- maintenance --- */
+
+static void on_maintained(void *context, int err, struct wire_message *message)
+{
+	struct caller *caller = context;
+	struct span lines, name, value;
+	uint64_t code = 0;
+
+	if (err == 0 && message->type == WIRE_ERROR) {
+		err = -(int)wire_number(message, WIRE_F_CODE, -ERR_INTERNAL);
+	}
+	if (err != 0) {
+		(void)caller_fail(caller, err,
+		                  err == ERR_BUSY     ? _("maintenance is running already: wait for it")
+		                  : err == ERR_DAMAGE ? _("the journal is damaged: see podatelna journal verify")
+		                                      : _("the maintenance could not be done"));
+		caller_settle(caller);
+		return;
+	}
+	lines = wire_span(message, WIRE_F_LINES);
+	while (lines_next(&lines, &name, &value)) {
+		struct lines row = { 0 };
+
+		lines_set_span(&row, "name", name);
+		lines_set_span(&row, "value", value);
+		caller_row(caller, "field", &row);
+	}
+	code = wire_number(message, WIRE_F_CODE, 0);
+	caller->exit_code = code == 5 ? COMMAND_DAMAGE : code == 0 ? COMMAND_YES : COMMAND_NO;
+	(void)snprintf(caller->text, sizeof caller->text, "%s",
+	               code == 5   ? _("something is damaged: see podatelna journal verify")
+	               : code == 0 ? _("the maintenance is done")
+	                           : _("not all names could be made again: log a token with the vault key in (podatelna token login) and begin again"));
+	caller_settle(caller);
+}
+
+void command_maintenance(struct caller *caller)
+{
+	static const char *const known[] = { "all", "index", "names", "leftovers", "check", "space" };
+	const char *work = caller->word_count > 1 ? caller->words[1] : "all";
+	struct wire_message message;
+	bool good = false;
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		good = good || strcmp(known[i], work) == 0;
+	}
+	if (!good) {
+		caller_finish(caller, COMMAND_USAGE, _("maintenance knows: index, names, leftovers, check, space, all"));
+		return;
+	}
+	wire_begin(&message, WIRE_STORE_MAINTAIN, 0, CLOCK_NEVER_MS);
+	wire_put_string(&message, WIRE_F_KIND, work);
+	if (caller->hub->store == NULL || channel_request(caller->hub->store, &message, STORE_WORK_TIMEOUT_MS, on_maintained, caller, NULL) != 0) {
 		caller_finish(caller, COMMAND_NO, _("the store does not answer"));
 	} else {
 		caller_pend(caller);

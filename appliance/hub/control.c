@@ -41,6 +41,7 @@ static const struct command commands[] = {
 	{ "backup", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_backup },
 	{ "erase", NULL, CONFIG_RIGHT_ERASE, 2, true, command_erase },
 	{ "archive", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_archive },
+	{ "maintenance", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_maintenance },
 	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
 };
 

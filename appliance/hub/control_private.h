@@ -135,6 +135,7 @@ void command_token_logout(struct caller *caller);
 void command_journal_verify(struct caller *caller);
 void command_journal_checkpoint(struct caller *caller);
 void command_backup(struct caller *caller);
+void command_maintenance(struct caller *caller);
 void command_token_test(struct caller *caller);
 void command_journal_accept(struct caller *caller);
 void command_clock_accept(struct caller *caller);

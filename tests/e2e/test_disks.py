@@ -72,7 +72,7 @@ def disk_box(epo, make_box, pki_dir):
     made.append(sink)
     box.set("", led=led)
     box.set("share", overview_heartbeat="2 s", min_free="48 MiB")
-    box.set("mail", url=sink.smtps(), to=["ucetni@firma.example"], ca_file=os.path.join(box.pki, "ca.pem"), interval="10 ms", retry="300 ms",
+    box.set("mail", url=sink.smtps, to=["ucetni@firma.example"], ca_file=os.path.join(box.pki, "ca.pem"), interval="10 ms", retry="300 ms",
             state_dir=os.path.join(box.dir, "mail"), events=["none"], **{"from": "podatelna@firma.example"})
     disk = Disk(box)
     made.append(disk)

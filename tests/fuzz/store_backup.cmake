@@ -1,0 +1,1 @@
+podatelna_fuzz_target(fuzz_backup SOURCES fuzz_backup.c LIBS podatelna_store_core)
