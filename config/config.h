@@ -212,11 +212,11 @@ struct config {
 	char *control_socket;
 	char *control_group; /* group that may connect; "": root only reaches it by file mode 0600 */
 	struct config_list catalogue_dirs;
-	char *led;                 /* sysfs folder of a LED, "": none */
+	char *led;                       /* sysfs folder of a LED, "": none */
 	uint64_t disk_warn, disk_urgent; /* percent used of a disk at which people are told; 100: never */
-	char *metrics_file;        /* textfile for node_exporter, "": none */
-	uint64_t metrics_every_ms; /* how often it is written at most */
-	char *log_level;           /* error, warning, info, debug */
+	char *metrics_file;              /* textfile for node_exporter, "": none */
+	uint64_t metrics_every_ms;       /* how often it is written at most */
+	char *log_level;                 /* error, warning, info, debug */
 	struct config_users users;
 	struct config_share share;
 	struct config_token *tokens;
