@@ -337,7 +337,7 @@ static int start(struct server *server, uint64_t request, unsigned work)
 		renew_index(maintain);
 	}
 	if ((work & MAINTAIN_LEFTOVERS) != 0) {
-		server_erase_sweep(server);
+		server_erase_sweep(server, true);
 		lines_set_u64(&maintain->figures, "erasures", server->sweep.count);
 	}
 	return 0;

@@ -114,13 +114,13 @@ def test_told_at_two_levels(disk_box):
     disk.fill(90)
     assert level(box) == "warn"
     assert any(r["name"] == "disk" and "90 %" in r["value"] for r in box.rows("status", kind="field"))
-    until(lambda: "Disk boxu se plní (90" in page(box), 20, lambda: page(box)[-3000:])
+    until(lambda: "Disk krabice se plní (90" in page(box), 20, lambda: page(box)[-3000:])
     until(lambda: read(led, "trigger").endswith("timer") and read(led, "delay_on").endswith("1000"), 20, "a LED that blinks slowly")
     until(lambda: len(sink.messages()) == 1, 60, sink.story)
 
     disk.fill(95)
     assert level(box) == "urgent"
-    until(lambda: "Disk boxu je téměř plný (95" in page(box), 20, lambda: page(box)[-3000:])
+    until(lambda: "Disk krabice je téměř plný (95" in page(box), 20, lambda: page(box)[-3000:])
     until(lambda: len(sink.messages()) == 2, 60, sink.story)
 
     disk.clear()
