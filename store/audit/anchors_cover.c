@@ -200,6 +200,12 @@ static void check_range(struct anchors_run *run, uint64_t from, uint64_t to, int
 	}
 }
 
+/* Whoever wrote a journal anew without the keys can also drop every signature and move all times: where the auditor trusts somebody, nothing signed is a doubt at once. */
+static bool is_doubt(const struct anchors_run *run, uint64_t size, enum audit_kind kind, int64_t worst_ms)
+{
+	return worst_ms > limit_ms(run) || (kind == AUDIT_UNSIGNED && size == 0 && run->trusted_count > 0);
+}
+
 /* What lies behind the last tree of `size`. In the last moments before a copy was made it is in order that nothing covers them yet; so the end of what is here is what is
  * counted from, not the time of the check. */
 static void check_end(struct anchors_run *run, uint64_t size, enum audit_kind kind)
@@ -218,7 +224,7 @@ static void check_end(struct anchors_run *run, uint64_t size, enum audit_kind ki
 	}
 	if (open.count > 0) {
 		wait_text(open.worst_ms, wait);
-		audit_found_as(run->audit, kind, open.worst_ms > limit_ms(run) ? AUDIT_DOUBT : AUDIT_REMARK, open.first,
+		audit_found_as(run->audit, kind, is_doubt(run, size, kind, open.worst_ms) ? AUDIT_DOUBT : AUDIT_REMARK, open.first,
 		               kind == AUDIT_UNSTAMPED
 		                   ? N_("from record %ju on (number of records: %ju) no time stamp covers them yet; the oldest waits for %s hours")
 		                   : N_("from record %ju on (number of records: %ju) no signature covers them yet; the oldest waits for %s hours"),

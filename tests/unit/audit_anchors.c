@@ -346,7 +346,7 @@ static void nobody_is_trusted(void **state)
 	journal_check(journal);
 	journal_expect(journal, AUDIT_CERTIFICATE, AUDIT_DOUBT, 50);
 	journal_expect(journal, AUDIT_CERTIFICATE, AUDIT_DOUBT, 100);
-	journal_expect(journal, AUDIT_UNSIGNED, AUDIT_REMARK, 0);
+	journal_expect(journal, AUDIT_UNSIGNED, AUDIT_DOUBT, 0);
 	journal_expect(journal, AUDIT_UNSTAMPED, AUDIT_REMARK, 0);
 	free((void *)(uintptr_t)own);
 	pki_drop(foreign);
@@ -485,6 +485,20 @@ static void notes_alone(void **state)
 	journal_expect(journal, AUDIT_CMS, -1, 50);
 }
 
+/* A forger without keys drops all signatures and stamps, and lets all be of this hour. */
+static void nothing_is_left(void **state)
+{
+	struct journal *journal = *state;
+
+	journal_check(journal);
+	journal_expect(journal, AUDIT_UNSIGNED, AUDIT_DOUBT, 0);
+	journal_expect(journal, AUDIT_UNSTAMPED, AUDIT_REMARK, 0);
+	journal->settings.trust_count = 0; /* who trusts nobody asked for no more than that the journal agrees with itself */
+	journal_check(journal);
+	journal_expect(journal, AUDIT_UNSIGNED, AUDIT_REMARK, 0);
+	journal->settings.trust_count = 1;
+}
+
 /* Many files with the same fault do not fill the list. */
 static void very_many(void **state)
 {
@@ -531,6 +545,7 @@ int main(void)
 		TEST(too_late),
 		TEST(older_than_what_it_covers),
 		TEST(notes_alone),
+		TEST(nothing_is_left),
 		TEST(very_many),
 	};
 
