@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +72,9 @@ enum anchors_read anchors_file_read(int folder, const char *name, size_t most, s
 void anchors_stamp_name(const struct anchors_stamp *stamp, char ret[ANCHORS_NAME_SIZE])
 {
 	if (stamp->number > 1) {
-		(void)snprintf(ret, ANCHORS_NAME_SIZE, "%ju.%u.tsr", stamp->size, stamp->number);
+		(void)snprintf(ret, ANCHORS_NAME_SIZE, "%" PRIu64 ".%u.tsr", stamp->size, stamp->number);
 	} else {
-		(void)snprintf(ret, ANCHORS_NAME_SIZE, "%ju.tsr", stamp->size);
+		(void)snprintf(ret, ANCHORS_NAME_SIZE, "%" PRIu64 ".tsr", stamp->size);
 	}
 }
 

@@ -112,7 +112,7 @@ static const struct anchors_signer *find_signer(struct anchors_run *run, const s
 			return run->signers[i - 1];
 		}
 	}
-	moved = anchors_grow(run->signers, run->signer_count, sizeof *moved);
+	moved = anchors_grow(run->signers, run->signer_count, sizeof(struct anchors_signer *));
 	if (moved == NULL) {
 		return NULL;
 	}

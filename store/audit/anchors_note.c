@@ -1,6 +1,7 @@
 #include "anchors.h"
 
 #include <mbedtls/base64.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,7 +298,7 @@ void anchors_note_check(struct anchors_run *run, struct anchors_note *note)
 	struct parsed parsed;
 	char name[ANCHORS_NAME_SIZE];
 
-	(void)snprintf(name, sizeof name, "%ju.note", note->size);
+	(void)snprintf(name, sizeof name, "%" PRIu64 ".note", note->size);
 	switch (anchors_file_read(run->anchor_fd, name, NOTE_MAX_BYTES, &file)) {
 	case ANCHORS_READ:
 		break;
@@ -316,7 +317,7 @@ void anchors_note_check(struct anchors_run *run, struct anchors_note *note)
 	if (!note->good) {
 		return;
 	}
-	(void)snprintf(name, sizeof name, "%ju.p7s", note->size);
+	(void)snprintf(name, sizeof name, "%" PRIu64 ".p7s", note->size);
 	if (note->has_seal) {
 		if (anchors_file_read(run->anchor_fd, name, ANCHORS_FILE_MAX_BYTES, &seal) == ANCHORS_READ) {
 			check_seal(run, note, &parsed, seal);

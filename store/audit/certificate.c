@@ -49,7 +49,7 @@ bool audit_authority_key_id(struct bytes value, struct bytes *ret)
 	if (!audit_der_is_whole(value) || !audit_der_last(value, DER_SEQUENCE, &outer)) {
 		return false;
 	}
-	(void)audit_der_read(&outer, DER_CONTEXT | 0, ret);
+	(void)audit_der_read(&outer, DER_CONTEXT, ret);
 	return true;
 }
 
@@ -190,7 +190,7 @@ static bool read_tbs(struct bytes tbs, struct bytes algorithm, struct audit_cert
 	struct bytes part, inner_algorithm, validity;
 	int64_t version = 0;
 
-	if (audit_der_read(&tbs, DER_EXPLICIT | 0, &part) && (!audit_der_read_number(&part, &version) || part.length != 0 || version < 1 || version > 2)) {
+	if (audit_der_read(&tbs, DER_EXPLICIT, &part) && (!audit_der_read_number(&part, &version) || part.length != 0 || version < 1 || version > 2)) {
 		return false;
 	}
 	if (!audit_der_read(&tbs, DER_INTEGER, &ret->serial) || ret->serial.length > SERIAL_MAX_BYTES ||

@@ -83,7 +83,7 @@ static bool read_content(struct bytes info, struct audit_cms *ret)
 	if (info.length == 0) {
 		return true;
 	}
-	ret->has_content = audit_der_last(info, DER_EXPLICIT | 0, &wrapped) && audit_der_last(wrapped, DER_OCTETS, &ret->content);
+	ret->has_content = audit_der_last(info, DER_EXPLICIT, &wrapped) && audit_der_last(wrapped, DER_OCTETS, &ret->content);
 	return ret->has_content;
 }
 
@@ -92,7 +92,7 @@ static bool is_named(struct bytes sid, const struct audit_certificate *certifica
 {
 	struct bytes rest = sid, inner, name, issuer, serial;
 
-	if (audit_der_read(&rest, DER_CONTEXT | 0, &inner)) {
+	if (audit_der_read(&rest, DER_CONTEXT, &inner)) {
 		return certificate->key_id.length > 0 && audit_bytes_equal(inner, certificate->key_id);
 	}
 	return audit_der_last(sid, DER_SEQUENCE, &inner) && audit_der_read_whole(&inner, DER_SEQUENCE, &name, &issuer) &&
@@ -132,7 +132,7 @@ static bool read_signer(struct bytes signer, int64_t version, struct bytes hashe
 	if (!audit_der_read_number(&signer, &signer_version) || !audit_der_any(&signer, &tag, &sid_content, &sid)) {
 		return no(ret_why, N_("the part about the signer is malformed"));
 	}
-	by_key = tag == (DER_CONTEXT | 0);
+	by_key = tag == (DER_CONTEXT);
 	if ((!by_key && tag != DER_SEQUENCE) || signer_version != (by_key ? SIGNER_BY_KEY_ID : 1) || version != (by_key || !plain ? 3 : 1)) {
 		return no(ret_why, N_("its version is not the right one"));
 	}
@@ -140,7 +140,7 @@ static bool read_signer(struct bytes signer, int64_t version, struct bytes hashe
 	    !has_hash(hashes, ret->hash)) {
 		return no(ret_why, N_("its hash is not one that proves anything"));
 	}
-	if (!audit_der_read_whole(&signer, DER_EXPLICIT | 0, &content, &ret->attributes)) {
+	if (!audit_der_read_whole(&signer, DER_EXPLICIT, &content, &ret->attributes)) {
 		return no(ret_why, N_("it has no signed attributes"));
 	}
 	if (!audit_der_read(&signer, DER_SEQUENCE, &identifier) || !read_signature_algorithm(identifier, ret)) {
@@ -166,7 +166,7 @@ static bool read_data(struct bytes data, struct audit_cms *ret, const char **ret
 	    !read_content(info, ret)) {
 		return no(ret_why, N_("it is malformed"));
 	}
-	if (audit_der_read(&data, DER_EXPLICIT | 0, &part) && !read_certificates(part, ret)) {
+	if (audit_der_read(&data, DER_EXPLICIT, &part) && !read_certificates(part, ret)) {
 		return no(ret_why, N_("its certificates are malformed, or too many"));
 	}
 	if (audit_der_read(&data, DER_EXPLICIT | 1, &part) && !read_lists(part, ret)) {
@@ -226,7 +226,7 @@ static bool read_attributes(struct bytes whole, struct attributes *ret)
 	size_t count = 0;
 
 	memset(ret, 0, sizeof *ret);
-	if (!audit_der_last(whole, DER_EXPLICIT | 0, &list)) {
+	if (!audit_der_last(whole, DER_EXPLICIT, &list)) {
 		return false;
 	}
 	while (list.length > 0) {
@@ -284,8 +284,8 @@ bool audit_cms_read(struct bytes der, struct audit_cms *ret, const char **ret_wh
 
 	memset(ret, 0, sizeof *ret);
 	if (der.length > AUDIT_CMS_MAX_BYTES || !audit_der_is_whole(der) || !audit_der_last(der, DER_SEQUENCE, &outer) ||
-	    !audit_der_read(&outer, DER_OID, &oid) || !audit_bytes_equal(oid, AUDIT_BYTES(oid_signed_data)) ||
-	    !audit_der_last(outer, DER_EXPLICIT | 0, &wrapped) || !audit_der_last(wrapped, DER_SEQUENCE, &data)) {
+	    !audit_der_read(&outer, DER_OID, &oid) || !audit_bytes_equal(oid, AUDIT_BYTES(oid_signed_data)) || !audit_der_last(outer, DER_EXPLICIT, &wrapped) ||
+	    !audit_der_last(wrapped, DER_SEQUENCE, &data)) {
 		return no(ret_why, N_("it is not a CMS signature in DER"));
 	}
 	if (!read_data(data, ret, ret_why)) {

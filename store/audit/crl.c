@@ -30,7 +30,7 @@ static bool read_scope(struct bytes value, struct audit_crl *ret)
 	if (!audit_der_last(value, DER_SEQUENCE, &outer)) {
 		return false;
 	}
-	if (audit_der_read(&outer, DER_EXPLICIT | 0, &place) && (!audit_der_last(place, DER_EXPLICIT | 0, &ret->place) || ret->place.length == 0)) {
+	if (audit_der_read(&outer, DER_EXPLICIT, &place) && (!audit_der_last(place, DER_EXPLICIT, &ret->place) || ret->place.length == 0)) {
 		return false;
 	}
 	return read_flag(&outer, 1, &ret->users_only) && read_flag(&outer, 2, &ret->authorities_only) && outer.length == 0;
@@ -83,7 +83,7 @@ static bool read_tbs(struct bytes tbs, struct bytes algorithm, struct audit_crl 
 		return false;
 	}
 	(void)audit_der_read(&tbs, DER_SEQUENCE, &ret->entries);
-	if (audit_der_read(&tbs, DER_EXPLICIT | 0, &part) && (version != 1 || !read_extensions(part, ret))) {
+	if (audit_der_read(&tbs, DER_EXPLICIT, &part) && (version != 1 || !read_extensions(part, ret))) {
 		return false;
 	}
 	return tbs.length == 0;

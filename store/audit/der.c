@@ -244,7 +244,7 @@ bool audit_der_moment(const uint8_t text[14], int64_t *ret_s)
 bool audit_der_read_time(struct bytes *from, int64_t *ret_s)
 {
 	struct bytes rest = *from, value;
-	uint8_t text[14] = "19";
+	uint8_t text[14] = { '1', '9' };
 	uint8_t tag = 0;
 
 	if (!audit_der_any(&rest, &tag, &value, NULL)) {
@@ -252,7 +252,8 @@ bool audit_der_read_time(struct bytes *from, int64_t *ret_s)
 	}
 	if (tag == DER_UTC_TIME && value.length == 13) {
 		if (value.data[0] < '5') { /* RFC 5280: 50 to 99 are of the last century */
-			memcpy(text, "20", 2);
+			text[0] = '2';
+			text[1] = '0';
 		}
 		memcpy(text + 2, value.data, 12);
 	} else if (tag == DER_TIME && value.length == 15) {

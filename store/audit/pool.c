@@ -56,7 +56,8 @@ static struct audit_entry *add(struct audit_pool *pool, struct bytes der)
 	struct audit_entry *entry = NULL;
 	struct audit_entry **moved = NULL;
 
-	if (pool->count == AUDIT_POOL_MAX || der.length > AUDIT_CERTIFICATE_MAX_BYTES || (moved = grow(pool->entries, pool->count, sizeof *moved)) == NULL) {
+	if (pool->count == AUDIT_POOL_MAX || der.length > AUDIT_CERTIFICATE_MAX_BYTES ||
+	    (moved = grow(pool->entries, pool->count, sizeof(struct audit_entry *))) == NULL) {
 		return NULL;
 	}
 	pool->entries = moved;
@@ -102,7 +103,7 @@ struct audit_link *audit_pool_link(struct audit_pool *pool, const struct audit_e
 			return pool->links[i];
 		}
 	}
-	if (pool->link_count == AUDIT_LINKS_MAX || (moved = grow(pool->links, pool->link_count, sizeof *moved)) == NULL) {
+	if (pool->link_count == AUDIT_LINKS_MAX || (moved = grow(pool->links, pool->link_count, sizeof(struct audit_link *))) == NULL) {
 		return NULL;
 	}
 	pool->links = moved;

@@ -89,7 +89,7 @@ static bool read_pss(struct bytes rest, struct audit_algorithm *ret)
 	struct bytes parameters, part, identifier, oid, mask;
 	int64_t salt = PSS_SALT_DEFAULT;
 
-	if (!audit_der_last(rest, DER_SEQUENCE, &parameters) || !audit_der_read(&parameters, DER_EXPLICIT | 0, &part) ||
+	if (!audit_der_last(rest, DER_SEQUENCE, &parameters) || !audit_der_read(&parameters, DER_EXPLICIT, &part) ||
 	    !audit_der_last(part, DER_SEQUENCE, &identifier)) {
 		return false;
 	}

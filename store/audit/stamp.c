@@ -50,7 +50,7 @@ static bool read_accuracy(struct bytes value, struct audit_stamp *ret)
 	if (audit_der_next_is(value, DER_INTEGER) && !audit_der_read_number(&value, &seconds)) {
 		return false;
 	}
-	if (audit_der_read(&value, DER_CONTEXT | 0, &part) && (!audit_der_number(part, &millis) || millis < 1 || millis > 999)) {
+	if (audit_der_read(&value, DER_CONTEXT, &part) && (!audit_der_number(part, &millis) || millis < 1 || millis > 999)) {
 		return false;
 	}
 	if (audit_der_read(&value, DER_CONTEXT | 1, &part) && (!audit_der_number(part, &micros) || micros < 1 || micros > 999)) {
@@ -69,7 +69,7 @@ static bool read_imprint(struct bytes value, struct audit_stamp *ret)
 		return false;
 	}
 	ret->hash = audit_hash_read(identifier);
-	return ret->hash != AUDIT_HASH_NONE && audit_hash_bytes(ret->hash, (struct bytes){ digest, 0 }, digest) == ret->imprint.length;
+	return ret->hash != AUDIT_HASH_NONE && audit_hash_bytes(ret->hash, (struct bytes){ ret->imprint.data, 0 }, digest) == ret->imprint.length;
 }
 
 /* [1] Extensions: none is defined, and one that is critical would have to be understood. */
@@ -98,7 +98,7 @@ static bool read_options(struct bytes info, struct audit_stamp *ret)
 		return false;
 	}
 	(void)audit_der_read(&info, DER_INTEGER, &ret->nonce);
-	(void)audit_der_read(&info, DER_EXPLICIT | 0, &part);
+	(void)audit_der_read(&info, DER_EXPLICIT, &part);
 	if (audit_der_read(&info, DER_EXPLICIT | 1, &part) && !read_extensions(part)) {
 		return false;
 	}
