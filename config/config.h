@@ -145,6 +145,7 @@ struct config_tsa {
 	uint64_t stop_line;                                /* when no more than so many are left, only anchors are stamped */
 	uint64_t anchor_every_ms;                          /* the journal is stamped so long after the first record that no stamp covers */
 	bool day_end;                                      /* and after each Czech day with such records */
+	struct config_list crl_urls;                       /* lists of revoked certificates, beside those that its certificates name */
 	uint64_t check_every_ms;                           /* a stamp when there was none for so long, to see whether it works; 0: off */
 };
 
@@ -237,6 +238,11 @@ struct config {
 	uint64_t journal_busy_ms;
 	uint64_t stamp_warn_ms; /* the oldest record that no stamp covers is so old: people are told, and then nothing new is filed; 0: off. Only with a tsa */
 	uint64_t stamp_stop_ms;
+	uint64_t renew_before_ms; /* earlier stamps are renewed so long before the certificate of the newest ends; 0: off */
+	uint32_t weak_hashes;     /* bits by enum config_hash: stamps with these are to be renewed */
+	uint64_t crl_every_ms;    /* lists of revoked certificates are looked for so often where they are of use; 0: nothing is collected */
+	struct config_list signer_crl_urls; /* of the journal's own key, beside those that its certificates name */
+	char *signer_chain;                 /* PEM: the authorities of the journal's own key; "": none */
 	char *notes_dir;   /* auditors' share for checkpoint notes, "": none */
 	char *archive_dir; /* where closed cases' content may be moved to, "": nowhere */
 };

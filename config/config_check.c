@@ -119,6 +119,7 @@ static void check_keys(const struct config *config, struct config_report *report
 
 static void check_network(const struct config *config, struct config_report *report)
 {
+	check_kind(config, report, "chain", config->signer_chain, S_IFREG);
 	if (config->proxy.password_file[0] != '\0') {
 		check_secret(config, report, "proxy", config->proxy.url, config->proxy.password_file);
 	}

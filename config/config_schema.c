@@ -91,6 +91,11 @@ static const struct schema_field journal_fields[] = {
 	{ "notes_dir", SCHEMA_PATH,     false, AT(config, notes_dir),             "", NULL, 0, 0 },
 	{ "stamp_warn_after", SCHEMA_DURATION, false, AT(config, stamp_warn_ms),  "2 h", NULL, 0, 366 * DAY_MS },
 	{ "stamp_stop_after", SCHEMA_DURATION, false, AT(config, stamp_stop_ms),  "48 h", NULL, 0, 366 * DAY_MS },
+	{ "renew_before", SCHEMA_DURATION, false, AT(config, renew_before_ms),    "90 d", NULL, 0, 1830 * DAY_MS },
+	{ "weak_hashes", SCHEMA_FLAGS,    true,  AT(config, weak_hashes),         "", CONFIG_HASHES, 0, 0 },
+	{ "crl_every", SCHEMA_DURATION,   false, AT(config, crl_every_ms),        "1 d", NULL, 0, 366 * DAY_MS },
+	{ "crl_urls",  SCHEMA_TEXT,       true,  AT(config, signer_crl_urls),     "", NULL, 0, 0 },
+	{ "chain",     SCHEMA_PATH,       false, AT(config, signer_chain),        "", NULL, 0, 0 },
 };
 
 static const struct schema_field token_fields[] = {
@@ -152,6 +157,7 @@ static const struct schema_field tsa_fields[] = {
 	{ "anchor_every",  SCHEMA_DURATION, false, AT(config_tsa, anchor_every_ms), "60 min", NULL, 1000, 366 * DAY_MS },
 	{ "day_end",       SCHEMA_BOOL,     false, AT(config_tsa, day_end),       "true", NULL, 0, 0 },
 	{ "check_every",   SCHEMA_DURATION, false, AT(config_tsa, check_every_ms), "1 d", NULL, 0, 366 * DAY_MS },
+	{ "crl_urls",      SCHEMA_TEXT,     true,  AT(config_tsa, crl_urls),      "", NULL, 0, 0 },
 };
 
 static const struct schema_field user_fields[] = {

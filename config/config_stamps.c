@@ -92,11 +92,23 @@ static void check_numbers(struct reading *reading, size_t n, const struct config
 	}
 }
 
+static void check_lists(struct reading *reading, const char *section, size_t n, const struct config_list *urls)
+{
+	for (size_t i = 0; i < urls->count; i++) {
+		if (strncmp(urls->items[i], "http://", strlen("http://")) != 0 && strncmp(urls->items[i], "https://", strlen("https://")) != 0) {
+			COMPLAIN(reading, config_reading_line(reading, section, n, "crl_urls"),
+			         _("\"crl_urls\": expected addresses that begin with http:// or https://; found \"%.100s\""), urls->items[i]);
+		}
+	}
+}
+
 void config_stamps_check(struct reading *reading, struct config *config)
 {
+	check_lists(reading, "journal", 0, &config->signer_crl_urls);
 	for (size_t i = 0; i < config->tsa_count; i++) {
 		read_packages(reading, i, &config->tsas[i]);
 		check_numbers(reading, i, &config->tsas[i]);
+		check_lists(reading, "tsa", i, &config->tsas[i].crl_urls);
 	}
 	if (config->stamp_warn_ms > 0 && config->stamp_stop_ms > 0 && config->stamp_stop_ms < config->stamp_warn_ms) {
 		COMPLAIN(reading, config_reading_line(reading, "journal", 0, "stamp_stop_after"), _("\"stamp_stop_after\" is less than \"stamp_warn_after\""));

@@ -183,6 +183,8 @@ uint64_t journal_checkpoint_due(const struct journal *journal);
 /* Commits what is staged, writes anchor/<size>.note (durable), appends `anchor` {size, root}, commits. Without news the last note's text is given again (its
  * size is note_size of the facts). ERR_STATE when the journal is empty. `note` is terminated. */
 int journal_checkpoint(struct journal *journal, char note[JOURNAL_NOTE_SIZE]);
+/* The same, also when nothing but quiet records came since the last one: so that a stamp over it covers the records of earlier stamps. */
+int journal_checkpoint_anew(struct journal *journal, char note[JOURNAL_NOTE_SIZE]);
 
 /* --- high-water mark --- */
 /* Writes {index, leaf hash} of the last durable record to the mark, durable on 0. journal_commit does it for every batch with a `sending`, before

@@ -45,12 +45,17 @@ bool journal_anchor_parse_name(const char *name, struct journal_anchor_name *ret
 	return false;
 }
 
+int journal_anchor_read(const struct journal *journal, const struct journal_anchor_name *name, uint8_t **ret_bytes, size_t *ret_length)
+{
+	char text[JOURNAL_ANCHOR_NAME_SIZE];
+
+	journal_anchor_format_name(name, text);
+	return file_read_small(journal->ops, journal->anchor_fd, text, JOURNAL_ANCHOR_MAX_BYTES, ret_bytes, ret_length);
+}
+
 static int read_file(const struct journal *journal, uint64_t size, enum journal_anchor_kind kind, uint8_t **ret_bytes, size_t *ret_length)
 {
-	char name[JOURNAL_ANCHOR_NAME_SIZE];
-
-	journal_anchor_format_name(&(struct journal_anchor_name){ .kind = kind, .size = size }, name);
-	return file_read_small(journal->ops, journal->anchor_fd, name, JOURNAL_ANCHOR_MAX_BYTES, ret_bytes, ret_length);
+	return journal_anchor_read(journal, &(struct journal_anchor_name){ .kind = kind, .size = size }, ret_bytes, ret_length);
 }
 
 int journal_anchor_note(const struct journal *journal, uint64_t size, uint8_t **ret_bytes, struct anchor_note *ret_note)

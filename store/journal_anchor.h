@@ -36,6 +36,8 @@ bool journal_anchor_parse_name(const char *name, struct journal_anchor_name *ret
 int journal_anchor_note(const struct journal *journal, uint64_t size, uint8_t **ret_bytes, struct anchor_note *ret_note);
 /* The CMS over it. ERR_NOTFOUND: it is not signed. */
 int journal_anchor_seal_read(const struct journal *journal, uint64_t size, uint8_t **ret_bytes, size_t *ret_length);
+/* Any of these files as it lies there; the caller's to free. ERR_NOTFOUND. */
+int journal_anchor_read(const struct journal *journal, const struct journal_anchor_name *name, uint8_t **ret_bytes, size_t *ret_length);
 /* When the file of the CMS was written (its time in the file system), UTC in ms; 0: not known. */
 int64_t journal_anchor_seal_time(const struct journal *journal, uint64_t size);
 /* The note with signature lines (empty: it stays as it is), then the CMS: whoever finds the CMS finds the whole seal. */

@@ -80,6 +80,17 @@ static int put_off(struct journal *journal, int err)
 	return err == ERR_SPACE ? err : journal_fail(journal, err, "a checkpoint could not be written");
 }
 
+int journal_checkpoint_anew(struct journal *journal, char note[JOURNAL_NOTE_SIZE])
+{
+	int err = journal_commit(journal);
+
+	if (err == 0) {
+		journal->loud_end = journal->size;
+		err = journal_checkpoint(journal, note);
+	}
+	return err;
+}
+
 /* The note is durable before the record that speaks of it. A note never covers a record that could still be taken away: only durable ones are counted. */
 int journal_checkpoint(struct journal *journal, char note[JOURNAL_NOTE_SIZE])
 {

@@ -201,6 +201,12 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_ARCHIVE_LOOK:
 		server_archive_look(server, message);
 		return 0;
+	case WIRE_STORE_ANCHOR_READ:
+		server_anchor_read(server, message);
+		return 0;
+	case WIRE_STORE_TRUST:
+		server_trust(server, message);
+		return 0;
 	default:
 		return ERR_PROTOCOL;
 	}

@@ -8,6 +8,7 @@
  * server_sign.c      intent, signature, outcome server_seal.c      signatures of checkpoints
  * server_decrypt.c   partners' messages, opened by a token
  * server_anchor.c    stamps of checkpoints      server_notes.c     the auditors' share
+ * server_trust.c     certificates, lists of revoked ones
  * server_token.c     status, notes                  server_pin.c       what became of the last try with a PIN
  * server_session.c   replies of the transport       server_verify.c    check of everything in a child process
  * server_tls.c       signatures under TLS handshakes
@@ -280,6 +281,10 @@ bool server_offer_pending(const struct server *server, const char *case_number);
 
 /* --- server_anchor.c --- */
 void server_anchor(struct server *server, const struct wire_message *message);
+
+/* --- server_trust.c --- */
+void server_trust(struct server *server, struct wire_message *message);
+void server_anchor_read(struct server *server, struct wire_message *message);
 
 /* --- server_tls.c --- */
 /* What one link may ask of a `tls` key. */

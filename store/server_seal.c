@@ -374,7 +374,7 @@ void server_checkpoint(struct server *server, const struct wire_message *message
 
 	server_commit(server);
 	if (!server->fault) {
-		err = journal_checkpoint(server->journal, note);
+		err = wire_number(message, WIRE_F_BITS, 0) == 1 ? journal_checkpoint_anew(server->journal, note) : journal_checkpoint(server->journal, note);
 	}
 	if (err != 0) {
 		server_fail(server, message->id, err, "no checkpoint", NULL);

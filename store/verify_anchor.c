@@ -3,6 +3,7 @@
 
 #include "verify_private.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "appliance/base/err.h"
 #include "appliance/base/lines.h"
 #include "journal_note.h"
+#include "journal_trust.h"
 
 /* --- what is there --- */
 
@@ -256,12 +258,12 @@ static bool read_hash(const struct record *record, const char *name, uint8_t ret
 }
 
 /* The file has the hash that the record says. ERR_DAMAGE when not, or when there is none. */
-static int compare_file(struct journal_verify *verify, int directory, const char *name, const struct record *record)
+static int compare_file(struct journal_verify *verify, int directory, const char *name, size_t limit, const struct record *record)
 {
 	_cleanup_free_ uint8_t *data = NULL;
 	uint8_t stored[TREE_HASH_BYTES], hash[TREE_HASH_BYTES];
 	size_t length = 0;
-	int err = file_read_small(verify->options.ops, directory, name, JOURNAL_ANCHOR_MAX_BYTES, &data, &length);
+	int err = file_read_small(verify->options.ops, directory, name, limit, &data, &length);
 
 	if (err == ERR_NOTFOUND || err == ERR_LIMIT) {
 		return ERR_DAMAGE;
@@ -280,7 +282,7 @@ static int check_good(struct journal_verify *verify, const struct record *record
 
 	if (journal_anchor_parse_name(file, &name) && name.kind == JOURNAL_ANCHOR_STAMP && name.size == size) {
 		found = find_file(verify, &name);
-		err = found == NULL ? ERR_DAMAGE : compare_file(verify, verify->anchor_fd, file, record);
+		err = found == NULL ? ERR_DAMAGE : compare_file(verify, verify->anchor_fd, file, JOURNAL_ANCHOR_MAX_BYTES, record);
 	}
 	if (err == 0) {
 		found->recorded = true;
@@ -298,7 +300,27 @@ static int check_bad(struct journal_verify *verify, const struct record *record,
 		return ERR_DAMAGE;
 	}
 	verify->result.bad_stamps++;
-	return compare_file(verify, verify->quarantine_fd, file, record);
+	return compare_file(verify, verify->quarantine_fd, file, JOURNAL_ANCHOR_MAX_BYTES, record);
+}
+
+/* journal/trust/: named by its own hash. */
+static int check_trust(struct journal_verify *verify, const struct record *record, const char *event)
+{
+	const struct fileops *ops = verify->options.ops;
+	uint8_t named[TREE_HASH_BYTES], said[TREE_HASH_BYTES];
+	char file[JOURNAL_TRUST_NAME_SIZE] = "";
+	int directory = -1, err = ERR_DAMAGE;
+
+	(void)record_field_string(record, "file", file, sizeof file);
+	if (!journal_trust_parse_name(file, event, named) || !read_hash(record, "sha256", said) || memcmp(named, said, sizeof named) != 0) {
+		return ERR_DAMAGE;
+	}
+	directory = ops->openat(ops, verify->dir_fd, "trust", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (directory >= 0) {
+		err = compare_file(verify, directory, file, JOURNAL_TRUST_MAX_BYTES, record);
+	}
+	file_close(ops, &directory);
+	return err;
 }
 
 int verify_anchor_record(struct journal_verify *verify, const struct record *record, const char **ret_bad)
@@ -313,6 +335,11 @@ int verify_anchor_record(struct journal_verify *verify, const struct record *rec
 	(void)record_field_string(record, "event", event, sizeof event);
 	if (strcmp(event, "package") == 0) {
 		return 0;
+	}
+	if (strcmp(event, "crl") == 0 || strcmp(event, "cert") == 0) {
+		err = check_trust(verify, record, event);
+		*ret_bad = err == ERR_DAMAGE ? "the file in journal/trust that this record speaks of is missing or another" : NULL;
+		return err == ERR_DAMAGE ? 0 : err;
 	}
 	if (!lines_find_u64(record->body, "size", &size) || (note = find_note(verify, size)) == NULL) {
 		*ret_bad = "the file of the checkpoint that this record speaks of is missing";

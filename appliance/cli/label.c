@@ -51,6 +51,7 @@ static const struct label fields[] = {
 	{ "notes-share", N_("Auditors' share") },
 	{ "stamp-time", N_("Journal last stamped") },
 	{ "stamp-waits-time", N_("Not stamped since") },
+	{ "stamp-ends-time", N_("Stamps prove until") },
 	{ "stamp-trouble", N_("Time stamps") },
 	{ "case", N_("Case") },
 	{ "state", N_("State") },

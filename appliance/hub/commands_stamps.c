@@ -9,6 +9,7 @@
 #include "../base/text.h"
 #include "control_private.h"
 #include "stamps.h"
+#include "trust.h"
 
 #define USES_MAX_ROWS 4000 /* of one answer: more do not fit into a caller's queue */
 
@@ -93,9 +94,29 @@ static void put_packages(struct caller *caller, size_t n)
 	}
 }
 
+static void put_lists(struct caller *caller)
+{
+	struct trust_row trust;
+
+	for (size_t i = 0; trust_nth(caller->hub, i, &trust); i++) {
+		struct lines row = { 0 };
+
+		lines_set(&row, "tsa", trust.of);
+		lines_set(&row, "of", trust.of[0] == '\0' ? _("the journal's key") : trust.of);
+		lines_set(&row, "url", trust.url[0] == '\0' ? _("no address is known") : trust.url);
+		if (trust.last != NULL) {
+			set_time(&row, "from", trust.last->time_ms);
+			set_time(&row, "until", trust.last->until_ms);
+		}
+		lines_set(&row, "text", trust.error);
+		caller_row(caller, "crl", &row);
+	}
+}
+
 static void put_state(struct caller *caller)
 {
 	const struct hub *hub = caller->hub;
+	struct renew_plan plan;
 
 	for (size_t i = 0; i < hub->config->tsa_count; i++) {
 		put_tsa(caller, i);
@@ -103,8 +124,11 @@ static void put_state(struct caller *caller)
 	for (size_t i = 0; i < hub->config->tsa_count; i++) {
 		put_packages(caller, i);
 	}
+	put_lists(caller);
 	field_time(caller, "stamp-time", hub->stamp_book.anchored_ms);
 	field_time(caller, "stamp-waits-time", hub->stamp_book.waiting_ms);
+	stamps_plan(hub, clock_utc_ms(), &plan);
+	field_time(caller, "stamp-ends-time", plan.ends_ms == INT64_MAX ? 0 : plan.ends_ms);
 	put_troubles(caller);
 }
 

@@ -13,8 +13,10 @@
 #include "../wire/child.h"
 #include "case.h"
 #include "keep.h"
+#include "renew.h"
 #include "stamp_book.h"
 #include "timekeeper.h"
+#include "trust_book.h"
 
 #define HUB_WORKS_MAX 12 /* cases with something under way at once */
 #define HUB_SWEEP_MS 200 /* how often due times are looked at while cases are open */
@@ -77,6 +79,7 @@ struct control;
 struct metrics;
 struct mail;
 struct stamper;
+struct trust;
 
 struct hub {
 	struct child *child;
@@ -106,6 +109,8 @@ struct hub {
 	int64_t checkpoint_ms; /* UTC of the last checkpoint's `anchor`; 0: none yet */
 	struct hub_anchors anchors;
 	struct stamp_book stamp_book;
+	struct renew_book renew_book;
+	struct trust_book trust_book;
 	size_t works;
 	size_t errands; /* under way (errand.h) */
 	int sweep_timer;
@@ -115,6 +120,7 @@ struct hub {
 	struct metrics *metrics; /* NULL: none */
 	struct mail *mail;       /* NULL: none configured */
 	struct stamper *stamper; /* NULL: no time-stamp authority is configured */
+	struct trust *trust;     /* NULL: nothing is collected for the auditor */
 };
 
 /* podatelnad --hub; returns the exit code. */

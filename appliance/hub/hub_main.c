@@ -25,6 +25,7 @@
 #include "overview.h"
 #include "share.h"
 #include "stamps.h"
+#include "trust.h"
 
 #define LAST_WORDS_MS 50 /* how long the parent's word is waited for when the store is gone */
 #define ANCHORS_MAX_BYTES (256U * 1024)
@@ -146,6 +147,10 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	overview_touch();
 	if (stamp_book_record(&hub->stamp_book, &record) != 0) {
 		die("no memory for the stamps of the journal", 1);
+	}
+	if (strcmp(record.type, "anchor") == 0) {
+		renew_record(&hub->renew_book, hub->config, &record);
+		trust_book_record(&hub->trust_book, &record);
 	}
 	metrics_record(hub, &record, of);
 	mail_note(hub->mail, of, &record);
@@ -473,6 +478,7 @@ static void on_sweep(void *context, uint32_t events)
 	}
 	flow_all(hub);
 	stamps_update(hub);
+	trust_update(hub);
 	led_update(hub);
 	metrics_update(hub);
 	overview_update(hub);
@@ -546,6 +552,7 @@ int hub_run(void)
 	hub.metrics = metrics_new(hub.config);
 	hub.mail = mail_new(&hub);
 	hub.stamper = stamps_new(&hub);
+	hub.trust = trust_new(&hub);
 	if (hub.control == NULL || hub.inbox == NULL) {
 		die("the hub cannot begin", 1);
 	}

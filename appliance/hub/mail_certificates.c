@@ -9,6 +9,7 @@
 #include "../base/text.h"
 #include "facts.h"
 #include "mail_private.h"
+#include "stamps.h"
 
 #define NOT_YET UINT32_MAX
 
@@ -67,11 +68,29 @@ static bool next_key(const struct hub *hub, int64_t now_ms, size_t *token, size_
 	return false;
 }
 
+/* The end of what the journal's stamps prove, where people must see to it; told of like a certificate. */
+static bool stamps_end(const struct hub *hub, int64_t now_ms, int64_t *ret_ends_ms, uint32_t *ret_threshold)
+{
+	struct renew_plan plan;
+
+	stamps_plan(hub, now_ms, &plan);
+	*ret_ends_ms = plan.ends_ms;
+	*ret_threshold = plan.near && plan.helpless ? renew_days_passed(plan.ends_ms, now_ms) : NOT_YET;
+	return *ret_threshold != NOT_YET;
+}
+
 bool mail_certificates_pass(struct mail *mail, int64_t now_ms)
 {
 	struct fact_key key;
 	uint32_t threshold = NOT_YET;
+	int64_t ends_ms = 0;
+	char id[17];
 	bool any = false;
+
+	if (stamps_end(mail->hub, now_ms, &ends_ms, &threshold)) {
+		(void)snprintf(id, sizeof id, "%016llx", (unsigned long long)ends_ms);
+		any = note(mail, id, threshold);
+	}
 
 	for (size_t token = 0, n = 0; next_key(mail->hub, now_ms, &token, &n, &key, &threshold);) {
 		any = note(mail, key.certificate, threshold) || any;
@@ -91,9 +110,18 @@ char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
 	FILE *to = open_memstream(&text, &length);
 	struct fact_key key;
 	uint32_t threshold = NOT_YET;
+	int64_t ends_ms = 0;
 
 	if (to == NULL) {
 		return NULL;
+	}
+	if (stamps_end(mail->hub, now_ms, &ends_ms, &threshold)) {
+		static struct stamp_trouble troubles[STAMP_TROUBLES_MAX];
+		size_t count = stamps_troubles(mail->hub, now_ms, troubles);
+
+		for (size_t i = 0; i < count; i++) {
+			(void)fprintf(to, "%s\n", troubles[i].text);
+		}
 	}
 	for (size_t token = 0, n = 0; next_key(mail->hub, now_ms, &token, &n, &key, &threshold);) {
 		struct clock_date date;

@@ -13,9 +13,13 @@
 static const struct {
 	const char *name, *label;
 } purposes[STAMP_PURPOSE_COUNT] = {
-	[STAMP_SCHEDULE] = { "schedule", N_("journal, by its schedule") }, [STAMP_DAY_END] = { "day-end", N_("journal, end of the day") },
-	[STAMP_CHECK] = { "check", N_("trial of the time stamps") },       [STAMP_PERSON] = { "person", N_("journal, by a person") },
-	[STAMP_ERASURE] = { "erasure", N_("journal, before an erasure") }, [STAMP_FILING] = { "filing", N_("signature of a filing") },
+	[STAMP_SCHEDULE] = { "schedule", N_("journal, by its schedule") },
+	[STAMP_DAY_END] = { "day-end", N_("journal, end of the day") },
+	[STAMP_CHECK] = { "check", N_("trial of the time stamps") },
+	[STAMP_PERSON] = { "person", N_("journal, by a person") },
+	[STAMP_ERASURE] = { "erasure", N_("journal, before an erasure") },
+	[STAMP_FILING] = { "filing", N_("signature of a filing") },
+	[STAMP_RENEWAL] = { "renewal", N_("journal, renewal of earlier stamps") },
 };
 
 const char *stamp_purpose_name(enum stamp_purpose purpose)

@@ -20,7 +20,8 @@ enum stamp_purpose {
 	STAMP_CHECK,  /* does it work? */
 	STAMP_PERSON, /* podatelna journal stamp */
 	STAMP_ERASURE,
-	STAMP_FILING, /* of a signature */
+	STAMP_RENEWAL, /* so that earlier stamps go on proving something (renew.h) */
+	STAMP_FILING,  /* of a signature */
 	STAMP_PURPOSE_COUNT,
 };
 

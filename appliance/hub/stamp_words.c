@@ -8,12 +8,15 @@
 #include "../base/stampcause.h"
 #include "../base/text.h"
 #include "stamps.h"
+#include "trust.h"
 
 #define DAY_MS INT64_C(86400000)
 #define HOUR_MS INT64_C(3600000)
 #define LOW_PERCENT 20
 #define NEARLY_GONE_PERCENT 5
 #define END_DAYS 30
+#define URGENT_DAYS 14
+#define LIST_DAYS 3
 #define CLOCK_LIMIT_MS 300000 /* spec timestamps 3.4 */
 
 struct troubles {
@@ -136,6 +139,52 @@ static void tell_clock(struct troubles *to, const struct hub *hub)
 	}
 }
 
+/* Nobody can renew what is there: the authority must have a new certificate, and only people can ask it for one. */
+static void tell_renewal(struct troubles *to, const struct hub *hub, int64_t now_ms)
+{
+	struct clock_date date;
+	struct renew_plan plan;
+	uint32_t passed = 0;
+
+	stamps_plan(hub, now_ms, &plan);
+	passed = plan.ends_ms == INT64_MAX ? UINT32_MAX : renew_days_passed(plan.ends_ms, now_ms);
+	if (!plan.near || (!plan.helpless && plan.tsa != SIZE_MAX) || passed == UINT32_MAX) {
+		return;
+	}
+	clock_czech_date(plan.ends_ms, &date);
+	if (plan.ends_ms == 0) {
+		tell(to, ATTENTION_ADMIN, true,
+		     _("A hash in the time stamps of the journal counts as weak, and the authority stamps with no other. Ask it for one, or put another "
+		       "authority into the "
+		       "configuration."));
+	} else if (passed == 0) {
+		tell(to, ATTENTION_ADMIN, true,
+		     _("The time stamps of the journal prove nothing since %d. %d. %d: the authority's certificate is over, and they were not renewed. See "
+		       "podatelna stamps."),
+		     date.day, date.month, date.year);
+	} else {
+		tell(to, ATTENTION_ADMIN, passed <= URGENT_DAYS,
+		     _("The time stamps of the journal prove something until %d. %d. %d only (days left: %lld), and the authority goes on with the certificate "
+		       "that ends then. Ask "
+		       "it for stamps with a new one, or put another authority into the configuration."),
+		     date.day, date.month, date.year, (long long)((plan.ends_ms - now_ms) / DAY_MS));
+	}
+}
+
+static void tell_lists(struct troubles *to, const struct hub *hub, int64_t now_ms)
+{
+	struct trust_row row;
+
+	for (size_t i = 0; trust_nth(hub, i, &row); i++) {
+		if (row.failing_ms != 0 && now_ms - row.failing_ms >= LIST_DAYS * DAY_MS) {
+			tell(to, ATTENTION_ADMIN, false,
+			     _("The list of revoked certificates at %.200s could not be had for %lld days (%s). An auditor will need it: see whether the "
+			       "address is right."),
+			     row.url, (long long)((now_ms - row.failing_ms) / DAY_MS), row.error);
+		}
+	}
+}
+
 size_t stamps_troubles(const struct hub *hub, int64_t now_ms, struct stamp_trouble ret[STAMP_TROUBLES_MAX])
 {
 	struct troubles to = { .list = ret };
@@ -146,6 +195,8 @@ size_t stamps_troubles(const struct hub *hub, int64_t now_ms, struct stamp_troub
 		tell_package(&to, hub, i, now_ms);
 	}
 	tell_clock(&to, hub);
+	tell_renewal(&to, hub, now_ms);
+	tell_lists(&to, hub, now_ms);
 	return to.count;
 }
 

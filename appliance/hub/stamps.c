@@ -187,7 +187,11 @@ static void on_stamp(void *context, const struct stamp_result *result)
 		return;
 	}
 	stamp_describe(anchoring->hub, result, anchoring->purpose, &lines);
-	lines_set(&lines, "event", result->outcome == STAMP_GRANTED ? "stamp" : "bad-stamp");
+	lines_set(&lines, "event", result->outcome == STAMP_BAD ? "bad-stamp" : anchoring->purpose == STAMP_RENEWAL ? "renewal" : "stamp");
+	if (result->outcome == STAMP_GRANTED) {
+		lines_set(&lines, "until", lines_get(result->facts, "not-after"));
+		lines_set(&lines, "detail", lines_get(result->facts, "digest"));
+	}
 	lines_set(&lines, "by", anchoring->by);
 	stamp_keep(anchoring->hub, anchoring->size, result->reply, &lines, on_kept, anchoring);
 }
@@ -216,6 +220,7 @@ int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, s
 {
 	struct anchoring *anchoring = NULL;
 	struct wire_message message;
+	struct renew_plan plan;
 
 	if (tsa == SIZE_MAX) {
 		tsa = stamps_pick(hub, false, purpose == STAMP_PERSON, ret_why);
@@ -236,6 +241,10 @@ int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, s
 	*anchoring = (struct anchoring){ .hub = hub, .purpose = purpose, .tsa = tsa, .told = told, .context = context };
 	(void)snprintf(anchoring->by, sizeof anchoring->by, "%s", by);
 	wire_begin(&message, WIRE_STORE_CHECKPOINT, 0, CLOCK_NEVER_MS);
+	stamps_plan(hub, clock_utc_ms(), &plan);
+	if (purpose == STAMP_RENEWAL || (purpose == STAMP_PERSON && plan.near)) {
+		wire_put_number(&message, WIRE_F_BITS, 1); /* above the records of the stamps that it is to take over */
+	}
 	if (channel_request(hub->store, &message, HUB_STORE_TIMEOUT_MS, on_note, anchoring, NULL) != 0) {
 		free(anchoring);
 		return ERR_GONE;
@@ -245,17 +254,27 @@ int stamps_anchor(struct hub *hub, enum stamp_purpose purpose, const char *by, s
 	return 0;
 }
 
+void stamps_plan(const struct hub *hub, int64_t now_ms, struct renew_plan *ret)
+{
+	bool usable[CONFIG_TSAS_MAX] = { false };
+
+	for (size_t i = 0; i < hub->config->tsa_count; i++) {
+		usable[i] = hub->stamper != NULL && !hub->stamper->tsas[i].put_off && stamp_book_pause(&hub->stamp_book, i, now_ms) == 0;
+	}
+	renew_look(&hub->renew_book, hub->config, usable, now_ms, ret);
+}
+
 void stamps_update(struct hub *hub)
 {
 	enum stamp_purpose purpose = STAMP_SCHEDULE;
+	struct renew_plan plan;
 	const char *why = "";
-	size_t tsa = SIZE_MAX;
 
 	if (hub->stamper == NULL || stamps_busy(hub) || hub->works >= HUB_WORKS_MAX || !hub_is_working(hub) || !clock_expired(hub->stamper->not_before_ms)) {
 		return;
 	}
-	tsa = stamps_pick(hub, false, false, &why);
-	if (tsa != SIZE_MAX && stamp_book_due(&hub->stamp_book, &hub->config->tsas[tsa], clock_utc_ms(), &purpose)) {
-		(void)stamps_anchor(hub, purpose, "box", tsa, NULL, NULL, &why);
+	stamps_plan(hub, clock_utc_ms(), &plan);
+	if (plan.tsa != SIZE_MAX && (plan.due || stamp_book_due(&hub->stamp_book, &hub->config->tsas[plan.tsa], clock_utc_ms(), &purpose))) {
+		(void)stamps_anchor(hub, plan.due ? STAMP_RENEWAL : purpose, "box", plan.tsa, NULL, NULL, &why);
 	}
 }

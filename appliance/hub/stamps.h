@@ -73,6 +73,8 @@ struct stamp_trouble {
 size_t stamps_troubles(const struct hub *hub, int64_t now_ms, struct stamp_trouble ret[STAMP_TROUBLES_MAX]);
 /* Is one of them urgent? */
 bool stamps_urgent(const struct hub *hub, int64_t now_ms);
+/* Until when the stamps of the journal prove something, and whether one more is needed (renew.h). */
+void stamps_plan(const struct hub *hub, int64_t now_ms, struct renew_plan *ret);
 /* True when nothing new may be filed, because what is in the journal waits for a stamp too long (journal { stamp_stop_after }). */
 bool stamps_stale(const struct hub *hub, int64_t now_ms);
 /* What became of the last try of an authority that did not go well: English, "" for nothing; *ret_put_off: it is not asked again by itself. */

@@ -110,7 +110,7 @@ enum wire_type {
 	WIRE_STORE_NAMES,      /* 1 descriptor to write "case TAB name LF" to: -> STORE_COPIED */
 	WIRE_STORE_VERIFY,     /* -> PROGRESS..., STORE_VERIFIED */
 	WIRE_STORE_VERIFIED,   /* CODE 0 or 5, INDEX first damaged record where CODE is 5, TEXT, LINES figures */
-	WIRE_STORE_CHECKPOINT, /* -> STORE_NOTE: makes a checkpoint now, signed where a `journal` key can */
+	WIRE_STORE_CHECKPOINT, /* -> STORE_NOTE: makes a checkpoint now, signed where a `journal` key can; with BITS 1 also when only quiet records are new */
 	WIRE_STORE_NOTE, /* BYTES C2SP signed note, INDEX size of its tree, HASH SHA-256 of what is to be stamped (the .p7s, else the text of the note), BITS 1:
 	                     * it is signed; LINES: key, signer (SHA-256 of the certificate) where signed, else why (English); root (hex) */
 	WIRE_STORE_ANCHOR, /* INDEX size of the tree, BYTES TimeStampResp (RFC 3161), LINES of an `anchor` record with event stamp, renewal or bad-stamp but without
@@ -123,10 +123,11 @@ enum wire_type {
 	WIRE_STORE_ARCHIVE_IS,   /* LINES: id (16 hex), free (bytes) */
 	WIRE_STORE_EVIDENCE, /* CASE, KIND a piece of evidence beside the objects (store/evidence.h; "list": what there is), 1 descriptor to write to: -> STORE_COPIED */
 	WIRE_STORE_TRUST, /* LINES of an `anchor` record with event crl or cert but without file and sha256, SIZE, 1 descriptor (sealed memfd, DER): -> STORE_APPENDED */
-	WIRE_STORE_BACKUP,     /* BITS 1: with keys/, 1 descriptor to write to: -> PROGRESS..., STORE_BACKED */
-	WIRE_STORE_BACKED,     /* SIZE written, COUNT records, HASH root of their tree */
-	WIRE_STORE_MAINTAIN,   /* KIND which work (store/maintain.h): -> PROGRESS..., STORE_MAINTAINED */
-	WIRE_STORE_MAINTAINED, /* CODE 0, 1 or 5, LINES figures, TEXT words (English) */
+	WIRE_STORE_ANCHOR_READ, /* NAME of a file in journal/anchor/, 1 descriptor (memfd) to write it to: -> STORE_COPIED */
+	WIRE_STORE_BACKUP,      /* BITS 1: with keys/, 1 descriptor to write to: -> PROGRESS..., STORE_BACKED */
+	WIRE_STORE_BACKED,      /* SIZE written, COUNT records, HASH root of their tree */
+	WIRE_STORE_MAINTAIN,    /* KIND which work (store/maintain.h): -> PROGRESS..., STORE_MAINTAINED */
+	WIRE_STORE_MAINTAINED,  /* CODE 0, 1 or 5, LINES figures, TEXT words (English) */
 	WIRE_STORE_KEEP,   /* INDEX and HASH of the last record it knows, SIZE, 1 descriptor (sealed memfd): what the hub need not replay again: -> STORE_KEPT.
 	                      * Derived, never the truth: a store that lost it, or holds one that does not fit its journal, has none */
 	WIRE_STORE_KEPT,   /* answer to STORE_KEEP */

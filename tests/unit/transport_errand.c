@@ -233,9 +233,35 @@ static void test_limits(void **state)
 	run(&request, -1, &outcome);
 	assert_string_equal(outcome.far, "none");
 	lines_set(&request, "filing", NULL);
-	lines_set(&request, "url", "http://localhost/");
+	lines_set(&request, "url", "ftp://localhost/");
 	run(&request, -1, &outcome);
 	assert_string_equal(outcome.error, "bad request: url");
+}
+
+/* Without TLS: only to get something that proves itself; nothing is given away there, and no clock is believed. */
+static void test_plain(void **state)
+{
+	static const char *const bad[][2] = { { "method", "POST" }, { "method", "HEAD" }, { "login", "tsa" } };
+	struct outcome outcome;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		_cleanup_lines_ struct lines request = { 0 };
+
+		lines_set(&request, "url", "http://localhost:9/x.crl");
+		lines_set(&request, "deadline-ms", "5000");
+		lines_set(&request, bad[i][0], bad[i][1]);
+		run(&request, -1, &outcome);
+		assert_string_equal(outcome.error, "bad request: url");
+		lines_set(&request, bad[i][0], NULL);
+		run(&request, -1, &outcome);
+		assert_string_equal(outcome.far, "none");
+		assert_null(strstr(outcome.error, "bad request"));
+		/* What speaks TLS there gives no reply. */
+		lines_setf(&request, "url", "http://localhost:%d/ok", bench_port("tls"));
+		run(&request, -1, &outcome);
+		assert_string_not_equal(outcome.far, "reply-done");
+	}
 }
 
 static void test_many_at_once(void **state)
@@ -295,11 +321,9 @@ static void test_program_dies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_post),          cmocka_unit_test(test_dates),
-		cmocka_unit_test(test_login),         cmocka_unit_test(test_login_elsewhere),
-		cmocka_unit_test(test_through_proxy), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_many_at_once),  cmocka_unit_test(test_cancelled),
-		cmocka_unit_test(test_program_dies),
+		cmocka_unit_test(test_post),          cmocka_unit_test(test_dates),        cmocka_unit_test(test_login), cmocka_unit_test(test_login_elsewhere),
+		cmocka_unit_test(test_through_proxy), cmocka_unit_test(test_limits),       cmocka_unit_test(test_plain), cmocka_unit_test(test_many_at_once),
+		cmocka_unit_test(test_cancelled),     cmocka_unit_test(test_program_dies),
 	};
 
 	return cmocka_run_group_tests_name("transport_errand", tests, open_all, close_all);

@@ -83,6 +83,7 @@
  *                     "-123", ours is behind
  *           clock     = ok | off: |off-ms| is more than clock-limit-ms. A granted stamp stays one
  *           signer-sha256, signer-name (CN), not-after (of that certificate, UTC)
+ *           digest    the hash of the imprint and that of the signature, a blank between: sha256 | sha384 | sha512 | other
  *
  * kind `stamp-imprint` [1] CMS SignedData (definite lengths), attached or detached
  *   parameters: hash (as above), limit (bytes, default and most STAMP_CMS_MAX_BYTES)
@@ -92,6 +93,18 @@
  *                    all else is the same bytes
  *   parameters: limit. ERR_MISMATCH when the token is not one of the signature value; ERR_EXISTS when the CMS carries a stamp already
  *   result: size, imprint, hash
+ *
+ * kind `trust-chain` [1] a TimeStampResp or CMS SignedData (DER), [2] further certificates (PEM, may be empty), [3] out: one certificate of the chain (DER)
+ *   parameters: n (which is written, from 0, the signer; absent: none)
+ *   result: count (of the certificates from the signer to its root, as far as they are known; at most TRUST_CHAIN_MAX), root = yes | no (the last one is a root)
+ *           cert.<n>.sha256, cert.<n>.name (CN), cert.<n>.from, cert.<n>.until, cert.<n>.url.<k> (where its authority has its list of revoked certificates: http or https)
+ *           of a stamp: time, policy, serial, sha256 ... as above, digest
+ *   It says whose certificates they are, not that anything signed with them holds.
+ *
+ * kind `trust-crl`   [1] a list of revoked certificates as it came (DER or PEM), [2] and [3] as [1] and [2] above, [4] out: the list in DER
+ *   parameters: http-status, at (ms since 1970: now)
+ *   result: verdict = good (signed by an authority of the chain, whole, made before now, the next one is to come) | bad, reason (English words)
+ *           time, until (thisUpdate, nextUpdate), sha256, size
  */
 #ifndef TRANSPORT_BASE_JOB_H
 #define TRANSPORT_BASE_JOB_H

@@ -45,7 +45,8 @@ const struct job_kind job_kinds[] = {
 	{ "receipt", run_receipt },         { "render", job_render },
 	{ "digest", job_digest },           { "stamp-query", job_stamp_query },
 	{ "stamp-reply", job_stamp_reply }, { "stamp-imprint", job_stamp_imprint },
-	{ "stamp-embed", job_stamp_embed }, { NULL, NULL },
+	{ "stamp-embed", job_stamp_embed }, { "trust-chain", job_trust_chain },
+	{ "trust-crl", job_trust_crl },     { NULL, NULL },
 };
 
 int job_run(const struct job_kind *kinds, struct job *job)

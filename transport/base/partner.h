@@ -41,6 +41,8 @@ int job_stamp_query(struct job *job);
 int job_stamp_reply(struct job *job);
 int job_stamp_imprint(struct job *job);
 int job_stamp_embed(struct job *job);
+int job_trust_chain(struct job *job);
+int job_trust_crl(struct job *job);
 
 /* --- helpers --- */
 /* Descriptor n as job.h counts them (1 is the first after the job socket); -1 when it did not come. */

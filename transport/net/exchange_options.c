@@ -150,11 +150,14 @@ static bool set_method(struct exchange *exchange)
 }
 
 /* A new connection that nobody uses after us, HTTP/1.1, no redirects, no credentials or state from anywhere. */
-static bool set_once(CURL *easy)
+static bool set_once(const struct exchange *exchange)
 {
+	CURL *easy = exchange->easy;
+	const char *protocol = request_is_plain(exchange->request->url) ? "http" : "https";
+
 	return SET(CURLOPT_FRESH_CONNECT, 1L) && SET(CURLOPT_FORBID_REUSE, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_MAXREDIRS, 0L) && SET(CURLOPT_PROTOCOLS_STR, "https") &&
-	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") && SET(CURLOPT_UNRESTRICTED_AUTH, 0L) && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_MAXREDIRS, 0L) && SET(CURLOPT_PROTOCOLS_STR, protocol) &&
+	       SET(CURLOPT_REDIR_PROTOCOLS_STR, protocol) && SET(CURLOPT_UNRESTRICTED_AUTH, 0L) && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
 	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HSTS_CTRL, 0L) && SET(CURLOPT_NOSIGNAL, 1L) &&
 	       SET(CURLOPT_QUICK_EXIT, 1L); /* at the deadline do not wait for the resolver's thread */
 }
@@ -216,7 +219,7 @@ bool exchange_set_options(struct exchange *exchange)
 	CURL *easy = exchange->easy;
 	const struct request *request = exchange->request;
 
-	return SET(CURLOPT_URL, request->url) && SET(CURLOPT_PRIVATE, exchange) && SET(CURLOPT_ERRORBUFFER, exchange->words) && set_once(easy) &&
+	return SET(CURLOPT_URL, request->url) && SET(CURLOPT_PRIVATE, exchange) && SET(CURLOPT_ERRORBUFFER, exchange->words) && set_once(exchange) &&
 	       set_proxy(exchange) && set_login(exchange) && set_tls(exchange) && set_times(exchange) && set_method(exchange) && set_headers(exchange) &&
 	       (request->user_agent[0] == 0 || SET(CURLOPT_USERAGENT, request->user_agent)) && SET(CURLOPT_WRITEFUNCTION, on_reply) &&
 	       SET(CURLOPT_WRITEDATA, exchange) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, exchange) &&

@@ -25,7 +25,7 @@ static bool is_not_sent(const struct exchange *exchange)
 static bool reply_is_whole(const struct exchange *exchange, CURLcode code, long status)
 {
 	return code == CURLE_OK && exchange->reply->started && exchange->reply->why == NULL && status >= 200 &&
-	       (exchange->reply->measured || status == 204 || status == 304 || exchange->peer->closed);
+	       (exchange->reply->measured || status == 204 || status == 304 || exchange->peer->closed || request_is_plain(exchange->request->url));
 }
 
 static enum far how_far(struct exchange *exchange, CURLcode code, long status)

@@ -29,6 +29,11 @@ static bool part_is_absent(CURLU *url, CURLUPart part)
 	return code != CURLUE_OK;
 }
 
+bool request_is_plain(const char *url)
+{
+	return strncmp(url, "http://", 7) == 0;
+}
+
 static bool url_is_good(const char *text)
 {
 	_cleanup_(url_cleanup) CURLU *url = curl_url();
@@ -39,8 +44,9 @@ static bool url_is_good(const char *text)
 			return false;
 		}
 	}
-	return url != NULL && strncmp(text, "https://", 8) == 0 && curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK &&
-	       part_is_absent(url, CURLUPART_USER) && part_is_absent(url, CURLUPART_PASSWORD) && part_is_absent(url, CURLUPART_FRAGMENT);
+	return url != NULL && (strncmp(text, "https://", 8) == 0 || request_is_plain(text)) &&
+	       curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK && part_is_absent(url, CURLUPART_USER) &&
+	       part_is_absent(url, CURLUPART_PASSWORD) && part_is_absent(url, CURLUPART_FRAGMENT);
 }
 
 /* tchar of RFC 9110 section 5.6.2 */
@@ -161,6 +167,10 @@ static const char *check_whole(struct span lines, enum request_kind kind, const 
 	}
 	if (kind == REQUEST_ERRAND && request->filing) {
 		return "bad request: an errand files nothing";
+	}
+	/* What comes without TLS says nothing of its origin, and everybody reads what is asked. */
+	if (request_is_plain(request->url) && (kind == REQUEST_SESSION || request->post || request->head || request->login[0] != '\0' || request->tls_key[0] != '\0')) {
+		return "bad request: url";
 	}
 	return kind == REQUEST_SESSION && (request->head || request->login[0] != '\0') ? "bad request: for errands only" : NULL;
 }

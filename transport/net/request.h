@@ -1,7 +1,8 @@
 /* request.h - what the hub asks one session or errand to do: the LINES of SESSION_START and ERRAND_START, checked word by word.
  *
  *   method             GET | POST | HEAD (errands only)
- *   url                https only, no user, no fragment
+ *   url                https; an errand that only gets something, with no login, may say http (lists of revoked certificates are signed by themselves);
+ *                      no user, no fragment
  *   header.<n>         "Name: value"; not those that say how the message travels (Host, Content-Length, ...): those are libcurl's
  *   filing             yes | no (default): this request files something and must never go twice
  *   ca-file            PEM file of trust anchors; absent: the system's
@@ -54,6 +55,9 @@ struct request {
 	uint64_t reply_limit; /* bytes */
 	uint64_t size;        /* bytes of the body */
 };
+
+/* http:// */
+bool request_is_plain(const char *url);
 
 /* 0, or ERR_FORMAT with *ret_why (static English words); then *ret counts for nothing. `lines` is canonical text or not: it is checked. */
 int request_parse(struct span lines, uint64_t size, enum request_kind kind, struct request *ret, const char **ret_why);

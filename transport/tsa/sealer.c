@@ -251,6 +251,25 @@ static void tell_signer(X509 *cert, struct lines *result)
 	}
 }
 
+static const char *hash_name(const ASN1_OBJECT *algorithm)
+{
+	const struct stamp_hash *hash = algorithm == NULL ? NULL : stamp_hash_of(OBJ_obj2nid(algorithm));
+
+	return hash == NULL ? "other" : hash->name;
+}
+
+void stamp_tell_digests(const struct stamp_token *token, struct lines *result)
+{
+	STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(token->cms);
+	const ASN1_OBJECT *imprint = TS_MSG_IMPRINT_get_algo(TS_TST_INFO_get_msg_imprint(token->info))->algorithm;
+	X509_ALGOR *digest = NULL;
+
+	if (sk_CMS_SignerInfo_num(signers) > 0) {
+		CMS_SignerInfo_get0_algs(sk_CMS_SignerInfo_value(signers, 0), NULL, NULL, &digest, NULL);
+	}
+	lines_setf(result, "digest", "%s %s", hash_name(imprint), hash_name(digest == NULL ? NULL : digest->algorithm));
+}
+
 bool stamp_sealed(const struct stamp_token *token, const struct stamp_wish *wish, struct lines *result, struct stamp_fault *fault)
 {
 	STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(token->cms);
@@ -263,6 +282,7 @@ bool stamp_sealed(const struct stamp_token *token, const struct stamp_wish *wish
 		return stamp_no(fault, "token-form", "not exactly one signature");
 	}
 	signer = sk_CMS_SignerInfo_value(signers, 0);
+	stamp_tell_digests(token, result);
 	holds = signature_holds(token->cms, signer, fault);
 	CMS_SignerInfo_get0_algs(signer, NULL, &cert, NULL, NULL);
 	if (cert != NULL) {

@@ -71,6 +71,9 @@ void stamp_token_free(struct stamp_token *token);
 /* sealer.c. Signature, signer's certificate, its usage and chain at genTime; result lines signer-sha256, signer-name, not-after. */
 bool stamp_sealed(const struct stamp_token *token, const struct stamp_wish *wish, struct lines *result, struct stamp_fault *fault);
 
+/* Result line digest: the hash of the imprint and that of the authority's signature ("sha256 sha512"; "other": none of those that are known). */
+void stamp_tell_digests(const struct stamp_token *token, struct lines *result);
+
 /* A moment of ASN.1 as records write moments (clock.h, CLOCK_UTC_SIZE); false when it cannot be read. */
 bool stamp_moment(const ASN1_TIME *when, char *ret, size_t size);
 

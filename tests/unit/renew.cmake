@@ -1,0 +1,5 @@
+podatelna_unit_test(hub_renew SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_renew.c LIBS podatelna_hub_core)
+podatelna_unit_test(partner_trust SOURCES partner_trust.c partner_help.c partner_pki.c partner_tsa.c LIBS podatelna_partner_core)
+podatelna_unit_test(trust_server_test SOURCES trust_server_test.c vault_play.c vault_bench.c seal_help.c LIBS podatelna_store_core)
+target_compile_definitions(trust_server_test PRIVATE STORE_PROGRAM="$<TARGET_FILE:podatelna-store>")
+add_dependencies(trust_server_test podatelna-store)
