@@ -316,7 +316,7 @@ void trust_update(struct hub *hub)
 	bool collects = hub->config->crl_every_ms > 0;
 
 	if (trust == NULL || trust->step != NULL || stamps_busy(hub) || hub->works >= HUB_WORKS_MAX || !hub_is_working(hub) || hub->store == NULL ||
-	    (now < trust->not_before_ms && trust->not_before_ms - now <= LOOK_RETRY_MS)) {
+	    hub->partner == NULL || hub->transport == NULL || (now < trust->not_before_ms && trust->not_before_ms - now <= LOOK_RETRY_MS)) {
 		return;
 	}
 	for (size_t i = 0; i < trust->source_count; i++) {

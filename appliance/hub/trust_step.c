@@ -131,13 +131,20 @@ static void on_chain(struct work *work)
 {
 	struct trust_step *step = work->context;
 
-	if (work->err != 0) {
+	bool read = work->err == ERR_FORMAT || work->err == ERR_LIMIT;
+
+	if (work->err != 0 && read) {
 		trust_unseen(step->trust, step->source, work->why);
-	} else {
+	} else if (work->err == 0) {
 		trust_seen(step->trust, step->source, &work->result);
 	}
+	read = read || work->err == 0;
 	work_end(work);
-	end(step);
+	if (read) {
+		end(step);
+	} else {
+		put_off(step, "nobody looked at a signature");
+	}
 }
 
 static void on_read(void *context, int err, struct wire_message *message)

@@ -170,6 +170,11 @@ def ik_extension(value):
     return x509.SubjectAlternativeName([x509.RFC822Name("ukazka@example.invalid"), other])
 
 
+def crl_extension(*urls):
+    return x509.CRLDistributionPoints([x509.DistributionPoint(
+        full_name=[x509.UniformResourceIdentifier(url) for url in urls], relative_name=None, reasons=None, crl_issuer=None)])
+
+
 USAGES = {
     "qualified": ("digital_signature", "content_commitment"),
     "signature": ("digital_signature",),
@@ -182,12 +187,12 @@ USAGES = {
 
 def issue_user(pki_dir, public_key, common="Jana Nováková", ik_mpsv=DEFAULT_IK, ik_in_subject=False,
                usage="qualified", days=(-1, 1095), state="valid", mismatch=False, org="Ukázka s.r.o.",
-               serial="P900001", ca="ca", self_signed_key=None):
+               serial="P900001", ca="ca", self_signed_key=None, crl=None):
     """Certificate as a qualified CA would give it. public_key: PEM/DER bytes, or a key object.
 
     ik_mpsv: ten digits, or None to leave it out. state: valid | expired | not-yet.
     mismatch: certify some other key, so that the token's key does not belong to the certificate.
-    usage: a key of USAGES (the wrong one is "encipherment"). ca: stem of the issuing CA's files."""
+    usage: a key of USAGES (the wrong one is "encipherment"). ca: stem of the issuing CA's files. crl: address of its list of revoked certificates."""
     key = load_public(public_key)
     if mismatch:
         key = rsa_key().public_key() if isinstance(key, rsa.RSAPublicKey) \
@@ -201,6 +206,8 @@ def issue_user(pki_dir, public_key, common="Jana Nováková", ik_mpsv=DEFAULT_IK
         extra.append(x509.NameAttribute(IK_MPSV_OID, ik_mpsv))
     elif ik_mpsv:
         extensions.append((ik_extension(ik_mpsv), False))
+    if crl:
+        extensions.append((crl_extension(crl), False))
     if usage == "tls":
         extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False))
     issuer = load_cert(os.path.join(pki_dir, ca + ".pem"))

@@ -12,6 +12,12 @@ Several addresses of one authority are several simulators; one that is down is o
 Faults that openssl would not make (a certificate that is not for stamps, a clock that is off…) are tokens made by hand (tsa_token.py).
 Where a fault spoils only what the authority says, openssl still signs: it is asked with another nonce, imprint or policy.
 
+Generations: the switch `generation` names a certificate of the PKI directory (STEM.pem, STEM.key, the chain above it in STEM.chain.pem) that signs instead of tsa.pem;
+`shift_s` is by how much its clock differs from ours, for tests that let years pass: that is no fault.
+
+Lists of revoked certificates are had from the control port, by plain http as usual: GET /crl/STEM is that of the authority STEM.pem, made when it is asked for (ledger
+kind crl). POST /revoke {"ca": STEM, "cert": FILE} puts a certificate on it. Switch `crl`: good, absent (404), forged (signed by another key), old, huge, garbage.
+
 Ledger kinds: granted (a stamp of the package is gone: serial, hash, imprint, policy, nonce, good = no fault spoilt it, by = login or subject of the
 client certificate, user_agent…) | refused (reason) | dropped | broken | not-found.
 Control port: GET /query?seq=N and GET /reply?seq=N, the bytes behind a line of the ledger.
@@ -20,6 +26,7 @@ Control port: GET /query?seq=N and GET /reply?seq=N, the bytes behind a line of 
 import base64
 import dataclasses
 import datetime
+import hashlib
 import os
 import ssl
 import subprocess
@@ -29,13 +36,17 @@ import threading
 
 from asn1crypto import tsp
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import tsa_token
 from portal_base import HTML, Portal, Reply, media_type, run
 from portal_switches import DELIVERY, Switch, SwitchError
+from tsa_token import pki
 
 QUERY_TYPE, REPLY_TYPE = "application/timestamp-query", "application/timestamp-reply"
 POLICIES = ("1.2.3.4.1", "1.2.3.4.2")
+HUGE = 9 << 20  # longer than the box takes
 HOURS_10_YEARS = 10 * 366 * 24 * 3600
 CONFIG = """[tsa]
 default_tsa = the_one
@@ -96,11 +107,15 @@ class Tsa(Portal):
     SWITCHES["clock_off_s"] = Switch("text", "0", "the authority's clock is that many seconds ahead (negative: behind)")
     for _name, _words in BY_OTHER_QUERY.items():
         SWITCHES[_name] = Switch("fault", "off", _words)
+    SWITCHES["generation"] = Switch("text", "", "stem of the certificate that signs; \"\": tsa")
+    SWITCHES["shift_s"] = Switch("number", 0, "seconds that its clock is ahead of ours")
+    SWITCHES["crl"] = Switch("text", "good", "what GET /crl gives", choices=("good", "absent", "forged", "old", "huge", "garbage"))
+    SWITCHES["crl_days"] = Switch("number", 7, "days from a list to the next")
     for _name, (_words, _, _) in BY_HAND.items():
         SWITCHES[_name] = Switch("fault", "off", _words)
 
     def __init__(self, args):
-        self.signing, self.authorities, self.bytes = threading.Lock(), {}, {}
+        self.signing, self.authorities, self.bytes, self.revoked = threading.Lock(), {}, {}, {}
         self.dir = tempfile.TemporaryDirectory(prefix="tsa-")
         with open(self.path("serial"), "w", encoding="ascii") as f:
             f.write("%032X\n" % int.from_bytes(b"\x10" + os.urandom(7) + bytes(8), "big"))
@@ -124,9 +139,35 @@ class Tsa(Portal):
         return "stamp" if (request.method, request.path) == ("POST", self.BASE) else None
 
     def control(self, method, path, query, body):
+        if method == "GET" and path.startswith("/crl/"):
+            return self.crl(path.rpartition("/")[2])
+        if (method, path) == ("POST", "/revoke"):
+            cert = pki.load_cert(os.path.join(self.args.pki, body["cert"]))
+            self.revoked.setdefault(body["ca"], []).append((cert.serial_number, self.now()))
+            return 200, "application/json", b"{}"
         kept = self.bytes.get(int(query.get("seq", 0)), {}) if method == "GET" else {}
         name = path.strip("/")
         return (200, "application/octet-stream", kept[name]) if name in kept else None
+
+    def now(self):
+        return datetime.datetime.utcnow().replace(microsecond=0) + datetime.timedelta(seconds=self.switches.get("shift_s"))
+
+    # --- lists of revoked certificates ---
+    def crl(self, stem):
+        kind = self.switches.get("crl")
+        path = os.path.join(self.args.pki, os.path.basename(stem))
+        if kind == "absent" or not os.path.exists(path + ".key"):
+            self.ledger.add("crl", ca=stem, given=None)
+            return 404, "text/html", HTML.encode()
+        made = self.now() - datetime.timedelta(days=self.switches.get("crl_days") * 2 if kind == "old" else 0)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(pki.load_cert(path + ".pem").subject).last_update(made) \
+            .next_update(made + datetime.timedelta(days=self.switches.get("crl_days")))
+        for serial, when in self.revoked.get(stem, []):
+            builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(when).build())
+        key = ec.generate_private_key(ec.SECP256R1()) if kind == "forged" else pki.load_key(path + ".key")
+        der = {"huge": bytes(HUGE), "garbage": b"no list"}.get(kind) or builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        self.ledger.add("crl", ca=stem, given=kind, sha256=hashlib.sha256(der).hexdigest(), time=made.isoformat())
+        return 200, "application/pkix-crl", der
 
     # --- who asks ---
     def who(self, request):
@@ -197,7 +238,7 @@ class Tsa(Portal):
         name = next((n for n in (*BY_HAND, *BY_OTHER_QUERY, "with_mods", "no_token", "bad_signature")
                      if self.fire(request, phase, n)), None)
         off = self.clock_off(request)
-        if name in BY_HAND or off:
+        if name in BY_HAND or off or self.switches.get("generation") or self.switches.get("shift_s"):
             return self.by_hand(name, query, off)
         if name == "no_token":
             return tsa_token.response(0)
@@ -246,10 +287,10 @@ class Tsa(Portal):
                                 "hashed_message": changed["imprint"]}}).dump()
 
     def by_hand(self, name, query, off):
-        _, changes, authority = BY_HAND.get(name, ("", {}, {}))
+        _, changes, authority = BY_HAND.get(name, ("", {}, {"stem": self.switches.get("generation")} if self.switches.get("generation") else {}))
         order = tsa_token.Order(query["hash"], query["imprint"], query["nonce"], query["policy"] or POLICIES[0],
                                 int.from_bytes(b"\x20" + os.urandom(8), "big"),
-                                datetime.datetime.utcnow() + datetime.timedelta(seconds=off))
+                                self.now() + datetime.timedelta(seconds=off))
         signer, other = self.authority(authority), self.authority({"common": "Podatelna test TSA 2"})
         return tsa_token.response(0, tsa_token.token(dataclasses.replace(order, **changes), signer, other))
 

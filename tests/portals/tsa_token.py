@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import hashlib
 import os
+import ssl
 import sys
 
 from asn1crypto import cms, tsp
@@ -27,14 +28,23 @@ HASHES = {"sha1": "1.3.14.3.2.26", "sha256": "2.16.840.1.101.3.4.2.1", "sha384":
           "sha512": "2.16.840.1.101.3.4.2.3"}
 FAIL_BITS = {"badAlg": 0, "badRequest": 2, "badDataFormat": 5, "timeNotAvailable": 14, "unacceptedPolicy": 15,
              "unacceptedExtension": 16, "addInfoNotAvailable": 17, "systemFailure": 25}
+END = "-----END CERTIFICATE-----\n"
 DAY = datetime.timedelta(days=1)
 
 
 class Authority:
     """A certificate and its key, made when the simulator starts; the key is in memory only. usage: "good", "missing", "not-critical",
-    "not-alone"; days: from and until, from now; ca: stem of the issuer's files."""
+    "not-alone"; days: from and until, from now; ca: stem of the issuer's files. stem: one that lies there already, with the chain above it."""
 
-    def __init__(self, pki_dir, usage="good", days=(-1, 3650), ca="ca", common="Podatelna test TSA"):
+    def __init__(self, pki_dir, usage="good", days=(-1, 3650), ca="ca", common="Podatelna test TSA", stem=None):
+        self.chain = []
+        if stem:
+            path = os.path.join(pki_dir, stem)
+            self.key, self.cert = pki.load_key(path + ".key"), pki.load_cert(path + ".pem")
+            self.der = self.cert.public_bytes(serialization.Encoding.DER)
+            with open(path + ".chain.pem", encoding="ascii") as f:
+                self.chain = [ssl.PEM_cert_to_DER_cert(part + END) for part in f.read().split(END)[:-1]]
+            return
         stamping, tls = pki.ExtendedKeyUsageOID.TIME_STAMPING, pki.ExtendedKeyUsageOID.SERVER_AUTH
         uses = {"good": ([stamping], True), "missing": ([tls], True), "not-critical": ([stamping], False),
                 "not-alone": ([stamping, tls], True)}
@@ -107,7 +117,7 @@ def token(order, authority, named=None):
     used = hashlib.new(order.digest)
     used.update(content)
     attributes = [attribute(CONTENT_TYPE, der.oid(TST_INFO)), attribute(MESSAGE_DIGEST, der.octets(used.digest())),
-                  attribute(SIGNING_TIME, der.tlv(0x17, datetime.datetime.utcnow().strftime("%y%m%d%H%M%SZ").encode()))]
+                  attribute(SIGNING_TIME, der.tlv(0x17, (order.time or datetime.datetime.utcnow()).strftime("%y%m%d%H%M%SZ").encode()))]
     if order.ess != "missing":
         cert = (named if order.ess == "other" else authority).der
         ids = der.sequence(der.octets(hashlib.sha256(cert).digest()))
@@ -118,7 +128,7 @@ def token(order, authority, named=None):
     issuer = der.sequence(authority.cert.issuer.public_bytes(), der.integer(authority.cert.serial_number))
     signer = der.sequence(der.integer(1), issuer, digest_algorithm(order.digest), b"\xa0" + to_sign[1:],
                           der.sequence(der.oid(ECDSA[order.digest])), der.octets(signature))
-    certs = [der.tlv(0xA0, authority.der)] if order.certs else []
+    certs = [der.tlv(0xA0, b"".join(sorted([authority.der, *authority.chain])))] if order.certs else []
     data = der.sequence(der.integer(3), der.set_of(digest_algorithm(order.digest)),
                         der.sequence(der.oid(TST_INFO), der.tlv(0xA0, der.octets(content))), *certs,
                         der.set_of(signer))
