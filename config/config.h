@@ -238,13 +238,13 @@ struct config {
 	uint64_t journal_busy_ms;
 	uint64_t stamp_warn_ms; /* the oldest record that no stamp covers is so old: people are told, and then nothing new is filed; 0: off. Only with a tsa */
 	uint64_t stamp_stop_ms;
-	uint64_t renew_before_ms; /* earlier stamps are renewed so long before the certificate of the newest ends; 0: off */
-	uint32_t weak_hashes;     /* bits by enum config_hash: stamps with these are to be renewed */
-	uint64_t crl_every_ms;    /* lists of revoked certificates are looked for so often where they are of use; 0: nothing is collected */
+	uint64_t renew_before_ms;           /* earlier stamps are renewed so long before the certificate of the newest ends; 0: off */
+	uint32_t weak_hashes;               /* bits by enum config_hash: stamps with these are to be renewed */
+	uint64_t crl_every_ms;              /* lists of revoked certificates are looked for so often where they are of use; 0: nothing is collected */
 	struct config_list signer_crl_urls; /* of the journal's own key, beside those that its certificates name */
 	char *signer_chain;                 /* PEM: the authorities of the journal's own key; "": none */
-	char *notes_dir;   /* auditors' share for checkpoint notes, "": none */
-	char *archive_dir; /* where closed cases' content may be moved to, "": nowhere */
+	char *notes_dir;                    /* auditors' share for checkpoint notes, "": none */
+	char *archive_dir;                  /* where closed cases' content may be moved to, "": nowhere */
 };
 
 struct config_finding {

@@ -169,7 +169,8 @@ static const char *check_whole(struct span lines, enum request_kind kind, const 
 		return "bad request: an errand files nothing";
 	}
 	/* What comes without TLS says nothing of its origin, and everybody reads what is asked. */
-	if (request_is_plain(request->url) && (kind == REQUEST_SESSION || request->post || request->head || request->login[0] != '\0' || request->tls_key[0] != '\0')) {
+	if (request_is_plain(request->url) &&
+	    (kind == REQUEST_SESSION || request->post || request->head || request->login[0] != '\0' || request->tls_key[0] != '\0')) {
 		return "bad request: url";
 	}
 	return kind == REQUEST_SESSION && (request->head || request->login[0] != '\0') ? "bad request: for errands only" : NULL;
