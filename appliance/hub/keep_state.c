@@ -302,6 +302,8 @@ struct kept_hub {
 	uint64_t rolled_back_index;
 	uint64_t rolled_back;
 	struct clock_figure stamp, date;
+	struct renew_book renew;
+	struct trust_book trust;
 };
 
 static void put_hub(struct pack *pack, const struct hub *hub)
@@ -314,6 +316,8 @@ static void put_hub(struct pack *pack, const struct hub *hub)
 	kept.rolled_back = hub->rolled_back ? 1 : 0;
 	kept.stamp = hub->timekeeper.stamp;
 	kept.date = hub->timekeeper.date;
+	kept.renew = hub->renew_book;
+	kept.trust = hub->trust_book;
 	put(pack, &kept, sizeof kept);
 }
 
@@ -323,6 +327,8 @@ static void apply_hub(struct hub *hub, const struct kept_hub *kept)
 	hub->checkpoint_ms = kept->checkpoint_ms;
 	hub->rolled_back_index = kept->rolled_back_index;
 	hub->rolled_back = kept->rolled_back != 0;
+	hub->renew_book = kept->renew;
+	hub->trust_book = kept->trust;
 	if (hub->timekeeper.doubt == CLOCK_BELIEVED) {
 		hub->timekeeper.stamp = kept->stamp;
 		hub->timekeeper.date = kept->date;
@@ -349,6 +355,26 @@ int keep_pack(const struct hub *hub, uint8_t **ret_data, size_t *ret_length)
 	return 0;
 }
 
+/* Counts within their arrays, texts with their ends. */
+static bool books_hold(const struct kept_hub *kept)
+{
+	bool good = kept->renew.count <= RENEW_GROUPS_MAX && kept->trust.list_count <= TRUST_LISTS_MAX;
+
+	for (size_t i = 0; good && i < RENEW_GROUPS_MAX; i++) {
+		good = is_text(kept->renew.groups[i].file, RENEW_FILE_SIZE) && is_text(kept->renew.groups[i].digest, RENEW_DIGEST_SIZE);
+	}
+	for (size_t i = 0; good && i < CONFIG_TSAS_MAX; i++) {
+		good = is_text(kept->renew.tsas[i].file, RENEW_FILE_SIZE) && is_text(kept->renew.tsas[i].digest, RENEW_DIGEST_SIZE);
+	}
+	for (size_t i = 0; good && i < TRUST_LISTS_MAX; i++) {
+		good = is_text(kept->trust.lists[i].url, TRUST_URL_SIZE) && is_text(kept->trust.lists[i].sha256, sizeof kept->trust.lists[i].sha256);
+	}
+	for (size_t i = 0; good && i < TRUST_CERTS_MAX; i++) {
+		good = is_text(kept->trust.certs[i], sizeof kept->trust.certs[i]);
+	}
+	return good;
+}
+
 static bool take_all(const struct hub *hub, struct span *from, struct cases *cases, struct stamp_book *book, struct metrics *metrics, struct kept_hub *kept)
 {
 	struct span magic;
@@ -364,7 +390,8 @@ static bool take_all(const struct hub *hub, struct span *from, struct cases *cas
 		}
 	}
 	return take_book(from, book, hub->config) && take_metrics(from, hub->metrics != NULL, metrics) && take(from, kept, sizeof *kept) &&
-	       is_text(kept->stamp.from, sizeof kept->stamp.from) && is_text(kept->date.from, sizeof kept->date.from) && span_is_empty(*from);
+	       is_text(kept->stamp.from, sizeof kept->stamp.from) && is_text(kept->date.from, sizeof kept->date.from) && books_hold(kept) &&
+	       span_is_empty(*from);
 }
 
 bool keep_unpack(struct hub *hub, struct span state)
