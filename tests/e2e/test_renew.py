@@ -14,14 +14,17 @@ import time
 import pytest
 
 import ages
+import auditor
 import forms
 import journal
 from box import until
+from conftest import BIN
 from shifted import prepare, set_clock
 from simulator import Simulator
 
 NAME = "razitka"
 YEAR_S = 365 * 86400
+LIMIT_HOURS = 10 * 366 * 24
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +207,15 @@ def verify_link(box, pki_dir, record):
     return say(moment(record["time"])) and not say(moment(record["until"]) + 86400)
 
 
+def iso(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def audited(data, pki_dir, at):
+    """podatelna-audit at that time. Years lie between records and stamps here, so the limit for that is years, too."""
+    return auditor.verify(BIN, data, "--trust", os.path.join(pki_dir, "ca.pem"), "--limit", str(LIMIT_HOURS), "--at", at)
+
+
 def test_fifteen_years(work, old_pki, make_box, tsa):
     """Three generations of the authority's certificates, a box that is on now and then: what was filed in the first year is proved in the fifteenth, by a chain of stamps of which each
     was made over the record of the one before, while that one's certificate lasted. Without the renewals it is not."""
@@ -242,6 +254,16 @@ def test_fifteen_years(work, old_pki, make_box, tsa):
         assert len({r["sha256"] for r in fields(box, "cert")}) == 3 * 2 + 2
         assert box.run_cli("journal", "verify").returncode == 0
         years.box.stop()
+        # The auditor in the fifteenth year, who trusts the root alone; and what he would say had the box not renewed.
+        at = iso(moment(links[-1].fields["time"]) + 3600)
+        said = audited(box.data, old_pki, at)
+        assert said.code == auditor.YES and not said.named(weight="damage") and not said.named(weight="doubt"), said
+        assert said.said["trusted_stamps"] == 4 and said.said["signed_size"] >= int(links[-1].fields["size"]), said
+        withheld = os.path.join(box.dir, "withheld")
+        said = audited(withheld, old_pki, iso(moment(links[0].fields["until"]) - 86400))
+        assert said.code == auditor.YES, said
+        said = audited(withheld, old_pki, at)
+        assert said.code == auditor.NO and "stamp-age" in said.kinds() and not said.named(weight="damage"), said
 
 
 def test_an_authority_that_goes_on(work, old_pki, make_box, tsa):
