@@ -19,15 +19,6 @@
 
 /* --- what it is bound to --- */
 
-/* FNV-1a: tells one program and one configuration from another; nobody who could choose them to collide needs to. */
-static uint64_t mix(uint64_t hash, struct span bytes)
-{
-	for (size_t i = 0; i < bytes.length; i++) {
-		hash = (hash ^ bytes.data[i]) * UINT64_C(1099511628211);
-	}
-	return hash;
-}
-
 void keep_begin(struct hub *hub, struct span config)
 {
 	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -39,7 +30,7 @@ void keep_begin(struct hub *hub, struct span config)
 		log_info("the program's own file cannot be read: every start replays the whole journal");
 		return;
 	}
-	hub->keep.program = mix(mix(UINT64_C(14695981039346656037), span_of(program, length)), config);
+	hub->keep.program = keep_mix(keep_mix(KEEP_MIX, span_of(program, length)), config);
 }
 
 void keep_record(struct hub *hub, const struct record *record)

@@ -37,9 +37,12 @@ void keep_record(struct hub *hub, const struct record *record);
 /* From every sweep: hands it to the store when it is time. */
 void keep_look(struct hub *hub);
 
-/* keep_state.c. The state as bytes; *ret_data is the caller's to free. Equal states give equal bytes. ERR_MEMORY. */
+/* FNV-1a, begun with KEEP_MIX: tells one program, configuration or state from another. No guard against malice: the store's SHA-256 over the whole file is that. */
+#define KEEP_MIX UINT64_C(14695981039346656037)
+uint64_t keep_mix(uint64_t hash, struct span bytes);
+/* keep_state.c. The state as bytes, with a sum at its end; *ret_data is the caller's to free. Equal states give equal bytes. ERR_MEMORY. */
 int keep_pack(const struct hub *hub, uint8_t **ret_data, size_t *ret_length);
-/* Into a hub that knows no record yet. False: it does not fit; the hub is as it was. */
+/* Into a hub that knows no record yet. False: it is damaged or does not fit; the hub is as it was. */
 bool keep_unpack(struct hub *hub, struct span state);
 
 #endif

@@ -1,4 +1,4 @@
-/* The state as bytes: magic, program, case by case from the oldest, the books. Structs go as they lie in memory, pointers left out: who reads it is the same program.
+/* The state as bytes: magic, program, case by case from the oldest, the books, a sum over all. Structs go as they lie in memory, pointers left out: who reads it is the same program.
  *
  * A new field of struct hub_case goes along by itself, unless it is a pointer or does not come from records: then plain_case and restore_texts need to know it. What
  * else records leave in struct hub goes into put_hub and take_hub. */
@@ -74,6 +74,14 @@ static void put_sparse(struct pack *pack, const uint8_t *data, size_t length)
 		put(pack, data + at, others);
 		at += others;
 	}
+}
+
+uint64_t keep_mix(uint64_t hash, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.length; i++) {
+		hash = (hash ^ bytes.data[i]) * UINT64_C(1099511628211);
+	}
+	return hash;
 }
 
 static bool take(struct span *from, void *place, size_t length)
@@ -338,6 +346,7 @@ static void apply_hub(struct hub *hub, const struct kept_hub *kept)
 int keep_pack(const struct hub *hub, uint8_t **ret_data, size_t *ret_length)
 {
 	struct pack pack = { 0 };
+	uint64_t sum = 0;
 	int err = 0;
 
 	put(&pack, MAGIC, sizeof MAGIC - 1);
@@ -346,6 +355,8 @@ int keep_pack(const struct hub *hub, uint8_t **ret_data, size_t *ret_length)
 	put_book(&pack, &hub->stamp_book);
 	put_metrics(&pack, hub->metrics);
 	put_hub(&pack, hub);
+	sum = keep_mix(KEEP_MIX, span_of(pack.data, pack.length));
+	put(&pack, &sum, sizeof sum);
 	if (err != 0 || pack.failed) {
 		free(pack.data);
 		return ERR_MEMORY;
@@ -373,6 +384,16 @@ static bool books_hold(const struct kept_hub *kept)
 		good = is_text(kept->trust.certs[i], sizeof kept->trust.certs[i]);
 	}
 	return good;
+}
+
+/* Takes the sum off the end. */
+static bool is_whole(struct span *state)
+{
+	struct span all;
+	uint64_t sum = 0;
+
+	return state->length > sizeof sum && span_read_bytes(state, state->length - sizeof sum, &all) && take(state, &sum, sizeof sum) &&
+	       sum == keep_mix(KEEP_MIX, all) && ((*state = all), true);
 }
 
 static bool take_all(const struct hub *hub, struct span *from, struct cases *cases, struct stamp_book *book, struct metrics *metrics, struct kept_hub *kept)
@@ -405,7 +426,7 @@ bool keep_unpack(struct hub *hub, struct span state)
 	if (good && hub->metrics != NULL) {
 		*metrics = *hub->metrics;
 	}
-	good = good && take_all(hub, &state, cases, &book, metrics, &kept);
+	good = good && is_whole(&state) && take_all(hub, &state, cases, &book, metrics, &kept);
 	if (good) {
 		hub->cases = *cases;
 		hub->stamp_book = book;

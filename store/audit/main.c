@@ -24,7 +24,6 @@ static int out_of_memory(void)
 	return AUDIT_NO;
 }
 
-#ifdef AUDIT_HAS_ANCHORS
 static bool root_of(void *context, uint64_t size, uint8_t ret[AUDIT_HASH_BYTES])
 {
 	const struct audit *audit = context;
@@ -66,12 +65,6 @@ static void check_anchors(struct audit *audit)
 	audit->figures.anchors_read = true;
 	audit->figures.seconds[PASS_ANCHORS] = audit_clock() - begun;
 }
-#else
-static void check_anchors(struct audit *audit)
-{
-	(void)audit;
-}
-#endif
 
 static int check_records(struct audit *audit)
 {
@@ -111,14 +104,9 @@ static int write_report(struct audit *audit, const char *file)
 	if (file == NULL) {
 		return 0;
 	}
-#ifdef AUDIT_HAS_REPORT
 	if (audit_report(audit, file) == 0) {
 		return 0;
 	}
-#else
-	(void)audit;
-	errno = ENOSYS;
-#endif
 	(void)fprintf(stderr, _("the report cannot be written: %s"), strerror(errno));
 	(void)fprintf(stderr, "\n");
 	return -1;
@@ -151,7 +139,6 @@ static int run_verify(const struct options *options)
 	return (int)audit_verdict(&audit);
 }
 
-#ifdef AUDIT_HAS_TILES
 static int run_tiles(const struct options *options)
 {
 	CLEAN_AUDIT struct audit audit;
@@ -159,17 +146,13 @@ static int run_tiles(const struct options *options)
 
 	return err != 0 ? err : audit_tiles(&audit, options->argument[1]);
 }
-#endif
 
 static const struct {
 	const char *name;
 	int arguments;
 	int (*run)(const struct options *options);
 } commands[] = {
-	{ "verify", 1, run_verify }, { "list", 1, look_list }, { "show", 2, look_show }, { "prove", 2, look_prove },
-#ifdef AUDIT_HAS_TILES
-	{ "tiles", 2, run_tiles },
-#endif
+	{ "verify", 1, run_verify }, { "list", 1, look_list }, { "show", 2, look_show }, { "prove", 2, look_prove }, { "tiles", 2, run_tiles },
 };
 
 static void usage(FILE *to)
@@ -203,11 +186,9 @@ int main(int argc, char **argv)
 		(void)printf("podatelna-audit %s\n", PODATELNA_VERSION);
 		return AUDIT_YES;
 	}
-#ifdef AUDIT_HAS_EVIDENCE
 	if (argc >= 2 && strcmp(argv[1], "evidence") == 0) {
 		return audit_evidence_main(argc - 1, argv + 1);
 	}
-#endif
 	for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0) {
 			int err = options_read(argc - 1, argv + 1, commands[i].arguments, &options);

@@ -108,14 +108,14 @@ def test_told_at_two_levels(disk_box):
     box.wait_state("a.xml", "done")
     disk.fill(89)
     assert level(box) == "good"
-    until(lambda: read(led, "trigger").endswith("none"), 20, "a steady LED")
+    until(lambda: read(led, "trigger").startswith("none"), 20, "a steady LED")
     assert "se plní" not in page(box) and sink.messages() == []
 
     disk.fill(90)
     assert level(box) == "warn"
     assert any(r["name"] == "disk" and "90 %" in r["value"] for r in box.rows("status", kind="field"))
     until(lambda: "Disk krabice se plní (90" in page(box), 20, lambda: page(box)[-3000:])
-    until(lambda: read(led, "trigger").endswith("timer") and read(led, "delay_on").endswith("1000"), 20, "a LED that blinks slowly")
+    until(lambda: read(led, "trigger").startswith("timer") and read(led, "delay_on").startswith("1000"), 20, "a LED that blinks slowly")
     until(lambda: len(sink.messages()) == 1, 60, sink.story)
 
     disk.fill(95)
@@ -126,7 +126,7 @@ def test_told_at_two_levels(disk_box):
     disk.clear()
     assert level(box) == "good"
     until(lambda: "se plní" not in page(box) and "téměř plný" not in page(box), 20, lambda: page(box)[-3000:])
-    until(lambda: read(led, "trigger").endswith("none"), 20, "a steady LED")
+    until(lambda: read(led, "trigger").startswith("none"), 20, "a steady LED")
 
 
 def test_stop_before_loss(disk_box, epo):

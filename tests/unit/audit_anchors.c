@@ -116,7 +116,7 @@ static void signature_line_altered(void **state)
 
 	build(journal);
 	note = journal_read(journal, ANCHOR "50.note");
-	journal_flip(journal, ANCHOR "50.note", 20);
+	journal_other_letter(journal, ANCHOR "50.note", 20);
 	journal_check(journal);
 	journal_expect(journal, AUDIT_NOTE_SIGNATURE, -1, 50);
 	journal_expect_only(journal, AUDIT_NOTE_SIGNATURE, AUDIT_KIND_COUNT);

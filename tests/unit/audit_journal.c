@@ -98,6 +98,16 @@ void journal_flip(const struct journal *journal, const char *path, size_t from_e
 	free(data);
 }
 
+void journal_other_letter(const struct journal *journal, const char *path, size_t from_end)
+{
+	struct bytes content = journal_read(journal, path);
+	uint8_t *letter = (uint8_t *)(uintptr_t)content.data + content.length - 1 - from_end;
+
+	*letter = *letter == 'A' ? 'B' : 'A';
+	journal_write(journal, path, content);
+	free((void *)(uintptr_t)content.data);
+}
+
 void journal_copy(const struct journal *journal, const char *from, const char *to)
 {
 	struct bytes content = journal_read(journal, from);

@@ -45,6 +45,8 @@ void journal_write(const struct journal *journal, const char *path, struct bytes
 struct bytes journal_read(const struct journal *journal, const char *path); /* to be freed */
 void journal_remove(const struct journal *journal, const char *path);
 void journal_flip(const struct journal *journal, const char *path, size_t from_end);
+/* Another letter of base64 there: what is encoded stays base64. */
+void journal_other_letter(const struct journal *journal, const char *path, size_t from_end);
 void journal_copy(const struct journal *journal, const char *from, const char *to);
 void journal_trust(struct journal *journal, const struct pki *pki, const char *name);
 

@@ -344,7 +344,7 @@ static void test_help(void **state)
 			char option[64];
 
 			(void)snprintf(option, sizeof option, "  --%s", cli_options[i].name);
-			if (!cli_options[i].global && (command->options & (1u << i)) != 0) {
+			if (!cli_options[i].global && (command->options & (UINT64_C(1) << i)) != 0) {
 				assert_non_null(strstr(out_text, option));
 			}
 		}
