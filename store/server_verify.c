@@ -100,8 +100,6 @@ static void run_child(struct server *server, int fd, uint64_t until)
 		vault_archive(vault, server->settings->archive_dir, facts.origin);
 		options.archive = archive_open(server->ops, server->settings->archive_dir, facts.origin, &archive) == 0 ? archive.id : 0;
 		archive_close(server->ops, &archive);
-	}
-	if (err == 0) {
 		err = journal_verify_open(&options, &verify);
 	}
 	while (err == 0 && (err = journal_verify_step(verify, 4 * 1024 * 1024)) == ERR_AGAIN) {
