@@ -55,7 +55,7 @@ static int grow_slots(struct journal_cases *cases)
 
 int journal_cases_reserve(struct journal_cases *cases)
 {
-	if (cases->count == cases->capacity) {
+	if (cases->count == cases->capacity || cases->entries == NULL) {
 		size_t larger = cases->capacity == 0 ? FIRST_SLOTS : cases->capacity + cases->capacity / 2;
 		struct journal_case_entry *entries = realloc(cases->entries, larger * sizeof *entries);
 

@@ -389,7 +389,7 @@ static int settle_last(struct journal *journal, const struct pass *pass)
 /* A crash between the steps of closing a segment leaves one that still has its former name. */
 static int settle_names(struct journal *journal)
 {
-	for (size_t i = 0; i + 1 < journal->segment_count; i++) {
+	for (size_t i = 0; journal->segments != NULL && i + 1 < journal->segment_count; i++) {
 		if (strcmp(journal->segments[i].suffix, "open") == 0) {
 			int err = journal_segment_rename(journal, i, journal->segments[i].summarised ? "s" : "u");
 

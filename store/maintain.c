@@ -134,10 +134,15 @@ static int look_into(struct look *look, const char *folder, uint64_t *sum)
 	look->sum = sum;
 	look->dir = ops->openat(ops, look->options->data_fd, folder[0] == '\0' ? "." : folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (look->dir < 0) {
-		return file_error() == ERR_NOTFOUND ? 0 : file_error();
+		err = file_error();
+		look->folder = "";
+		look->sum = NULL;
+		return err == ERR_NOTFOUND ? 0 : err;
 	}
 	err = file_list(ops, look->dir, visit, look);
 	file_close(ops, &look->dir);
+	look->folder = "";
+	look->sum = NULL;
 	return err;
 }
 

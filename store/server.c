@@ -133,6 +133,63 @@ void server_fault(struct server *server, const char *why)
 
 /* --- the hub --- */
 
+/* What is asked for the sake of what lies in the store, now and then. */
+static bool on_care(struct server *server, struct wire_message *message)
+{
+	switch (message->type) {
+	case WIRE_STORE_VERIFY:
+		server_verify_start(server, message);
+		return true;
+	case WIRE_STORE_MAINTAIN:
+		server_maintain_start(server, message);
+		return true;
+	case WIRE_STORE_BACKUP:
+		server_backup_start(server, message);
+		return true;
+	case WIRE_STORE_KEEP:
+		server_hub_keep(server, message);
+		return true;
+	case WIRE_STORE_RECALL:
+		server_hub_recall(server, message);
+		return true;
+	case WIRE_STORE_EVIDENCE:
+		server_evidence(server, message);
+		return true;
+	case WIRE_STORE_ERASE:
+		server_erase(server, message);
+		return true;
+	case WIRE_STORE_ARCHIVE:
+		server_archive(server, message);
+		return true;
+	case WIRE_STORE_ARCHIVE_LOOK:
+		server_archive_look(server, message);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Checkpoints and what proves them. */
+static bool on_anchors(struct server *server, struct wire_message *message)
+{
+	switch (message->type) {
+	case WIRE_STORE_CHECKPOINT:
+		server_checkpoint(server, message);
+		return true;
+	case WIRE_STORE_ANCHOR:
+		server_anchor(server, message);
+		return true;
+	case WIRE_STORE_ANCHOR_READ:
+		server_anchor_read(server, message);
+		return true;
+	case WIRE_STORE_TRUST:
+		server_trust(server, message);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int on_hub_message(void *context, struct channel *channel, struct wire_message *message)
 {
 	struct server *server = context;
@@ -168,47 +225,8 @@ static int on_hub_message(void *context, struct channel *channel, struct wire_me
 	case WIRE_STORE_NAMES:
 		server_names(server, message);
 		return 0;
-	case WIRE_STORE_VERIFY:
-		server_verify_start(server, message);
-		return 0;
-	case WIRE_STORE_MAINTAIN:
-		server_maintain_start(server, message);
-		return 0;
-	case WIRE_STORE_BACKUP:
-		server_backup_start(server, message);
-		return 0;
-	case WIRE_STORE_CHECKPOINT:
-		server_checkpoint(server, message);
-		return 0;
-	case WIRE_STORE_KEEP:
-		server_hub_keep(server, message);
-		return 0;
-	case WIRE_STORE_RECALL:
-		server_hub_recall(server, message);
-		return 0;
-	case WIRE_STORE_ANCHOR:
-		server_anchor(server, message);
-		return 0;
-	case WIRE_STORE_EVIDENCE:
-		server_evidence(server, message);
-		return 0;
-	case WIRE_STORE_ERASE:
-		server_erase(server, message);
-		return 0;
-	case WIRE_STORE_ARCHIVE:
-		server_archive(server, message);
-		return 0;
-	case WIRE_STORE_ARCHIVE_LOOK:
-		server_archive_look(server, message);
-		return 0;
-	case WIRE_STORE_ANCHOR_READ:
-		server_anchor_read(server, message);
-		return 0;
-	case WIRE_STORE_TRUST:
-		server_trust(server, message);
-		return 0;
 	default:
-		return ERR_PROTOCOL;
+		return on_anchors(server, message) || on_care(server, message) ? 0 : ERR_PROTOCOL;
 	}
 }
 

@@ -81,8 +81,6 @@ void server_forget_hub(struct server *server)
 	server->recent_count = 0;
 }
 
-static void fail_stream(struct server_stream *stream, int err, const char *text);
-
 void server_forget_case(struct server *server, const char *case_number)
 {
 	struct server_stream *stream = server->streams;

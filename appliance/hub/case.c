@@ -320,6 +320,14 @@ static void apply_objects(struct hub_case *each, const struct record *record, en
 	}
 }
 
+static void apply_closed(struct hub_case *each, const struct record *record)
+{
+	each->closed_ms = record->utc_ms;
+	each->keep_until[0] = '\0';
+	(void)record_field_string(record, "keep-until", each->keep_until, sizeof each->keep_until);
+	apply_evidence(each, record);
+}
+
 static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
 	switch (kind) {
@@ -332,10 +340,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		each->two_person = record_field_is(record, "approval", "two-person");
 		break;
 	case RECORD_CLOSED:
-		each->closed_ms = record->utc_ms;
-		each->keep_until[0] = '\0';
-		(void)record_field_string(record, "keep-until", each->keep_until, sizeof each->keep_until);
-		apply_evidence(each, record);
+		apply_closed(each, record);
 		break;
 	case RECORD_UNCLEAR:
 		apply_evidence(each, record);

@@ -150,9 +150,12 @@ static void put_case(struct pack *pack, const struct hub_case *of)
 	put_text(pack, of->is_open ? of->request_ref : NULL);
 }
 
+/* The list of all begins with the newest; it is kept from the oldest on. */
 static int put_cases(struct pack *pack, const struct cases *cases)
 {
-	const struct hub_case **order = calloc(cases->count + 1, sizeof *order);
+	struct in_order {
+		const struct hub_case *of;
+	} *order = calloc(cases->count + 1, sizeof *order);
 	const uint64_t count = cases->count;
 	size_t place = cases->count;
 
@@ -160,11 +163,13 @@ static int put_cases(struct pack *pack, const struct cases *cases)
 		return ERR_MEMORY;
 	}
 	for (const struct hub_case *each = cases->all; each != NULL && place > 0; each = each->next_all) {
-		order[--place] = each;
+		order[--place].of = each;
 	}
 	put(pack, &count, sizeof count);
-	for (size_t i = 0; i < cases->count; i++) {
-		put_case(pack, order[i]);
+	for (size_t i = 0; i < cases->count && place == 0; i++) {
+		if (order[i].of != NULL) {
+			put_case(pack, order[i].of);
+		}
 	}
 	free(order);
 	return place == 0 ? 0 : ERR_INTERNAL;

@@ -101,26 +101,28 @@ void tree_advance(struct tree *tree, uint64_t size)
 /* The largest power of two below `count` (> 1) as its exponent. */
 static unsigned split(uint64_t count)
 {
-	return 63U - (unsigned)__builtin_clzll(count - 1);
+	return (63U ^ (unsigned)__builtin_clzll(count - 1)) & 63U;
 }
 
 /* The hash of the leaves [from, from + count), count >= 1: what RFC 6962 calls MTH of that part. From right to left, so that nothing recurses: the right part is
  * at most half, and a whole left part of a kept level is there already. */
 static void part_hash(const struct tree *tree, uint64_t from, uint64_t count, tree_hash ret)
 {
-	tree_hash lefts[TREE_PATH_MAX];
+	tree_hash lefts[TREE_PATH_MAX], right, joined;
 	size_t depth = 0;
 
 	for (;;) {
-		unsigned level = count == 1 ? 0 : split(count);
-		uint64_t whole = UINT64_C(1) << level;
+		unsigned level = 0;
+		uint64_t whole = 0;
 
-		if (count == 1) {
-			memcpy(ret, tree->leaves[from], AUDIT_HASH_BYTES);
+		if (count <= 1) {
+			memcpy(right, tree->leaves[from], AUDIT_HASH_BYTES);
 			break;
 		}
+		level = split(count);
+		whole = UINT64_C(1) << level;
 		if (count == 2 * whole && level + 1 >= TREE_KEPT && from % count == 0) {
-			memcpy(ret, tree->nodes[level + 1][from >> (level + 1)], AUDIT_HASH_BYTES);
+			memcpy(right, tree->nodes[level + 1][from >> (level + 1)], AUDIT_HASH_BYTES);
 			break;
 		}
 		if (level >= TREE_KEPT) {
@@ -140,11 +142,10 @@ static void part_hash(const struct tree *tree, uint64_t from, uint64_t count, tr
 		count -= whole;
 	}
 	while (depth > 0) {
-		tree_hash node;
-
-		tree_node(lefts[--depth], ret, node);
-		memcpy(ret, node, AUDIT_HASH_BYTES);
+		tree_node(lefts[--depth], right, joined);
+		memcpy(right, joined, AUDIT_HASH_BYTES);
 	}
+	memcpy(ret, right, AUDIT_HASH_BYTES);
 }
 
 bool tree_root(const struct tree *tree, uint64_t size, tree_hash ret)

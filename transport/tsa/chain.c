@@ -187,14 +187,14 @@ static void tell_urls(X509 *cert, size_t n, struct lines *result)
 
 static void tell_cert(X509 *cert, size_t n, struct lines *result)
 {
-	char line[LINES_NAME_MAX + 1], hex[SIGNER_HEX_SIZE], name[NAME_SIZE], moment[CLOCK_UTC_SIZE];
+	char line[LINES_NAME_MAX + 1], hex[SIGNER_HEX_SIZE], subject[NAME_SIZE], moment[CLOCK_UTC_SIZE];
 
 	signer_fingerprint(cert, hex);
 	(void)snprintf(line, sizeof line, "cert.%zu.sha256", n);
 	lines_set(result, line, hex);
 	(void)snprintf(line, sizeof line, "cert.%zu.name", n);
-	(void)signer_name(cert, name, sizeof name);
-	lines_set(result, line, name);
+	(void)signer_name(cert, subject, sizeof subject);
+	lines_set(result, line, subject);
 	(void)snprintf(line, sizeof line, "cert.%zu.from", n);
 	lines_set(result, line, stamp_moment(X509_get0_notBefore(cert), moment, sizeof moment) ? moment : "");
 	(void)snprintf(line, sizeof line, "cert.%zu.until", n);
