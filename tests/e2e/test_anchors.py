@@ -183,17 +183,22 @@ def test_locked_token_signs_the_newest_later(anchored):
     assert sizes(box, ".p7s")[-1] == sizes(box, ".note")[-1]
 
 
+def lasting(box):
+    """How many records, but for certificates and lists: these are collected once, a moment after the first signature."""
+    return len([r for r in journal.read(box.data) if r.fields.get("event") not in ("cert", "crl")])
+
+
 def test_at_rest_nothing_grows(anchored):
     """Neither a signature nor what is recorded of it is a reason for the next checkpoint."""
     box = anchored("rsa")
     size, _ = signed_checkpoint(box)
     before = sorted(os.listdir(anchor(box)))
-    records = len(journal.read(box.data))
+    records = lasting(box)
     for _ in range(3):
         assert box.run_cli("journal", "checkpoint").returncode == 0
     with pytest.raises(AssertionError):
         until(lambda: sorted(os.listdir(anchor(box))) != before, 1, "something new")
-    assert sizes(box, ".note")[-1] == size and len(journal.read(box.data)) == records
+    assert sizes(box, ".note")[-1] == size and lasting(box) == records
 
 
 # --- stamps ----------------------------------------------------------------------------------------------------------------
