@@ -11,7 +11,7 @@ from conftest import BIN, SANITIZED
 
 BUILD = os.path.dirname(BIN)
 HELPERS = ("store", "token", "partner", "transport")
-FILES = (["bin/podatelna", "sbin/podatelnad", *[f"libexec/podatelna/podatelna-{name}" for name in HELPERS],
+FILES = (["bin/podatelna", "bin/podatelna-audit", "sbin/podatelnad", *[f"libexec/podatelna/podatelna-{name}" for name in HELPERS],
           "share/locale/cs/LC_MESSAGES/podatelna.mo", "share/podatelna/podatelna.conf.example",
           "share/doc/podatelna/FORMAT.txt", "share/doc/podatelna/README.md", "share/doc/podatelna/LICENSE", "share/doc/podatelna/examples/smb.conf.example", "share/podatelna/opensc.conf",
           "share/man/man1/podatelna.1", "share/man/man8/podatelnad.8", "share/man/man5/podatelna.conf.5", "share/man/cs/man1/podatelna.1",
