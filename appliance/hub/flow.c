@@ -304,7 +304,7 @@ void flow_next(struct hub *hub, struct hub_case *of)
 		return;
 	}
 	of->waiting = "";
-	if (of->last_index < hub->rolled_back_index && of->state != CASE_UNCERTAIN && !state_is_closed(of->state)) {
+	if ((hub->rolled_back || of->last_index < hub->rolled_back_index) && of->state != CASE_UNCERTAIN && !state_is_closed(of->state)) {
 		flow_roll_back(hub, of);
 	} else if ((has_papers && !of->delivered) || (of->state == CASE_READY && of->papers_held)) {
 		flow_deliver(hub, of); /* brings papers, or takes away what asked for approval */
