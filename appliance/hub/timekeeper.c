@@ -327,7 +327,7 @@ void timekeeper_record(struct hub *hub, const struct record *record, const char 
 {
 	char authority[TIMEKEEPER_NAME_BYTES] = "";
 	struct timekeeper *keeper = &hub->timekeeper;
-	int64_t now = clock_utc_ms();
+	int64_t now = clock_utc_ms(), by = 0;
 
 	if (keeper->doubt == CLOCK_BELIEVED) {
 		(void)record_field_string(record, "tsa", authority, sizeof authority);
@@ -344,6 +344,7 @@ void timekeeper_record(struct hub *hub, const struct record *record, const char 
 		}
 		settle(hub);
 	} else if (keeper->doubt == CLOCK_BELIEVED && record->utc_ms > keeper->last_ms &&
+	           judge(hub, now, &by) == CLOCK_BELIEVED && /* the look is once a second: a record may come between a step and its discovery */
 	           (hub->config->clock_forward_max_ms == 0 || record->utc_ms - reckoned(keeper) <= (int64_t)hub->config->clock_forward_max_ms)) {
 		keeper->last_ms = record->utc_ms;
 	}

@@ -33,6 +33,7 @@ struct bench {
 	unsigned event_count;
 	unsigned at_reader; /* TOKEN_STATUS pin-at-reader seen */
 	char state[32];     /* of the last TOKEN_STATUS to hub or store */
+	char told[2][32];   /* of the last one to the store, to the hub */
 	char lines[LINES_BODY_MAX + 1];
 	unsigned protection; /* PROTECT_* of READY */
 	uint8_t packet[WIRE_MESSAGE_MAX_BYTES];

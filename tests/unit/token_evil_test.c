@@ -25,6 +25,7 @@ static uint64_t within_ms;
 /* Settings with the evil module and one more switch. */
 static void evil_settings(struct lines *lines, const char *name, const char *value)
 {
+	assert_int_equal(bench_run("rm -f %s/gone %s/refuse", bench_dir(), bench_dir()), 0); /* of a test that failed */
 	bench_settings(lines);
 	lines_set(lines, "module", EVIL_MODULE);
 	lines_set(lines, "environment.1", "EVIL_REAL=" SOFTHSM_MODULE);
