@@ -17,30 +17,32 @@
  *                    doctype yes|no, fault (words, when not well-formed)
  *
  * kind `compose`     [1] source object(s) as `what` says, [last] output
- *   parameters: what = content | test | file | poll ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
+ *   parameters: what = content | test | file | poll | close ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
  *       Where it follows from the form alone, the outsides of the later requests too, their names after `test.` and `file.`: then no job is run for these,
  *       and what is sent is the signed object.
- *     test, file: [1] signed, [2] out. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
+ *     test, file: [1] signed, [2] original, [3] certificates that the partner wants messages encrypted for (PEM, may be empty), [4] out. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
+ *     close: as poll; tells the partner, where its catalogue says so, that its final word is stored here. Nothing depends on the answer.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms
  *
  * kind `classify`    [1] reply bytes, [2] original, [3] out: receipt object (secret lines, lines.h form), [4] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data)
  *   parameters: purpose = test | file | poll | confirmation ; http-status ; content-type ; form ; env ; stage ; option.<name>
- *     (`confirmation`: [1] is the verified content of a CMS reply)
+ *     (`confirmation`: [1] is the verified content of a signed reply)
  *   result: verdict =
  *       passed         test run passed
  *       refused        the partner says no, for good (data error)
  *       unavailable    the partner's service is down and said so; nothing was filed
- *       signed         the reply is CMS: have it verified (kind verify), then classify the content with purpose confirmation
+ *       signed         the reply carries the partner's signature: have it verified (kind verify), then classify the content with purpose confirmation
  *       taken          the filing is in (confirmation content matches what was sent); the final word comes by polling (`poll` says which)
  *       accepted       final yes
+ *       partial        final: the partner took some parts of the filing and refused others; the report says which
  *       running        poll again later
  *       unknown        nobody can tell from this; for purpose file this means an uncertain outcome
  *       mismatch       a confirmation, but not of what was sent
  *     evidence = signed | channel ; receipt = yes | no (was [3] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
  *
- * kind `verify`      [1] CMS bytes, [2] trust anchors (PEM, may be empty), [3] out: the content
+ * kind `verify`      [1] the signed reply: CMS bytes, or what the partner has in place of these (struct partner, verify), [2] trust anchors (PEM, may be empty), [3] out: the content
  *   parameters: signer-cn (accepted common names, separated by '|'; empty: any), signer-o, signer-sha256 (pinned leaf fingerprint(s), '|'), limit, at (UTC moment for validity, default now)
  *   result: result = valid | invalid ; reason ; signer-sha256, signer-name (CN), chain = yes | pinned | no ; size ; signing-time
  *   The content is written as it is read; it counts only when result = valid.
@@ -135,6 +137,7 @@ struct partner {
 	int (*compose)(struct job *job);
 	int (*classify)(struct job *job);
 	int (*receipt)(struct job *job);
+	int (*verify)(struct job *job); /* NULL: its signed replies are attached CMS */
 };
 
 #endif

@@ -39,9 +39,16 @@ static int run_receipt(struct job *job)
 	return run_of_partner(job, partner == NULL ? NULL : &partner->receipt);
 }
 
+static int run_verify(struct job *job)
+{
+	const struct partner *partner = partner_find(job->partner);
+
+	return partner != NULL && partner->verify != NULL ? partner->verify(job) : job_verify(job);
+}
+
 const struct job_kind job_kinds[] = {
 	{ "recognise", job_recognise },     { "compose", run_compose },
-	{ "classify", run_classify },       { "verify", job_verify },
+	{ "classify", run_classify },       { "verify", run_verify },
 	{ "receipt", run_receipt },         { "render", job_render },
 	{ "digest", job_digest },           { "stamp-query", job_stamp_query },
 	{ "stamp-reply", job_stamp_reply }, { "stamp-imprint", job_stamp_imprint },
