@@ -55,6 +55,7 @@ struct catalogue_form {
 	char *file_name;               /* shell pattern, without case; "": any */
 	enum config_approval approval; /* that of the partner where the form does not say */
 	bool zip;                      /* what is signed is a ZIP of the original */
+	struct config_list options;    /* "name=value" for the jobs, after those of the partner: the form has the last word */
 	char *refuse;                  /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
 	struct catalogue_text refuse_why, refuse_advice;
 };

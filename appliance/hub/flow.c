@@ -64,11 +64,15 @@ static void add_options(const struct config_list *options, struct lines *ret)
 void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
+	const struct catalogue_form *form = partner == NULL ? NULL : catalogue_form_find(hub->catalogue, partner->catalogue->name, of->form);
 
 	lines_set(ret, "form", of->form);
 	lines_set(ret, "env", of->env);
 	if (partner != NULL) {
 		add_options(&partner->catalogue->options, ret);
+		if (form != NULL) {
+			add_options(&form->options, ret);
+		}
 		add_options(&partner->config->options, ret); /* the configuration has the last word */
 	}
 }
