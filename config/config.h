@@ -104,6 +104,7 @@ struct config_partner {
 	bool test_first, test_first_set;             /* not set: as the catalogue says */
 	char *ca_file;                               /* PEM, "": the roots of the system */
 	char *anchors;                               /* PEM, trust anchors for signed replies; "": none */
+	char *encrypt_to;                            /* PEM, certificates that the partner wants messages encrypted for; "": none */
 	struct config_list signer_cn;                /* accepted common names of the signer of replies; empty: any under the anchors */
 	char *signer_o;
 	struct config_list signer_sha256; /* pinned certificates, 64 lower-case hex digits */

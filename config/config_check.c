@@ -141,6 +141,7 @@ static void check_partners(const struct config *config, struct config_report *re
 
 		check_kind(config, report, "ca_file", partner->ca_file, S_IFREG);
 		check_kind(config, report, "anchors", partner->anchors, S_IFREG);
+		check_kind(config, report, "encrypt_to", partner->encrypt_to, S_IFREG);
 		if (r == 0 && known == NULL) {
 			COMPLAIN(report, config, _("partner \"%s\": the catalogue does not know it"), partner->name);
 		}

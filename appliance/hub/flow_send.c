@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/cleanup.h"
 #include "../base/clock.h"
 #include "../base/err.h"
+#include "../base/fdio.h"
 #include "../base/text.h"
 #include "flow.h"
 
@@ -96,14 +98,15 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	struct work *work = work_begin(hub, of);
-	struct work_input input = { .role = purpose == PURPOSE_POLL ? "receipt" : "signed" };
+	bool poll = purpose == PURPOSE_POLL;
+	struct work_input inputs[3] = { { .role = poll ? "receipt" : "signed" }, { .role = "original" }, { .fd = -1 } };
 	_cleanup_lines_ struct lines parameters = { 0 };
 
 	if (work == NULL) {
 		return;
 	}
 	work->session = (uint64_t)purpose;
-	if (purpose != PURPOSE_POLL && outside_is_known(work, purpose_name(purpose))) {
+	if (!poll && outside_is_known(work, purpose_name(purpose))) {
 		on_composed(work);
 		return;
 	}
@@ -112,11 +115,14 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 	if (partner->config->email[0] != '\0') {
 		lines_set(&parameters, "email", partner->config->email);
 	}
-	if (purpose == PURPOSE_POLL) {
+	if (poll) {
 		lines_set(&parameters, "stage", of->stage);
+	} else {
+		inputs[2].fd = fd_memfd_sealed("encrypt-to", partner->encrypt_to != NULL ? (const void *)partner->encrypt_to : "", partner->encrypt_to_length);
 	}
 	work_output_add(work, "request", "same=no", REQUEST_LIMIT_BYTES);
-	work_job(work, "compose", of->partner, &parameters, &input, 1, on_composed);
+	work_job(work, "compose", of->partner, &parameters, inputs, poll ? 1 : 3, on_composed);
+	cleanup_close(&inputs[2].fd);
 }
 
 static void on_unclear(struct work *work)

@@ -54,8 +54,9 @@ struct hub_key {
 struct hub_partner {
 	const struct config_partner *config;
 	const struct catalogue_partner *catalogue;
-	uint8_t *anchors; /* PEM text, NULL for none */
-	size_t anchors_length;
+	uint8_t *anchors;    /* PEM text, NULL for none */
+	uint8_t *encrypt_to; /* likewise, whom messages are encrypted for */
+	size_t anchors_length, encrypt_to_length;
 	size_t sessions;                       /* under way */
 	uint32_t failures;                     /* of the network or the service, in a row */
 	int64_t failing_ms;                    /* UTC of the first of them; 0: none */

@@ -28,7 +28,7 @@
 #include "trust.h"
 
 #define LAST_WORDS_MS 50 /* how long the parent's word is waited for when the store is gone */
-#define ANCHORS_MAX_BYTES (256U * 1024)
+#define CERTIFICATES_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
 
 static _Noreturn void die(const char *why, int code)
@@ -491,12 +491,23 @@ static void on_sweep(void *context, uint32_t events)
 
 /* --- the beginning --- */
 
-static void load_anchors(struct hub_partner *partner)
+/* False when there is a file and it cannot be read. */
+static bool load_certificates(const char *path, uint8_t **ret, size_t *ret_length)
 {
-	_cleanup_close_ int fd = partner->config->anchors[0] == '\0' ? -1 : open(partner->config->anchors, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = path[0] == '\0' ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
-	if (partner->config->anchors[0] != '\0' && (fd < 0 || fd_read_all(fd, ANCHORS_MAX_BYTES, &partner->anchors, &partner->anchors_length) != 0)) {
-		log_error("%s cannot be read: confirmations of %s cannot be verified", partner->config->anchors, partner->config->name);
+	return path[0] == '\0' || (fd >= 0 && fd_read_all(fd, CERTIFICATES_MAX_BYTES, ret, ret_length) == 0);
+}
+
+static void load_partner_files(struct hub_partner *partner)
+{
+	const struct config_partner *config = partner->config;
+
+	if (!load_certificates(config->anchors, &partner->anchors, &partner->anchors_length)) {
+		log_error("%s cannot be read: confirmations of %s cannot be verified", config->anchors, config->name);
+	}
+	if (!load_certificates(config->encrypt_to, &partner->encrypt_to, &partner->encrypt_to_length)) {
+		log_error("%s cannot be read: messages for %s cannot be encrypted", config->encrypt_to, config->name);
 	}
 }
 
@@ -510,7 +521,7 @@ static void load_partners(struct hub *hub)
 		if (partner->catalogue == NULL) {
 			log_error("the catalogue does not know the partner %s", partner->config->name);
 		}
-		load_anchors(partner);
+		load_partner_files(partner);
 	}
 }
 

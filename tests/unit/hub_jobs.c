@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "appliance/hub/flow.h"
+#include "hub_bench.h"
 
 #define PARTNER "partner \"p\" { label_cs = x label_en = x evidence = signed options = { \"a=partner\", \"b=partner\", \"c=partner\" } }\n"
 #define FORM "form \"F\" { partner = \"p\" label_cs = x label_en = x root = \"R\" options = { \"b=form\", \"c=form\", \"d=form=1\" } }\n"
@@ -17,22 +17,13 @@
 /* An option of the form goes before the same one of its partner, and the configuration before both. */
 static void test_options(void **state)
 {
-	static char name[] = "p", of_box[] = "c=box", other[] = "e=box";
-	static char *options[] = { of_box, other };
-	static struct config_partner of_config = { .name = name, .options = { options, 2 } };
-	static struct config config = { .partners = &of_config, .partner_count = 1 };
-	static struct hub hub = { .config = &config };
-	struct hub_case of = { .form = "F" };
-	struct config_report report = { 0 };
+	static struct bench bench;
 	_cleanup_lines_ struct lines told = { 0 };
 	_cleanup_lines_ struct lines plain = { 0 };
 
 	(void)state;
-	assert_int_equal(catalogue_parse(span_of_string(PARTNER FORM PLAIN), "c", "en", &hub.catalogue, &report), 0);
-	hub.partners[0] = (struct hub_partner){ .config = &of_config, .catalogue = catalogue_partner_find(hub.catalogue, "p") };
-	of.partner = name;
-	of.env = "test";
-	flow_job_parameters(&hub, &of, &told);
+	bench_open(&bench, PARTNER FORM PLAIN, "options = { \"c=box\", \"e=box\" }");
+	flow_job_parameters(&bench.hub, bench.of, &told);
 	assert_int_equal(told.err, 0);
 	assert_int_equal(told.count, 7);
 	assert_string_equal(lines_get(&told, "form"), "F");
@@ -42,16 +33,78 @@ static void test_options(void **state)
 	assert_string_equal(lines_get(&told, "option.c"), "box");
 	assert_string_equal(lines_get(&told, "option.d"), "form=1");
 	assert_string_equal(lines_get(&told, "option.e"), "box");
-	(void)snprintf(of.form, sizeof of.form, "G");
-	flow_job_parameters(&hub, &of, &plain);
+	(void)snprintf(bench.of->form, sizeof bench.of->form, "G");
+	flow_job_parameters(&bench.hub, bench.of, &plain);
 	assert_string_equal(lines_get(&plain, "option.b"), "partner");
 	assert_null(lines_get(&plain, "option.d"));
-	catalogue_free(hub.catalogue);
+	bench_close(&bench);
+}
+
+/* A request of a filing may be made of what was signed, of what came, and of the certificates it is encrypted for; a question of the receipt alone. */
+static void test_request(void **state)
+{
+	static char certificates[] = "-----BEGIN CERTIFICATE-----";
+	static struct bench bench;
+
+	(void)state;
+	bench_open(&bench, PARTNER FORM PLAIN, "");
+	bench.hub.partners[0].encrypt_to = (uint8_t *)certificates;
+	bench.hub.partners[0].encrypt_to_length = strlen(certificates);
+	bench_record(&bench, "intent", "attempt: 1\nform: attached-der\n");
+	bench_record(&bench, "signed", "object-signed: 5 1 aa bb\n");
+	bench.job_inputs = 3;
+	bench.job_result = "method: POST\npath: /in\nsame: no\nsize: 5\n";
+	bench.job_output = "12345";
+	flow_request(&bench.hub, bench.of, PURPOSE_FILE);
+	bench_settle(&bench);
+	assert_string_equal(bench.job.kind, "compose");
+	assert_string_equal(bench.job.partner, "p");
+	assert_int_equal(bench.job.fd_count, 4);
+	assert_non_null(strstr(bench.job.parameters, "what: file\n"));
+	assert_string_equal(bench.job.inputs[0], "content of signed");
+	assert_string_equal(bench.job.inputs[1], "content of original");
+	assert_string_equal(bench.job.inputs[2], certificates);
+	assert_string_equal(bench_said(&bench, "request", "purpose"), "file");
+	assert_string_equal(bench_said(&bench, "sending", "url"), "https://localhost/dpr/in");
+	assert_string_equal(bench_said(&bench, "not-sent", "far"), "none"); /* there is no store to link a session with */
+
+	bench_to_reply(&bench);
+	bench_record(&bench, "sent", "evidence: channel\nobject-receipt: 5 1 aa bb\nstage: state\nverdict: offline\n");
+	bench.job_inputs = 1;
+	flow_request(&bench.hub, bench.of, PURPOSE_POLL);
+	bench_settle(&bench);
+	assert_int_equal(bench.job.fd_count, 2);
+	assert_non_null(strstr(bench.job.parameters, "what: poll\n"));
+	assert_string_equal(bench.job.inputs[0], "content of receipt");
+	assert_string_equal(bench_said(&bench, "request", "purpose"), "poll");
+	assert_int_equal(bench.jobs, 2);
+	bench_close(&bench);
+}
+
+/* Nobody to encrypt for: the place is empty, not missing. */
+static void test_nobody(void **state)
+{
+	static struct bench bench;
+
+	(void)state;
+	bench_open(&bench, PARTNER FORM PLAIN, "");
+	bench_record(&bench, "intent", "attempt: 1\nform: attached-der\n");
+	bench_record(&bench, "signed", "object-signed: 5 1 aa bb\n");
+	bench.job_inputs = 3;
+	bench.job_result = "method: POST\npath: /test\nsame: yes\n";
+	flow_request(&bench.hub, bench.of, PURPOSE_TEST);
+	bench_settle(&bench);
+	assert_int_equal(bench.job.fd_count, 4);
+	assert_non_null(strstr(bench.job.parameters, "what: test\n"));
+	assert_string_equal(bench.job.inputs[2], "");
+	assert_string_equal(bench_said(&bench, "request", "purpose"), "test");
+	assert_string_equal(bench_said(&bench, "request", "object-request"), "5 1 aa bb");
+	bench_close(&bench);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options), cmocka_unit_test(test_request), cmocka_unit_test(test_nobody) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
