@@ -368,12 +368,12 @@ static bool has_seal(const struct journal *journal, uint64_t size)
 	return journal_anchor_seal_read(journal, size, &cms, &length) == 0;
 }
 
-int evidence_add_note(const struct journal *journal, struct evidence *evidence, uint64_t size)
+int evidence_read_note(const struct journal *journal, uint64_t size, struct evidence_note *ret)
 {
 	struct evidence_note added = { .size = size };
 	_cleanup_free_ uint8_t *bytes = NULL;
 	struct anchor_note note;
-	int err = evidence->note_count == EVIDENCE_NOTES_MAX ? ERR_LIMIT : journal_anchor_note(journal, size, &bytes, &note);
+	int err = journal_anchor_note(journal, size, &bytes, &note);
 
 	if (err != 0) {
 		return err;
@@ -390,8 +390,16 @@ int evidence_add_note(const struct journal *journal, struct evidence *evidence, 
 		}
 		added.over_text[added.stamps++] = anchor_stamp_mentions(span_of(reply, length), note.text);
 	}
-	evidence->notes[evidence->note_count++] = added;
+	*ret = added;
 	return 0;
+}
+
+int evidence_add_note(const struct journal *journal, struct evidence *evidence, uint64_t size)
+{
+	int err = evidence->note_count == EVIDENCE_NOTES_MAX ? ERR_LIMIT : evidence_read_note(journal, size, &evidence->notes[evidence->note_count]);
+
+	evidence->note_count += err == 0 ? 1 : 0;
+	return err;
 }
 
 uint64_t evidence_note_for(const struct evidence *evidence, uint64_t index)

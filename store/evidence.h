@@ -15,6 +15,8 @@
  *   zaznam-<index>.tlog-proof          that it is in the tree of a checkpoint (C2SP tlog-proof), which stands in it too
  *   kontrolni-bod-<size>.note .p7s .tsr .2.tsr ...   checkpoint, its signature (CMS), stamps (RFC 3161): the earliest that covers the case and is signed and
  *                                      stamped (or as much of that as there is), and the newest where later records need it
+ *   obnova-<index>.leaf .tlog-proof    record of a stamp over such a checkpoint, and the proof that it is in the tree of a later one whose stamp renews it; that later
+ *                                      checkpoint is there with its signature and stamps, too. From each the next follows, until the last that there is (evidence_renewal.c)
  *   <sha256>.cer  <sha256>.crl         certificates and lists of revoked ones that the box collected
  *
  * Objects of role `receipt` are left out: they are copied from a reply and hold the password to the filing's state. A salt opens nothing and decrypts nothing; with
@@ -24,8 +26,9 @@
  *   list                   lines "KIND TAB file name LF" of all that follows, in that order; and of what is not there "!what [index]": erased, archived, absent
  *                          (objects that cannot be read), unsigned, unstamped, truncated (certificates left out). ERR_LOCKED when a key must be unwrapped and cannot.
  *   leaf I, proof I S, note S, seal S, stamp S N, object I ROLE, trust NAME, format
+ *   renewal I, renewal-proof I S   the same of the record of a stamp, which is no record of the case
  *   contents U             obsah.txt, of the records before U
- *   words U S [S]          OVERENI.txt
+ *   words U S [S]          OVERENI.txt; the renewals follow from U and S
  */
 #ifndef STORE_EVIDENCE_H
 #define STORE_EVIDENCE_H
@@ -47,7 +50,8 @@
 #define EVIDENCE_OBJECTS_MAX 2000
 #define EVIDENCE_USES_MAX 40000
 #define EVIDENCE_NOTES_MAX 2
-#define EVIDENCE_STAMPS_MAX 8 /* over one checkpoint, the first ones */
+#define EVIDENCE_STAMPS_MAX 8    /* over one checkpoint, the first ones */
+#define EVIDENCE_RENEWALS_MAX 32 /* steps; a certificate for stamps lasts for years */
 #define EVIDENCE_TRUST_MAX 256
 #define EVIDENCE_TRUST_MAX_BYTES ((size_t)32 * 1024 * 1024) /* together */
 #define EVIDENCE_TRUST_FILE_MAX_BYTES ((size_t)16 * 1024 * 1024)
@@ -81,6 +85,14 @@ struct evidence_note {
 	bool over_text[EVIDENCE_STAMPS_MAX]; /* a stamp over the text of the note, not over the CMS */
 };
 
+/* A stamp over checkpoint `size` whose record is `index`, and the later checkpoint with the stamp that renews it. */
+struct evidence_renewal {
+	uint64_t index, size;
+	size_t number;
+	struct evidence_note by;
+	size_t by_number;
+};
+
 struct evidence {
 	char number[JOURNAL_CASE_SIZE];
 	char origin[JOURNAL_ORIGIN_SIZE];
@@ -96,6 +108,8 @@ struct evidence {
 	uint64_t erased, archived; /* index of the last such record that was not taken back; 0: none */
 	struct evidence_note notes[EVIDENCE_NOTES_MAX];
 	size_t note_count;
+	struct evidence_renewal renewals[EVIDENCE_RENEWALS_MAX]; /* each renews the one before, the first a stamp over notes[0] */
+	size_t renewal_count;
 	char (*trust)[EVIDENCE_NAME_SIZE];
 	size_t trust_count;
 	bool trust_truncated;
@@ -108,6 +122,12 @@ void evidence_free(struct evidence *evidence);
 int evidence_choose_notes(const struct journal *journal, struct evidence *evidence);
 /* Adds a checkpoint that was chosen before. ERR_NOTFOUND. */
 int evidence_add_note(const struct journal *journal, struct evidence *evidence, uint64_t size);
+/* What is known of any checkpoint. ERR_NOTFOUND. */
+int evidence_read_note(const struct journal *journal, uint64_t size, struct evidence_note *ret);
+/* The chain of stamps that renew those over notes[0], of the records before `until`; none is no failure. */
+int evidence_find_renewals(struct journal *journal, struct evidence *evidence);
+/* A record of a stamp that was kept. */
+bool evidence_is_stamp_record(const struct record *record);
 /* The names in journal/trust/. */
 int evidence_find_trust(const struct journal *journal, struct evidence *evidence);
 /* The first generation of a key that an object without salt needs; 0: none any more. */

@@ -35,6 +35,30 @@ static void list_note(const struct evidence_note *note, FILE *to)
 	}
 }
 
+static bool is_chosen(const struct evidence *evidence, uint64_t size)
+{
+	for (size_t i = 0; i < evidence->note_count; i++) {
+		if (evidence->notes[i].size == size) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void list_renewals(const struct evidence *evidence, FILE *to)
+{
+	for (size_t i = 0; i < evidence->renewal_count; i++) {
+		const struct evidence_renewal *renewal = &evidence->renewals[i];
+
+		(void)fprintf(to, "renewal %" PRIu64 "\tobnova-%012" PRIu64 ".leaf\n", renewal->index, renewal->index);
+		(void)fprintf(to, "renewal-proof %" PRIu64 " %" PRIu64 "\tobnova-%012" PRIu64 ".tlog-proof\n", renewal->index, renewal->by.size,
+		              renewal->index);
+		if (!is_chosen(evidence, renewal->by.size)) {
+			list_note(&renewal->by, to);
+		}
+	}
+}
+
 static size_t count_absent(const struct evidence *evidence)
 {
 	size_t count = 0;
@@ -89,6 +113,7 @@ int evidence_write_list(const struct evidence *evidence, FILE *to)
 	for (size_t i = 0; i < evidence->note_count; i++) {
 		list_note(&evidence->notes[i], to);
 	}
+	list_renewals(evidence, to);
 	for (size_t i = 0; i < evidence->trust_count; i++) {
 		(void)fprintf(to, "trust %s\t%s\n", evidence->trust[i], evidence->trust[i]);
 	}
@@ -171,6 +196,7 @@ static const char czech[] =
     "  zaznam-<index>.leaf               záznamy případu, bajt po bajtu jako v deníku; čitelné jako text\n"
     "  zaznam-<index>.tlog-proof         důkaz, že záznam je v deníku (C2SP tlog-proof)\n"
     "  kontrolni-bod-<velikost>.note     kontrolní bod deníku; .p7s podpis CMS, .tsr časová razítka (RFC 3161)\n"
+    "  obnova-<index>.leaf, .tlog-proof  záznam o razítku, které obnovilo pozdější razítko; důkaz, že leží pod jeho kontrolním bodem\n"
     "  <otisk>.cer, <otisk>.crl          certifikáty a seznamy zneplatněných, které přístroj sebral\n"
     "  FORMAT.txt                        popis deníku\n"
     "  stav.txt                          jak případ dopadl, pro lidi; není důkazem, tím jsou záznamy\n"
@@ -180,9 +206,12 @@ static const char czech[] =
     "deník, razítkové autority, podepsané osoby, druhé strany), v PEM, získané od nich, ne z této složky. Příkazy jsou níže; každý blok skončí bez chyby.\n"
     "  (1) Každý záznam je v deníku: z otisku listu a otisků důkazu vyjde kořen kontrolního bodu. Záznamy případu na sebe navazují (prev).\n"
     "  (2) Každý obsah je ten, o kterém záznam mluví: HMAC-SHA256 pod solí je závazek v záznamu.\n"
-    "  (3) Kontrolní bod existoval v čase razítka a podepsal ho klíč deníku. Je-li certifikát už prošlý, přidejte k příkazům -attime a čas razítka v "
-    "sekundách\n"
-    "      (date -u -d \"Nov 22 06:48:27 2026 GMT\" +%s); seznamy .crl ukážou, zda nebyl dříve zneplatněn (openssl crl -inform DER -text).\n"
+    "  (3) Kontrolní bod existoval v čase razítka a podepsal ho klíč deníku. Podpisy v (3) a (4) se posuzují k času razítka (soubor cas); seznamy .crl ukážou, "
+    "zda "
+    "certifikát\n"
+    "      nebyl dříve zneplatněn (openssl crl -inform DER -text). Razítko, jehož certifikát skončil, platí dál, obnovilo-li ho včas jiné: jeho otisk je v "
+    "záznamu obnova,\n"
+    "      ten je podle (1) pod pozdějším kontrolním bodem a razítko nad tím vzniklo, dokud dřívější platilo (-attime). Poslední musí platit dnes.\n"
     "  (4) Podpis podání patří tomu, koho jmenuje certifikát; otisk certifikátu je v záznamu signed v poli signer. Podpis potvrzení patří druhé straně.\n"
     "  (5) Kdo odpověděl: první certifikát v protistrana.pem; jeho otisk je v záznamu reply v poli peer-sha256.\n"
     "Potom záznamy přečtěte popořadě. FORMAT.txt říká, co který znamená; closed je konec: verdict accepted je přijetí a evidence říká, čím je doloženo.\n";
@@ -210,6 +239,7 @@ static const char english[] =
     "  zaznam-<index>.leaf               the records of the case, byte by byte as in the journal; readable as text\n"
     "  zaznam-<index>.tlog-proof         proof that the record is in the journal (C2SP tlog-proof)\n"
     "  kontrolni-bod-<size>.note         checkpoint of the journal; .p7s its CMS signature, .tsr time stamps (RFC 3161)\n"
+    "  obnova-<index>.leaf, .tlog-proof  record of a stamp that a later stamp renewed; proof that it lies below the checkpoint of that one\n"
     "  <hash>.cer, <hash>.crl            certificates and lists of revoked ones that the box collected\n"
     "  FORMAT.txt                        description of the journal\n"
     "  stav.txt                          how the case ended, for people; no evidence, the records are\n"
@@ -222,9 +252,13 @@ static const char english[] =
     "  (1) Each record is in the journal: the hash of the leaf and those of the proof lead to the root of the checkpoint. The records of the case follow each "
     "other (prev).\n"
     "  (2) Each content is the one that its record speaks of: HMAC-SHA256 under the salt is the commitment in the record.\n"
-    "  (3) The checkpoint existed at the time of the stamp, and the key of the journal signed it. Where a certificate has ended by now, add -attime and the "
-    "time of the stamp in\n"
-    "      seconds (date -u -d \"Nov 22 06:48:27 2026 GMT\" +%s); the .crl files show whether it was revoked before (openssl crl -inform DER -text).\n"
+    "  (3) The checkpoint existed at the time of the stamp, and the key of the journal signed it. Signatures in (3) and (4) are judged at the time of the "
+    "stamp (file cas);\n"
+    "      the .crl files show whether a certificate was revoked before (openssl crl -inform DER -text). A stamp whose certificate has ended goes on holding "
+    "when another\n"
+    "      renewed it in time: its hash is in a record obnova, which by (1) lies below the later checkpoint, and the stamp over that was made while the "
+    "earlier one held\n"
+    "      (-attime). The last one must hold today.\n"
     "  (4) The signature of the filing is that of whom the certificate names; its fingerprint stands in the record signed, field signer. That of the "
     "confirmation is the other\n"
     "      side's.\n"
@@ -233,10 +267,11 @@ static const char english[] =
     "it is shown.\n";
 
 static const char records_commands[] = "    prev=\n"
-                                       "    for leaf in zaznam-*.leaf; do\n"
-                                       "      index=${leaf#zaznam-}; index=${index%.leaf}; proof=zaznam-$index.tlog-proof\n"
+                                       "    for leaf in zaznam-*.leaf obnova-*.leaf; do\n"
+                                       "      [ -e $leaf ] || continue\n"
+                                       "      index=${leaf#*-}; index=${index%.leaf}; proof=${leaf%.leaf}.tlog-proof\n"
                                        "      [ \"$(head -n 1 $leaf | cut -b 5-16)\" = $index ]\n"
-                                       "      [ \"$(sed -n 's/^prev: //p' $leaf)\" = \"$prev\" ]\n"
+                                       "      if [ ${leaf%%-*} = zaznam ]; then [ \"$(sed -n 's/^prev: //p' $leaf)\" = \"$prev\" ]; fi\n"
                                        "      hash=$( (printf '\\000'; cat $leaf) | sha256sum | cut -d ' ' -f 1); prev=$hash\n"
                                        "      if [ ! -e $proof ]; then echo \"$leaf: BEZ DŮKAZU / WITHOUT PROOF\"; continue; fi\n"
                                        "      node=$(sed -n 's/^index //p' $proof); last=$(($(sed '1,/^$/d' $proof | sed -n 2p) - 1))\n"
@@ -263,30 +298,70 @@ static const char contents_commands[] = "    while read -r file record role salt
                                         "      echo \"$file: souhlasí / agrees\"\n"
                                         "    done < obsah.txt\n";
 
-static void write_stamps(const struct evidence_note *note, FILE *to)
-{
-	for (size_t i = 1; i <= note->stamps; i++) {
-		struct journal_anchor_name name = { .kind = JOURNAL_ANCHOR_STAMP, .size = note->size, .number = i };
-		char file[JOURNAL_ANCHOR_NAME_SIZE], over[64] = "text";
+static const char stamp_commands[] = "    kdy() { date -u -d \"$(openssl ts -reply -in $1 -text 2> /dev/null | sed -n 's/^Time stamp: //p')\" +%s; }\n"
+                                     "    cp duvera.pem sebrane.pem\n"
+                                     "    for file in *.cer; do [ ! -e $file ] || openssl x509 -inform DER -in $file >> sebrane.pem; done\n";
 
-		journal_anchor_format_name(&name, file);
-		if (!note->over_text[i - 1]) {
-			(void)snprintf(over, sizeof over, "kontrolni-bod-%" PRIu64 ".p7s", note->size);
-		}
-		(void)fprintf(to, "    openssl ts -verify -in kontrolni-bod-%s -data %s -CAfile duvera.pem\n", file, over);
-		(void)fprintf(to, "    openssl ts -reply -in kontrolni-bod-%s -text | grep '^Time stamp'\n", file);
+static void stamp_name(uint64_t size, size_t number, char ret[JOURNAL_ANCHOR_NAME_SIZE])
+{
+	journal_anchor_format_name(&(struct journal_anchor_name){ .kind = JOURNAL_ANCHOR_STAMP, .size = size, .number = number }, ret);
+}
+
+/* The time at which a stamp has to hold: when the next one renewed it; today for the last one. Of others over the same checkpoint, on which nothing rests then, their own. */
+static void write_moment(const struct evidence *evidence, const struct evidence_note *note, size_t number, FILE *to)
+{
+	const struct evidence_renewal *renewal = NULL;
+	char file[JOURNAL_ANCHOR_NAME_SIZE];
+
+	for (size_t i = 0; i < evidence->renewal_count && renewal == NULL; i++) {
+		renewal = evidence->renewals[i].size == note->size ? &evidence->renewals[i] : NULL;
+	}
+	if (renewal != NULL && renewal->number == number) {
+		stamp_name(renewal->by.size, renewal->by_number, file);
+	} else {
+		stamp_name(note->size, number, file);
+	}
+	if (renewal != NULL) {
+		(void)fprintf(to, " -attime $(kdy kontrolni-bod-%s)", file);
 	}
 }
 
-static void write_checkpoint(const struct evidence_note *note, FILE *to)
+static void write_stamps(const struct evidence *evidence, const struct evidence_note *note, FILE *to)
+{
+	for (size_t i = 1; i <= note->stamps; i++) {
+		char file[JOURNAL_ANCHOR_NAME_SIZE], over[64] = "text";
+
+		stamp_name(note->size, i, file);
+		if (!note->over_text[i - 1]) {
+			(void)snprintf(over, sizeof over, "kontrolni-bod-%" PRIu64 ".p7s", note->size);
+		}
+		(void)fprintf(to, "    openssl ts -verify -in kontrolni-bod-%s -data %s -CAfile duvera.pem -untrusted sebrane.pem", file, over);
+		write_moment(evidence, note, i, to);
+		(void)fprintf(to, "\n    openssl ts -reply -in kontrolni-bod-%s -text | grep '^Time stamp'\n", file);
+	}
+}
+
+/* With that option a signature is judged at the time of the stamp, where there is one. */
+static const char *at_stamp(const struct evidence_note *note)
+{
+	return note->stamps > 0 ? " -attime $(cat cas)" : "";
+}
+
+static void write_checkpoint(const struct evidence *evidence, const struct evidence_note *note, FILE *to)
 {
 	(void)fprintf(to, "    head -n 3 kontrolni-bod-%" PRIu64 ".note > text\n", note->size);
-	write_stamps(note, to);
+	write_stamps(evidence, note, to);
+	if (note->stamps > 0) {
+		char file[JOURNAL_ANCHOR_NAME_SIZE];
+
+		stamp_name(note->size, 1, file);
+		(void)fprintf(to, "    kdy kontrolni-bod-%s > cas\n", file);
+	}
 	if (note->is_signed) {
 		(void)fprintf(to,
 		              "    openssl cms -verify -binary -inform DER -in kontrolni-bod-%" PRIu64
-		              ".p7s -content text -CAfile duvera.pem -purpose any -signer kdo.pem -out /dev/null\n",
-		              note->size);
+		              ".p7s -content text -CAfile duvera.pem -certfile sebrane.pem -purpose any%s -signer kdo.pem -out /dev/null\n",
+		              note->size, at_stamp(note));
 	}
 	if (note->is_signed && note->has_line) {
 		(void)fprintf(to,
@@ -294,6 +369,38 @@ static void write_checkpoint(const struct evidence_note *note, FILE *to)
 		              "    tail -n 1 kontrolni-bod-%" PRIu64 ".note | cut -d ' ' -f 3 | base64 -d | tail -c +5 > podpis\n"
 		              "    openssl dgst -sha256 -verify klic.pem -signature podpis text\n",
 		              note->size);
+	}
+}
+
+/* That the record is about this stamp, lies below the later checkpoint, and that the later stamp is not the earlier one. */
+static void write_renewal(const struct evidence_renewal *renewal, FILE *to)
+{
+	char earlier[JOURNAL_ANCHOR_NAME_SIZE], later[JOURNAL_ANCHOR_NAME_SIZE];
+
+	stamp_name(renewal->size, renewal->number, earlier);
+	stamp_name(renewal->by.size, renewal->by_number, later);
+	(void)fprintf(to,
+	              "    leaf=obnova-%012" PRIu64 ".leaf\n"
+	              "    head -n 1 $leaf | grep -q ' anchor '\n"
+	              "    grep -qx 'file: %s' $leaf\n"
+	              "    grep -qx \"sha256: $(sha256sum kontrolni-bod-%s | cut -d ' ' -f 1)\" $leaf\n"
+	              "    sed '1,/^$/d' ${leaf%%.leaf}.tlog-proof | cmp - kontrolni-bod-%" PRIu64 ".note\n"
+	              "    [ $(kdy kontrolni-bod-%s) -le $(kdy kontrolni-bod-%s) ]\n",
+	              renewal->index, earlier, earlier, renewal->by.size, earlier, later);
+}
+
+/* The newest checkpoints first, so that the time of the first stamp stays in `cas`. */
+static void write_checkpoints(const struct evidence *evidence, FILE *to)
+{
+	(void)fprintf(to, "%s", stamp_commands);
+	for (size_t i = evidence->renewal_count; i > 0; i--) {
+		write_renewal(&evidence->renewals[i - 1], to);
+		if (!is_chosen(evidence, evidence->renewals[i - 1].by.size)) {
+			write_checkpoint(evidence, &evidence->renewals[i - 1].by, to);
+		}
+	}
+	for (size_t i = evidence->note_count; i > 0; i--) {
+		write_checkpoint(evidence, &evidence->notes[i - 1], to);
 	}
 }
 
@@ -309,17 +416,21 @@ static const struct evidence_object *find_file(const struct evidence *evidence, 
 
 static void write_content_signatures(const struct evidence *evidence, FILE *to)
 {
+	const char *at = at_stamp(&evidence->notes[0]);
 	const struct evidence_object *filing = find_file(evidence, "podano.p7s");
 
 	if (filing != NULL) {
-		(void)fprintf(to, "    openssl cms -verify -binary -inform DER -in podano.p7s -CAfile duvera.pem -purpose any -signer kdo.pem -out podepsano\n"
-		                  "    openssl x509 -in kdo.pem -noout -subject -issuer -serial\n"
-		                  "    grep -q \"^signer: $(openssl x509 -in kdo.pem -outform DER | sha256sum | cut -d ' ' -f 1)\" zaznam-*.leaf\n");
+		(void)fprintf(to,
+		              "    openssl cms -verify -binary -inform DER -in podano.p7s -CAfile duvera.pem -purpose any%s -signer kdo.pem -out podepsano\n"
+		              "    openssl x509 -in kdo.pem -noout -subject -issuer -serial\n"
+		              "    grep -q \"^signer: $(openssl x509 -in kdo.pem -outform DER | sha256sum | cut -d ' ' -f 1)\" zaznam-*.leaf\n",
+		              at);
 	}
 	if (find_file(evidence, "potvrzeni.p7s") != NULL) {
 		(void)fprintf(to,
-		              "    openssl cms -verify -binary -inform DER -in potvrzeni.p7s -CAfile duvera.pem -purpose any -signer kdo.pem -out potvrzeno\n"
-		              "    openssl x509 -in kdo.pem -noout -subject -issuer -serial\n");
+		              "    openssl cms -verify -binary -inform DER -in potvrzeni.p7s -CAfile duvera.pem -purpose any%s -signer kdo.pem -out potvrzeno\n"
+		              "    openssl x509 -in kdo.pem -noout -subject -issuer -serial\n",
+		              at);
 	}
 }
 
@@ -330,9 +441,7 @@ static void write_commands(const struct evidence *evidence, FILE *to)
 		(void)fprintf(to, "(2)\n%s\n", contents_commands);
 	}
 	(void)fprintf(to, "(3)\n");
-	for (size_t i = 0; i < evidence->note_count; i++) {
-		write_checkpoint(&evidence->notes[i], to);
-	}
+	write_checkpoints(evidence, to);
 	if (find_file(evidence, "podano.p7s") != NULL || find_file(evidence, "potvrzeni.p7s") != NULL) {
 		(void)fprintf(to, "\n(4)\n");
 		write_content_signatures(evidence, to);

@@ -181,11 +181,13 @@ static bool is_kind(const struct asked *asked, const char *name, size_t least, s
 	return asked->count >= least && asked->count <= most && span_equals_string(asked->words[0], name);
 }
 
+/* `number` NULL: a record of a stamp. Others of the box are nobody's business here. */
 static int find_record(struct server *server, const char *number, uint64_t index, uint8_t *buffer, struct record *ret)
 {
 	int err = journal_read_one(server->journal, index, buffer, ret);
+	bool wanted = err == 0 && (number != NULL ? record_field_is(ret, "case", number) : evidence_is_stamp_record(ret));
 
-	return err == 0 && !record_field_is(ret, "case", number) ? ERR_NOTFOUND : err;
+	return err == 0 && !wanted ? ERR_NOTFOUND : err;
 }
 
 static int send_leaf(struct server_evidence *piece, const char *number, uint64_t index)
@@ -277,6 +279,7 @@ static int send_words(struct server_evidence *piece, const char *number, const s
 	for (size_t i = 2; err == 0 && i < asked->count; i++) {
 		err = evidence_add_note(piece->server->journal, &piece->evidence, asked->numbers[i]);
 	}
+	err = err == 0 ? evidence_find_renewals(piece->server->journal, &piece->evidence) : err;
 	return err == 0 ? evidence_find_trust(piece->server->journal, &piece->evidence) : err;
 }
 
@@ -286,6 +289,7 @@ static int send_list(struct server_evidence *piece, const char *number)
 	int err = begin_gather(piece, number, journal_size(journal), evidence_write_list);
 
 	err = err == 0 ? evidence_choose_notes(journal, &piece->evidence) : err;
+	err = err == 0 ? evidence_find_renewals(journal, &piece->evidence) : err;
 	return err == 0 ? evidence_find_trust(journal, &piece->evidence) : err;
 }
 
@@ -295,11 +299,11 @@ static int send_piece(struct server_evidence *piece, const char *number, const s
 	const uint64_t *numbers = asked->numbers;
 	int err = ERR_FORMAT;
 
-	if (is_kind(asked, "leaf", 2, 2)) {
-		return send_leaf(piece, number, numbers[1]);
+	if (is_kind(asked, "leaf", 2, 2) || is_kind(asked, "renewal", 2, 2)) {
+		return send_leaf(piece, is_kind(asked, "leaf", 2, 2) ? number : NULL, numbers[1]);
 	}
-	if (is_kind(asked, "proof", 3, 3)) {
-		return send_proof(piece, number, numbers[1], numbers[2]);
+	if (is_kind(asked, "proof", 3, 3) || is_kind(asked, "renewal-proof", 3, 3)) {
+		return send_proof(piece, is_kind(asked, "proof", 3, 3) ? number : NULL, numbers[1], numbers[2]);
 	}
 	if (is_kind(asked, "note", 2, 2) || is_kind(asked, "seal", 2, 2) || is_kind(asked, "stamp", 3, 3)) {
 		return send_anchor(piece,

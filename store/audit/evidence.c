@@ -157,6 +157,7 @@ static int check(struct export *export)
 
 	err = err == 0 ? export_read_notes(export) : err;
 	err = err == 0 ? export_check_records(export) : err;
+	err = err == 0 ? export_check_renewals(export) : err;
 	err = err == 0 ? export_check_contents(export) : err;
 	err = err == 0 ? export_judge(export) : err;
 	if (err == 0) {

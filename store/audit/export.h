@@ -3,6 +3,7 @@
  *   evidence.c          command line, files of the folder, verdict
  *   export_records.c    zaznam-<index>.leaf and .tlog-proof: framing, table, chain of the case, proof that the record is in a checkpoint
  *   export_notes.c      kontrolni-bod-<size>.note .p7s .tsr: signatures, paths, stamps
+ *   export_renewals.c   obnova-<index>.leaf and .tlog-proof: records of stamps that a stamp over a later checkpoint renews; which stamps still hold
  *   export_contents.c   obsah.txt: each content against the commitment in its record; signatures in podano.p7s and potvrzeni.p7s
  *   export_say.c        the answer
  *
@@ -10,7 +11,7 @@
  * not looked at.
  *
  * --json: {"verdict": "yes"|"no"|"damaged", "exit": N, "line": "...", "origin": "...", "case": "...", "records": N, "proved": N, "contents": N, "signed": true|false,
- *          "stamped_time": "..." | null, "findings": [{"kind": "...", "weight": "...", "index": N|null, "why": "..."}]}
+ *          "renewals": N, "stamped_time": "..." | null, "findings": [{"kind": "...", "weight": "...", "index": N|null, "why": "..."}]}
  */
 #ifndef STORE_AUDIT_EXPORT_H
 #define STORE_AUDIT_EXPORT_H
@@ -26,7 +27,7 @@
 #define EXPORT_NOTES_MAX 64
 #define EXPORT_STAMPS_MAX 16 /* over one checkpoint */
 #define EXPORT_INDEX_MAX UINT64_C(4000000000)
-#define EXPORT_SIGNERS_MAX 256
+#define EXPORT_SIGNERS_MAX 512
 #define EXPORT_BLOBS_MAX 1024
 #define EXPORT_LISTS_MAX 1024
 
@@ -55,6 +56,11 @@ struct export_signer {
 struct export_stamp {
 	size_t signer; /* 1 + its place; 0: none */
 	int64_t utc_s, hash_ends_s;
+	uint8_t sha256[AUDIT_HASH_BYTES];
+	uint64_t below; /* size of the checkpoint in whose tree its record is; 0: not shown */
+	struct audit_verdict verdict;
+	bool trusted; /* by the verdict, at its own time */
+	bool holds;   /* still, or renewed by one that does */
 };
 
 struct export_note {
@@ -68,6 +74,7 @@ struct export_note {
 	struct export_stamp stamps[EXPORT_STAMPS_MAX];
 	size_t stamp_count;
 	int64_t stamped_s; /* earliest stamp that holds; INT64_MAX: none */
+	uint64_t covered;  /* records of the case that are proved against it */
 };
 
 struct export
@@ -89,6 +96,7 @@ struct export
 	size_t list_count, trusted_count;
 	char case_number[CASE_NUMBER_SIZE];
 	uint64_t proved, contents, erased, archived; /* the last two: 1 + index of the record */
+	uint64_t renewals;                           /* stamps that hold because later ones renew them */
 };
 
 /* A whole file; *ret_bytes is the caller's to free, terminated. False: it is not there, no plain file, or longer than `most` (errno EFBIG). The file counts as known. */
@@ -102,8 +110,16 @@ struct bytes export_word(struct bytes *rest);
 /* In this order. Each returns 0, or -1 without memory. */
 int export_read_notes(struct export *export); /* and certificates, lists */
 int export_check_records(struct export *export);
+int export_check_renewals(struct export *export);
 int export_check_contents(struct export *export);
 int export_judge(struct export *export); /* whose signatures these are, and whether that held then */
+
+/* "<prefix><index, 12 digits>.leaf" */
+bool export_leaf_index(const char *name, const char *prefix, uint64_t *ret);
+/* That record and its proof; what is wrong is said. -1: no memory; else ret->bytes is to be freed. */
+int export_read_record(struct export *export, const char *prefix, uint64_t index, struct export_record *ret);
+/* Of the stamps whose `trusted` is known: which hold. -1: no memory. */
+int export_renew(struct export *export);
 
 struct export_note *export_note_find(struct export *export, uint64_t size);
 /* Someone whose certificate is to be judged; its place + 1, 0 when there are too many. */

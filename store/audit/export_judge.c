@@ -43,20 +43,18 @@ static bool judge(struct export *export, size_t place, int64_t at_s, bool at_now
 static void judge_stamps(struct export *export, struct export_note *note)
 {
 	for (size_t i = 0; i < note->stamp_count; i++) {
-		const struct export_stamp *stamp = &note->stamps[i];
-		struct audit_verdict verdict;
+		note->stamps[i].trusted = judge(export, note->stamps[i].signer, note->stamps[i].utc_s, false, &note->stamps[i].verdict);
+	}
+}
 
-		if (!judge(export, stamp->signer, stamp->utc_s, false, &verdict)) {
-			continue;
-		}
-		if (verdict.ends_s < export->audit.settings.now_s || stamp->hash_ends_s < export->audit.settings.now_s) {
-			audit_found(&export->audit, AUDIT_STAMP_AGE, AUDIT_NO_INDEX,
-			            "%s has grown old: renewals stand in the journal, check that or have the case exported again",
-			            export->signers[stamp->signer - 1].name);
-			continue;
-		}
-		if (stamp->utc_s < note->stamped_s) {
-			note->stamped_s = stamp->utc_s;
+/* A doubt where records rest on this checkpoint and no other stamp over it holds. */
+static void say_old(struct export *export, const struct export_note *note)
+{
+	for (size_t i = 0; i < note->stamp_count; i++) {
+		if (note->stamps[i].trusted && !note->stamps[i].holds) {
+			audit_found_as(&export->audit, AUDIT_STAMP_AGE, note->covered > 0 && note->stamped_s == INT64_MAX ? AUDIT_DOUBT : AUDIT_REMARK,
+			               AUDIT_NO_INDEX, "%s has grown old, and nothing here renews it: check the journal, or have the case exported again",
+			               export->signers[note->stamps[i].signer - 1].name);
 		}
 	}
 }
@@ -66,60 +64,62 @@ static void judge_note(struct export *export, struct export_note *note)
 	bool stamped = false;
 	struct audit_verdict verdict;
 
-	judge_stamps(export, note);
+	for (size_t i = 0; i < note->stamp_count; i++) {
+		if (note->stamps[i].holds && note->stamps[i].utc_s < note->stamped_s) {
+			note->stamped_s = note->stamps[i].utc_s;
+		}
+	}
 	stamped = note->stamped_s != INT64_MAX;
-	note->trusted = judge(export, note->signer, stamped ? note->stamped_s : export->audit.settings.now_s, !stamped, &verdict);
+	say_old(export, note);
+	/* On the signature of one that only renews nothing rests: the stamp over it says when it was there. */
+	note->trusted = note->covered > 0 && judge(export, note->signer, stamped ? note->stamped_s : export->audit.settings.now_s, !stamped, &verdict);
 }
 
-/* The records that are proved against this checkpoint: the first, how many, and whether any of them is more than a note that somebody looked. */
-static uint64_t covered(const struct export *export, const struct export_note *note, uint64_t *ret_first, bool *ret_matter)
+/* The first record that is proved against this checkpoint, and whether any of them is more than a note that somebody looked. */
+static void covered(const struct export *export, struct export_note *note, uint64_t *ret_first, bool *ret_matter)
 {
-	uint64_t count = 0;
-
 	*ret_matter = false;
+	note->covered = 0;
 	for (size_t i = 0; i < export->record_count; i++) {
 		const struct export_record *record = &export->records[i];
 
 		if (record->size == note->size) {
-			*ret_first = count++ == 0 ? record->index : *ret_first;
+			*ret_first = note->covered++ == 0 ? record->index : *ret_first;
 			*ret_matter = *ret_matter || record->fact.type == RULE_NONE || !export->audit.rules.rule[record->fact.type].transparent;
 		}
 	}
-	return count;
 }
 
-static void say_covered(struct export *export, const struct export_note *note)
+static void say_covered(struct export *export, const struct export_note *note, uint64_t first, bool matter)
 {
-	bool matter = false;
-	uint64_t first = 0, count = covered(export, note, &first, &matter);
-
-	if (count == 0) {
+	if (note->covered == 0) {
 		return;
 	}
 	if (!note->trusted) {
 		audit_found(&export->audit, AUDIT_UNSIGNED, first,
-		            "checkpoint %ju is not signed by anyone whom you trust; it covers %ju records from this one on", note->size, count);
+		            "checkpoint %ju is not signed by anyone whom you trust; it covers %ju records from this one on", note->size, note->covered);
 	}
 	if (note->stamped_s == INT64_MAX) {
 		audit_found_as(&export->audit, AUDIT_UNSTAMPED, matter ? AUDIT_DOUBT : AUDIT_REMARK, first,
-		               "checkpoint %ju has no time stamp that holds; it covers %ju records from this one on", note->size, count);
+		               "checkpoint %ju has no time stamp that holds; it covers %ju records from this one on", note->size, note->covered);
 	}
 }
 
-/* The first stamp that holds over anything here: then the contents existed. */
-static int64_t earliest(const struct export *export)
+/* The first stamp that holds over the checkpoint of the record with this content: then the content existed. Others prove nothing about it. INT64_MAX: none. */
+static int64_t stamped_at(struct export *export, uint64_t index)
 {
-	int64_t first = INT64_MAX;
+	for (size_t i = 0; i < export->record_count; i++) {
+		if (export->records[i].index == index && export->records[i].size != 0) {
+			const struct export_note *note = export_note_find(export, export->records[i].size);
 
-	for (size_t i = 0; i < export->note_count; i++) {
-		first = export->notes[i].stamped_s < first ? export->notes[i].stamped_s : first;
+			return note == NULL ? INT64_MAX : note->stamped_s;
+		}
 	}
-	return first;
+	return INT64_MAX;
 }
 
 int export_judge(struct export *export)
 {
-	int64_t at_s = 0;
 	struct audit_verdict verdict;
 
 	for (size_t i = 0; i < export->signer_count; i++) {
@@ -129,11 +129,22 @@ int export_judge(struct export *export)
 		(void)audit_pool_apply(&export->pool, export->lists[i]);
 	}
 	for (size_t i = 0; i < export->note_count; i++) {
-		judge_note(export, &export->notes[i]);
-		say_covered(export, &export->notes[i]);
+		judge_stamps(export, &export->notes[i]);
 	}
-	at_s = earliest(export);
+	if (export_renew(export) != 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < export->note_count; i++) {
+		bool matter = false;
+		uint64_t first = 0;
+
+		covered(export, &export->notes[i], &first, &matter);
+		judge_note(export, &export->notes[i]);
+		say_covered(export, &export->notes[i], first, matter);
+	}
 	for (size_t i = export->note_signers; i < export->signer_count; i++) {
+		int64_t at_s = stamped_at(export, export->signers[i].index);
+
 		(void)judge(export, i + 1, at_s == INT64_MAX ? export->audit.settings.now_s : at_s, at_s == INT64_MAX, &verdict);
 	}
 	return 0;

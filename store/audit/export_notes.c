@@ -224,10 +224,13 @@ static void read_stamp(struct export *export, struct export_note *note, const ch
 		return;
 	}
 	if (note->stamp_count < EXPORT_STAMPS_MAX) {
-		note->stamps[note->stamp_count++] =
-		    (struct export_stamp){ .signer = export_add_signer(export, &stamp.cms, AUDIT_FOR_STAMPS, AUDIT_NO_INDEX, name),
-			                   .utc_s = stamp.utc_s,
-			                   .hash_ends_s = audit_hash_ends(stamp.hash) };
+		struct export_stamp *kept = &note->stamps[note->stamp_count++];
+		int64_t over_s = audit_hash_ends(stamp.hash), within_s = audit_hash_ends(stamp.cms.hash);
+
+		*kept = (struct export_stamp){ .signer = export_add_signer(export, &stamp.cms, AUDIT_FOR_STAMPS, AUDIT_NO_INDEX, name),
+			                       .utc_s = stamp.utc_s,
+			                       .hash_ends_s = over_s < within_s ? over_s : within_s };
+		audit_sha256((struct bytes){ .data = bytes, .length = length }, kept->sha256);
 	}
 }
 

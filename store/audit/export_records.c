@@ -14,21 +14,20 @@
 #define INDEX_DIGITS 12
 #define PROOF_FIRST_LINE "c2sp.org/tlog-proof@v1"
 
-/* "zaznam-000000000012.leaf" */
-static bool leaf_index(const char *name, uint64_t *ret)
+bool export_leaf_index(const char *name, const char *prefix, uint64_t *ret)
 {
-	size_t prefix = strlen(LEAF_PREFIX);
+	size_t length = strlen(prefix);
 	uint64_t index = 0;
 
-	if (strlen(name) != prefix + INDEX_DIGITS + strlen(LEAF_SUFFIX) || strncmp(name, LEAF_PREFIX, prefix) != 0 ||
-	    strcmp(name + prefix + INDEX_DIGITS, LEAF_SUFFIX) != 0) {
+	if (strlen(name) != length + INDEX_DIGITS + strlen(LEAF_SUFFIX) || strncmp(name, prefix, length) != 0 ||
+	    strcmp(name + length + INDEX_DIGITS, LEAF_SUFFIX) != 0) {
 		return false;
 	}
 	for (size_t i = 0; i < INDEX_DIGITS; i++) {
-		if (name[prefix + i] < '0' || name[prefix + i] > '9') {
+		if (name[length + i] < '0' || name[length + i] > '9') {
 			return false;
 		}
-		index = index * 10 + (uint64_t)(name[prefix + i] - '0');
+		index = index * 10 + (uint64_t)(name[length + i] - '0');
 	}
 	*ret = index;
 	return index < EXPORT_INDEX_MAX;
@@ -147,17 +146,16 @@ static void check_proof(struct export *export, struct export_record *record, con
 		return;
 	}
 	record->size = note.size;
-	export->proved++;
 }
 
-static void prove(struct export *export, struct export_record *record)
+static void prove(struct export *export, const char *prefix, struct export_record *record)
 {
 	AUDIT_CLEAN_FREE uint8_t *bytes = NULL;
 	char name[EXPORT_NAME_SIZE];
 	struct export_proof proof;
 	size_t length = 0;
 
-	(void)snprintf(name, sizeof name, LEAF_PREFIX "%012" PRIu64 ".tlog-proof", record->index);
+	(void)snprintf(name, sizeof name, "%s%012" PRIu64 ".tlog-proof", prefix, record->index);
 	if (record->bytes == NULL) {
 		(void)export_knows(export, name);
 		return;
@@ -171,6 +169,19 @@ static void prove(struct export *export, struct export_record *record)
 		return;
 	}
 	check_proof(export, record, &proof, name);
+}
+
+int export_read_record(struct export *export, const char *prefix, uint64_t index, struct export_record *ret)
+{
+	char name[EXPORT_NAME_SIZE];
+
+	*ret = (struct export_record){ .index = index };
+	(void)snprintf(name, sizeof name, "%s%012" PRIu64 LEAF_SUFFIX, prefix, index);
+	if (read_record(export, name, ret) != 0) {
+		return -1;
+	}
+	prove(export, prefix, ret);
+	return 0;
 }
 
 /* --- the case --------------------------------------------------------------------------------------------------------------------------------------------- */
@@ -272,14 +283,13 @@ int export_check_records(struct export *export)
 		return -1;
 	}
 	for (size_t i = 0; i < export->file_count; i++) {
-		if (!leaf_index(export->files[i].name, &index)) {
+		if (!export_leaf_index(export->files[i].name, LEAF_PREFIX, &index)) {
 			continue;
 		}
-		export->records[export->record_count] = (struct export_record){ .index = index };
-		if (read_record(export, export->files[i].name, &export->records[export->record_count]) != 0) {
+		if (export_read_record(export, LEAF_PREFIX, index, &export->records[export->record_count]) != 0) {
 			return -1;
 		}
-		prove(export, &export->records[export->record_count++]);
+		export->proved += export->records[export->record_count++].size != 0 ? 1 : 0;
 		last = index;
 	}
 	if (export->record_count == 0) {

@@ -78,8 +78,8 @@ static void say_json(struct export *export, const char *line)
 	put_text(export->audit.source.origin);
 	(void)printf(", \"case\": ");
 	put_text(export->case_number);
-	(void)printf(", \"records\": %zu, \"proved\": %" PRIu64 ", \"contents\": %" PRIu64 ", \"signed\": %s, \"stamped_time\": ", export->record_count,
-	             export->proved, export->contents, note != NULL ? "true" : "false");
+	(void)printf(", \"records\": %zu, \"proved\": %" PRIu64 ", \"contents\": %" PRIu64 ", \"signed\": %s, \"renewals\": %" PRIu64 ", \"stamped_time\": ",
+	             export->record_count, export->proved, export->contents, note != NULL ? "true" : "false", export->renewals);
 	if (note != NULL) {
 		audit_time_text(note->stamped_s * 1000, when);
 		put_text(when);

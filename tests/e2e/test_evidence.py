@@ -2,18 +2,18 @@
 of it against the journal by the independent reader."""
 
 import grp
-import json
 import os
-import re
 import shutil
 import subprocess
 
 import pytest
 
+import exported
 import forms
 import journal
 from box import GROUP, is_root
 from conftest import BIN
+from exported import blocks, blocks_that_fail, export, findings, follow, put, read
 from simulator import Simulator
 
 STAMP = "razitka"
@@ -45,40 +45,8 @@ def stamped(work, pki_dir, running_epo, tmp_path_factory):
         finish([box], False)
 
 
-def export(box, case, name):
-    folder = os.path.join(box.dir, name)
-    os.makedirs(folder)
-    done = box.run_cli("export", case, folder)
-    assert done.returncode == 0, done.stderr.decode()
-    return folder
-
-
-def read(*parts):
-    with open(os.path.join(*parts), "rb") as f:
-        return f.read()
-
-
 def records(box, case):
     return [r for r in journal.read(box.data) if r.fields.get("case") == case]
-
-
-def blocks(folder):
-    """{number: shell commands} of OVERENI.txt, literally."""
-    text = read(folder, "OVERENI.txt").decode().split("PŘÍKAZY / COMMANDS", 1)[1]
-    found = {}
-    for part in re.split(r"^\((\d)\)\n", text, flags=re.M)[1:]:
-        if part.isdigit() and len(part) == 1:
-            number = int(part)
-        else:
-            found[number] = "".join(line[4:] + "\n" for line in part.splitlines() if line.startswith("    "))
-    return found
-
-
-def follow(folder, trust, number):
-    """What one block says to type, in the shell that it names. Returns its output, or fails as the shell did."""
-    with open(os.path.join(folder, "duvera.pem"), "wb") as f:
-        f.write(b"".join(read(path) for path in trust))
-    return subprocess.run(["sh", "-eu", "-c", blocks(folder)[number]], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
 
 def trusted(box, pki_dir):
@@ -145,10 +113,6 @@ def test_followed_by_the_letter(stamped, pki_dir, tmp_path):
     assert said.count("is in the journal") == len([n for n in os.listdir(folder) if n.endswith(".leaf")])
 
 
-def blocks_that_fail(folder, trust):
-    return [number for number in sorted(blocks(folder)) if follow(folder, trust, number).returncode != 0]
-
-
 def test_an_altered_file_is_found_by_the_letter(stamped, pki_dir, tmp_path):
     """A byte of each kind of file: one block fails."""
     box, _, folder = stamped
@@ -172,19 +136,7 @@ def test_an_altered_file_is_found_by_the_letter(stamped, pki_dir, tmp_path):
 
 
 def audit(folder, *trust, code=None):
-    """What the verifier says of the folder: (exit code, its JSON)."""
-    words = [word for path in trust for word in ("--trust", path)]
-    done = subprocess.run([os.path.join(BIN, "podatelna-audit"), "evidence", str(folder), "--json", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          check=False)
-    assert done.stdout, done.stderr.decode()
-    said = json.loads(done.stdout)
-    assert said["exit"] == done.returncode
-    assert code is None or done.returncode == code, said
-    return done.returncode, said
-
-
-def findings(said, *weights):
-    return {(f["kind"], f["index"]) for f in said["findings"] if f["weight"] in (weights or ("damaged", "doubt"))}
+    return exported.audit(BIN, folder, *trust, code=code)
 
 
 def test_the_verifier_says_yes(stamped, pki_dir):
@@ -244,13 +196,6 @@ def test_each_missing_file_is_named(stamped, pki_dir, tmp_path):
         last = sorted(n for n in os.listdir(folder) if n.endswith(".leaf"))[-1]
         assert code in (1, 5) or name == last or name.endswith((".cer", ".crl")) or findings(said, "remark") != findings(audit(folder, *trust)[1], "remark"), (name, said)
         shutil.rmtree(less)
-
-
-def put(path, data):
-    if os.path.exists(path):
-        os.chmod(path, 0o600)
-    with open(path, "wb") as f:
-        f.write(data)
 
 
 def test_forgers(stamped, pki_dir, tmp_path):

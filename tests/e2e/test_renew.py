@@ -15,6 +15,7 @@ import pytest
 
 import ages
 import auditor
+import exported
 import forms
 import journal
 from box import until
@@ -216,6 +217,56 @@ def audited(data, pki_dir, at):
     return auditor.verify(BIN, data, "--trust", os.path.join(pki_dir, "ca.pem"), "--limit", str(LIMIT_HOURS), "--at", at)
 
 
+def altered(folder, name, **files):
+    """A copy of an export with other files in it; None: without."""
+    copy = shutil.copytree(folder, folder + "-" + name)
+    for file, content in files.items():
+        path = os.path.join(copy, file)
+        if content is None:
+            os.unlink(path)
+        else:
+            exported.put(path, content)
+    return copy
+
+
+def check_exported(box, pki_dir, folder, at, links):
+    """The folder of the fifteenth year alone, by who trusts the roots alone: yes, by our program and by openssl; no, where a renewal is not what it was."""
+    trust = [os.path.join(pki_dir, "ca.pem"), box.hsm.describe()["ca"], os.path.join(pki_dir, "confirm-ca.pem")]
+    renewed = sorted(n for n in os.listdir(folder) if n.startswith("obnova-") and n.endswith(".leaf"))
+    assert renewed == [f"obnova-{r.index:012d}.leaf" for r in links], os.listdir(folder)
+    for name, record in zip(renewed, links):
+        assert exported.read(folder, name) == record.leaf
+    said = exported.audit(BIN, folder, *trust, code=0, at=at)[1]
+    assert not exported.findings(said) and said["renewals"] == len(links) and said["signed"], said
+    assert abs(moment(said["stamped_time"].replace(" ", "T")) - moment(links[0].fields["time"])) <= 1
+    # The words of the folder by the letter, by the clock of that year.
+    letter = altered(folder, "letter")
+    for number in exported.blocks(letter):
+        done = exported.follow(letter, trust, number, box.environment)
+        assert done.returncode == 0, f"block {number}: {done.stdout.decode()}"
+    first, second = renewed
+    second_tree = links[1].fields["size"]
+    later = exported.read(folder, f"kontrolni-bod-{second_tree}.tsr")
+    wrong = {
+        "missing": {first: None, first.replace(".leaf", ".tlog-proof"): None},
+        "without-proof": {second.replace(".leaf", ".tlog-proof"): None},
+        "without-stamp": {f"kontrolni-bod-{second_tree}.tsr": None},
+        "altered": {first: exported.read(folder, first).replace(b"sha256: ", b"sha256: 0", 1)},
+        "altered-proof": {second.replace(".leaf", ".tlog-proof"): exported.read(folder, first.replace(".leaf", ".tlog-proof"))},
+        "altered-stamp": {f"kontrolni-bod-{second_tree}.tsr": later[:-10] + bytes([later[-10] ^ 1]) + later[-9:]},
+        "other-log": {f"kontrolni-bod-{second_tree}.note": b"other.invalid/0123456789abcdef\n" +
+                      exported.read(folder, f"kontrolni-bod-{second_tree}.note").partition(b"\n")[2]},
+    }
+    for name, files in wrong.items():
+        copy = altered(folder, name, **files)
+        said = exported.audit(BIN, copy, *trust, at=at)[1]
+        assert "stamp-age" in {kind for kind, _ in exported.findings(said, "doubt")} and said["exit"] != 0, (name, said)
+        assert exported.blocks_that_fail(copy, trust, box.environment), name
+    # Later than the last of them holds: nothing does.
+    said = exported.audit(BIN, folder, *trust, code=1, at=iso(moment(links[-1].fields["until"]) + 20 * YEAR_S))[1]
+    assert "stamp-age" in {kind for kind, _ in exported.findings(said, "doubt")} and not exported.findings(said, "damaged"), said
+
+
 def test_fifteen_years(work, old_pki, make_box, tsa):
     """Three generations of the authority's certificates, a box that is on now and then: what was filed in the first year is proved in the fifteenth, by a chain of stamps of which each
     was made over the record of the one before, while that one's certificate lasted. Without the renewals it is not."""
@@ -226,10 +277,11 @@ def test_fifteen_years(work, old_pki, make_box, tsa):
         years = Years(box, tsa, work)
         years.visit(0, "age0")
         box.drop("dph.xml", forms.dphdp3(note="in the first year"))
-        box.wait_state("dph.xml", timeout=60)
+        case = box.wait_state("dph.xml", timeout=60)["case"]
         assert len(epo.ledger("accepted")) == 1
         box.text("journal", "stamp")
         until(lambda: collected(box, tsa, "age0-ca", moment(fields(box, "stamp")[-1]["time"])), 30, box.log_tail)
+        early = exported.export(box, case, "early")
         visits = ((2.5, "age0", 0), (5.85, "age1", 1), (8, "age1", 1), (10.85, "age2", 2), (13, "age2", 2), (15, "age2", 2))
         for year, generation, renewals in visits:
             years.visit(year, generation)
@@ -253,9 +305,13 @@ def test_fifteen_years(work, old_pki, make_box, tsa):
             assert verify_link(box, old_pki, link.fields), link.fields
         assert len({r["sha256"] for r in fields(box, "cert")}) == 3 * 2 + 2
         assert box.run_cli("journal", "verify").returncode == 0
-        years.box.stop()
-        # The auditor in the fifteenth year, who trusts the root alone; and what he would say had the box not renewed.
         at = iso(moment(links[-1].fields["time"]) + 3600)
+        check_exported(box, old_pki, exported.export(box, case, "late"), at, links[:2])
+        years.box.stop()
+        # What was exported before the renewals has none.
+        said = exported.audit(BIN, early, os.path.join(old_pki, "ca.pem"), box.hsm.describe()["ca"], os.path.join(old_pki, "confirm-ca.pem"), at=at, code=1)[1]
+        assert "stamp-age" in {kind for kind, _ in exported.findings(said, "doubt")}, said
+        # The auditor in the fifteenth year, who trusts the root alone; and what he would say had the box not renewed.
         said = audited(box.data, old_pki, at)
         assert said.code == auditor.YES and not said.named(weight="damage") and not said.named(weight="doubt"), said
         assert said.said["trusted_stamps"] == 4 and said.said["signed_size"] >= int(links[-1].fields["size"]), said
