@@ -1,7 +1,6 @@
 #include "clock.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,13 +51,16 @@ void clock_format_utc(int64_t utc_ms, char ret[CLOCK_UTC_SIZE])
 {
 	time_t seconds = (time_t)(utc_ms / 1000);
 	struct tm tm = { 0 };
-	char text[64];
 
 	(void)gmtime_r(&seconds, &tm);
-	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	               (int)(utc_ms % 1000));
-	memcpy(ret, text, CLOCK_UTC_SIZE - 1);
-	ret[CLOCK_UTC_SIZE - 1] = '\0';
+	memcpy(ret, "0000-00-00T00:00:00.000Z", CLOCK_UTC_SIZE);
+	digits_encode((unsigned)tm.tm_year + 1900, ret, 4);
+	digits_encode((unsigned)tm.tm_mon + 1, ret + 5, 2);
+	digits_encode((unsigned)tm.tm_mday, ret + 8, 2);
+	digits_encode((unsigned)tm.tm_hour, ret + 11, 2);
+	digits_encode((unsigned)tm.tm_min, ret + 14, 2);
+	digits_encode((unsigned)tm.tm_sec, ret + 17, 2);
+	digits_encode((unsigned)(utc_ms % 1000), ret + 20, 3);
 }
 
 /* `pattern`: 'd' a digit, anything else itself. */

@@ -22,9 +22,20 @@ static bool name_is_valid(struct span name)
 	return true;
 }
 
+/* Nearly every value is printable ASCII from end to end, and every record is looked at when it is written and when it is read: that is settled in one pass, and only
+ * what follows the first other byte is looked at closely. */
 static bool value_is_valid(struct span value)
 {
-	if (value.length > LINES_VALUE_MAX || !span_is_utf8(value)) {
+	struct span plain;
+	size_t length = 0;
+
+	if (value.length > LINES_VALUE_MAX) {
+		return false;
+	}
+	while (length < value.length && value.data[length] >= 0x20 && value.data[length] < 0x7f) {
+		length++;
+	}
+	if (!span_read_bytes(&value, length, &plain) || !span_is_utf8(value)) {
 		return false;
 	}
 	for (size_t i = 0; i < value.length; i++) {

@@ -1,31 +1,46 @@
 #include "record.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "err.h"
 #include "lines.h"
 
+#define INDEX_DIGITS 12
+#define LENGTH_DIGITS 5
+
 void record_format_header(const struct record *record, uint32_t body_length, char ret[RECORD_HEADER_BYTES + 1])
 {
+	const uint8_t crc[4] = { (uint8_t)(record->crc >> 24), (uint8_t)(record->crc >> 16), (uint8_t)(record->crc >> 8), (uint8_t)record->crc };
 	char utc[CLOCK_UTC_SIZE];
-	char line[160];
+	char *at = ret;
 
 	clock_format_utc(record->utc_ms, utc);
-	(void)snprintf(line, sizeof line, "%cJ1 %012llu %s %-16s %012llu %05u %08x\n", RECORD_SEPARATOR, (unsigned long long)record->index, utc, record->type,
-	               (unsigned long long)record->batch, body_length, record->crc);
-	memcpy(ret, line, RECORD_HEADER_BYTES);
+	memset(ret, ' ', RECORD_HEADER_BYTES);
+	*at++ = RECORD_SEPARATOR;
+	*at++ = 'J';
+	*at++ = '1';
+	digits_encode(record->index, ++at, INDEX_DIGITS);
+	at += INDEX_DIGITS;
+	memcpy(++at, utc, CLOCK_UTC_SIZE - 1);
+	at += CLOCK_UTC_SIZE - 1;
+	memcpy(++at, record->type, strnlen(record->type, RECORD_TYPE_BYTES));
+	at += RECORD_TYPE_BYTES;
+	digits_encode(record->batch, ++at, INDEX_DIGITS);
+	at += INDEX_DIGITS;
+	digits_encode(body_length, ++at, LENGTH_DIGITS);
+	at += LENGTH_DIGITS;
+	hex_encode(crc, sizeof crc, ++at);
+	ret[RECORD_HEADER_BYTES - 1] = '\n';
 	ret[RECORD_HEADER_BYTES] = '\0';
 }
 
 void record_format_trailer(uint64_t index, const uint8_t hash[RECORD_HASH_BYTES], char ret[RECORD_TRAILER_BYTES + 1])
 {
-	char hex[2 * RECORD_HASH_BYTES + 1];
-	char line[160];
-
-	hex_encode(hash, RECORD_HASH_BYTES, hex);
-	(void)snprintf(line, sizeof line, ".%012llu %s\n", (unsigned long long)index, hex);
-	memcpy(ret, line, RECORD_TRAILER_BYTES);
+	ret[0] = '.';
+	digits_encode(index, ret + 1, INDEX_DIGITS);
+	ret[1 + INDEX_DIGITS] = ' ';
+	hex_encode(hash, RECORD_HASH_BYTES, ret + 2 + INDEX_DIGITS);
+	ret[RECORD_TRAILER_BYTES - 1] = '\n';
 	ret[RECORD_TRAILER_BYTES] = '\0';
 }
 

@@ -236,3 +236,11 @@ void hex_encode(const uint8_t *data, size_t length, char *ret)
 	}
 	ret[2 * length] = '\0';
 }
+
+void digits_encode(uint64_t value, char *ret, size_t digits)
+{
+	while (digits > 0) {
+		ret[--digits] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}

@@ -48,4 +48,7 @@ bool span_is_utf8(struct span span);
 /* Writes 2 * length hex digits and a zero byte. */
 void hex_encode(const uint8_t *data, size_t length, char *ret);
 
+/* Writes exactly `digits` decimal digits with leading zeros, the lowest ones of a value that has more, and no zero byte. */
+void digits_encode(uint64_t value, char *ret, size_t digits);
+
 #endif

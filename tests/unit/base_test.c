@@ -79,10 +79,25 @@ static void test_lines_are_canonical(void **state)
 
 static void test_lines_refuse(void **state)
 {
-	static const char *const bad[] = { "b: 1\na: 2\n", "a: 1\na: 2\n", "a: 1", "a:1\n", "A: 1\n", ": 1\n", "a: \x01\n", "a: \xff\n", "a: 1\n\n", "a\n" };
+	static const char *const bad[] = { "b: 1\na: 2\n",
+		                           "a: 1\na: 2\n",
+		                           "a: 1",
+		                           "a:1\n",
+		                           "A: 1\n",
+		                           ": 1\n",
+		                           "a: \x01\n",
+		                           "a: \xff\n",
+		                           "a: 1\n\n",
+		                           "a\n",
+		                           "a: x\x7f\n",
+		                           "a: \xc5\x99\x7f\n",
+		                           "a: \xc5\x99\x1f\n",
+		                           "a: plain\xc5\n",
+		                           "a: plain\xed\xa0\x80\n" };
 	struct lines lines = { 0 };
 
 	(void)state;
+	assert_true(lines_valid(span_of_string("a: plain P\xc5\x99\xc3\xadli\xc5\xa1 plain\nb: \n")));
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_false(lines_valid(span_of_string(bad[i])));
 		assert_int_equal(lines_parse(span_of_string(bad[i]), &lines), ERR_FORMAT);
@@ -102,6 +117,25 @@ static size_t make_record(char ret[1024])
 	memcpy(ret + RECORD_HEADER_BYTES, body, sizeof body - 1);
 	record_format_trailer(record.index, record.hash, ret + RECORD_HEADER_BYTES + sizeof body - 1);
 	return RECORD_HEADER_BYTES + sizeof body - 1 + RECORD_TRAILER_BYTES;
+}
+
+/* Every digit stands where FORMAT.txt says. */
+static void test_record_text(void **state)
+{
+	const struct record whole = { .index = 42, .utc_ms = 1795286340123, .type = "sending", .batch = 41, .crc = 0xdeadbeef };
+	const struct record longest = { .index = RECORD_INDEX_MAX, .utc_ms = 999, .type = "sixteen-letters-", .batch = RECORD_INDEX_MAX, .crc = 0x0a };
+	uint8_t hash[RECORD_HASH_BYTES] = { 0x01, [RECORD_HASH_BYTES - 1] = 0xfe };
+	char text[RECORD_HEADER_BYTES + 1], utc[CLOCK_UTC_SIZE];
+
+	(void)state;
+	clock_format_utc(1795286340123, utc);
+	assert_string_equal(utc, "2026-11-21T18:39:00.123Z");
+	record_format_header(&whole, 65408, text);
+	assert_string_equal(text, "\x1eJ1 000000000042 2026-11-21T18:39:00.123Z sending          000000000041 65408 deadbeef\n");
+	record_format_header(&longest, 7, text);
+	assert_string_equal(text, "\x1eJ1 999999999999 1970-01-01T00:00:00.999Z sixteen-letters- 999999999999 00007 0000000a\n");
+	record_format_trailer(7, hash, text);
+	assert_string_equal(text, ".000000000007 01000000000000000000000000000000000000000000000000000000000000fe\n");
 }
 
 static void test_record_round_trip(void **state)
@@ -294,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_lines_are_canonical),
 		cmocka_unit_test(test_lines_refuse),
+		cmocka_unit_test(test_record_text),
 		cmocka_unit_test(test_record_round_trip),
 		cmocka_unit_test(test_record_cut_and_changed),
 		cmocka_unit_test(test_utc),
