@@ -68,10 +68,10 @@ static int real_fsync(const struct fileops *ops, int fd)
 	return fsync(fd);
 }
 
-static int real_sync_range(const struct fileops *ops, int fd)
+static int real_sync_range(const struct fileops *ops, int fd, bool wait)
 {
 	(void)ops;
-	return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | (wait ? SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER : 0));
 }
 
 static int real_ftruncate(const struct fileops *ops, int fd, off_t length)
@@ -233,6 +233,25 @@ int file_write_all(const struct fileops *ops, int fd, const void *data, size_t l
 		}
 	}
 	return 0;
+}
+
+/* Not every file system and not every sandbox knows sync_file_range. */
+static bool is_unknown(int error)
+{
+	return error == ENOSYS || error == EPERM || error == EINVAL || error == EOPNOTSUPP || error == ESPIPE;
+}
+
+int file_start_write_out(const struct fileops *ops, int fd)
+{
+	return ops->sync_range(ops, fd, false) == 0 || is_unknown(errno) ? 0 : file_error();
+}
+
+int file_wait_write_out(const struct fileops *ops, int fd)
+{
+	if (ops->sync_range(ops, fd, true) == 0) {
+		return 0;
+	}
+	return is_unknown(errno) && ops->fdatasync(ops, fd) == 0 ? 0 : file_error();
 }
 
 ssize_t file_pread(const struct fileops *ops, int fd, void *buffer, size_t length, uint64_t offset)

@@ -28,7 +28,8 @@ struct fileops {
 	ssize_t (*writev)(const struct fileops *ops, int fd, const struct iovec *parts, int count);
 	int (*fdatasync)(const struct fileops *ops, int fd);
 	int (*fsync)(const struct fileops *ops, int fd);
-	int (*sync_range)(const struct fileops *ops, int fd); /* sync_file_range of the whole file: start the write-out and wait for it */
+	/* sync_file_range of the whole file: starts the write-out of what is not under way yet, and waits for the end of all of it when told to. */
+	int (*sync_range)(const struct fileops *ops, int fd, bool wait);
 	int (*ftruncate)(const struct fileops *ops, int fd, off_t length);
 	int (*fallocate)(const struct fileops *ops, int fd, int mode, off_t offset, off_t length);
 	int (*fchmod)(const struct fileops *ops, int fd, mode_t mode);
@@ -52,6 +53,12 @@ int file_directory(const struct fileops *ops, int dir, const char *name, int *re
 int file_open_read(const struct fileops *ops, int dir, const char *name);
 /* Writes all of it at the present position. A short write is continued (once it returns 0 or fails, the bytes already there stay). */
 int file_write_all(const struct fileops *ops, int fd, const void *data, size_t length);
+/* Starts the write-out of a file, so that it goes on while the caller does something else. Promises nothing: a sync of the file does. 0 also where the system does
+ * not know how. */
+int file_start_write_out(const struct fileops *ops, int fd);
+/* Waits until the device has what was written to the file; a flush of the device makes it durable (the sync of another file, too). Where the system does not know how,
+ * the file is synced. */
+int file_wait_write_out(const struct fileops *ops, int fd);
 /* Reads `length` bytes at `offset`; fewer only at the end of the file. The count or a negative error. */
 ssize_t file_pread(const struct fileops *ops, int fd, void *buffer, size_t length, uint64_t offset);
 /* A whole small file; ERR_LIMIT when it is longer than `limit`. *ret_data is the caller's to free, with one zero byte beyond *ret_length. */

@@ -1,6 +1,5 @@
 #include "head.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,21 +153,14 @@ int head_write(const struct fileops *ops, struct head_pair *pair, const struct h
 	}
 	pair->heads[which] = written;
 	pair->valid[which] = true;
-	return 0;
+	return file_start_write_out(ops, pair->fds[which]);
 }
 
 int head_settle(const struct fileops *ops, const struct head_pair *pair)
 {
 	int which = newest(pair);
 
-	if (which < 0) {
-		return ERR_INTERNAL;
-	}
-	if (ops->sync_range(ops, pair->fds[which]) == 0) {
-		return 0;
-	}
-	/* Not every file system and not every sandbox knows that call. */
-	return errno == ENOSYS || errno == EPERM || errno == EINVAL || errno == EOPNOTSUPP || errno == ESPIPE ? head_sync(ops, pair) : file_error();
+	return which < 0 ? ERR_INTERNAL : file_wait_write_out(ops, pair->fds[which]);
 }
 
 int head_sync(const struct fileops *ops, const struct head_pair *pair)

@@ -43,9 +43,10 @@ int head_open(const struct fileops *ops, int journal_dir, struct head_pair *ret)
 void head_close(const struct fileops *ops, struct head_pair *pair);
 /* The newest valid one; NULL when there is none. */
 const struct head *head_newest(const struct head_pair *pair);
-/* Writes over the older (or invalid) of the two and makes it the newest. It is in the kernel's hands then, not durable: see head_settle, head_sync. */
+/* Writes over the older (or invalid) of the two, makes it the newest and starts its write-out. It is in the kernel's hands then, not durable: see head_settle,
+ * head_sync. */
 int head_write(const struct fileops *ops, struct head_pair *pair, const struct head *head);
-/* Starts the write-out of the newest and waits until the device has it; the next flush of the device (fdatasync of a segment) makes it durable. */
+/* Waits until the device has the newest; the next flush of the device (fdatasync of a segment) makes it durable. */
 int head_settle(const struct fileops *ops, const struct head_pair *pair);
 /* Durable on 0. */
 int head_sync(const struct fileops *ops, const struct head_pair *pair);

@@ -11,6 +11,7 @@
 #define PREV_NAME "prev"
 #define PREV_LINE_BYTES (sizeof PREV_NAME - 1 + 2 + 2 * (size_t)TREE_HASH_BYTES + 1)
 #define JITTER_MS 10000
+#define FIRST_STAGED 64
 
 /* A clock that a time server corrects by moments does not run backwards in the journal; a clock that is wrong by more shows as it is. */
 static int64_t choose_time(const struct journal *journal)
@@ -105,10 +106,33 @@ static int reserve_batch(struct journal *journal, size_t bytes)
 	return 0;
 }
 
+static int reserve_staged(struct journal *journal, size_t count)
+{
+	size_t need = (size_t)journal->batch_count + count, larger = journal->staged_capacity == 0 ? FIRST_STAGED : journal->staged_capacity;
+	struct record *moved = NULL;
+
+	while (larger < need) {
+		larger *= 2;
+	}
+	if (larger == journal->staged_capacity) {
+		return 0;
+	}
+	moved = realloc(journal->staged, larger * sizeof *moved);
+	if (moved == NULL) {
+		return ERR_MEMORY;
+	}
+	journal->staged = moved;
+	journal->staged_capacity = larger;
+	return 0;
+}
+
 static int reserve_room(struct journal *journal, size_t bytes, size_t count)
 {
 	int err = reserve_batch(journal, bytes);
 
+	if (err == 0) {
+		err = reserve_staged(journal, count);
+	}
 	if (err == 0) {
 		err = journal_index_reserve(journal, count);
 	}
@@ -133,11 +157,9 @@ static size_t put_body(struct journal *journal, struct span body, const uint8_t 
 {
 	size_t before = journal->batch_length;
 	struct span rest = body, name, value;
-	char line[PREV_LINE_BYTES + 1], hex[2 * TREE_HASH_BYTES + 1];
+	char hex[2 * TREE_HASH_BYTES + 1];
 
 	if (prev != NULL) {
-		hex_encode(prev, TREE_HASH_BYTES, hex);
-		(void)snprintf(line, sizeof line, PREV_NAME ": %s\n", hex);
 		while (lines_next(&rest, &name, &value)) {
 			size_t common = name.length < 4 ? name.length : 4;
 			int order = memcmp(name.data, PREV_NAME, common);
@@ -152,13 +174,17 @@ static size_t put_body(struct journal *journal, struct span body, const uint8_t 
 		}
 		/* What is left of the body is a suffix of it; the line that ended the loop included. */
 		body = span_of(body.data + (journal->batch_length - before), body.length - (journal->batch_length - before));
-		put(journal, line, PREV_LINE_BYTES);
+		hex_encode(prev, TREE_HASH_BYTES, hex);
+		put(journal, PREV_NAME ": ", sizeof PREV_NAME + 1);
+		put(journal, hex, 2 * (size_t)TREE_HASH_BYTES);
+		put(journal, "\n", 1);
 	}
 	put(journal, body.data, body.length);
 	return journal->batch_length - before;
 }
 
-/* Writes one record behind the batch. Room is reserved; only libcrypto can fail. */
+/* Writes one record behind the batch, and keeps what its text says: journal_commit needs it without reading the text again. Room is reserved; only libcrypto can
+ * fail. */
 static int put_record(struct journal *journal, const struct journal_entry *from, struct journal_case_entry *entry, int64_t utc_ms,
                       uint8_t hash[TREE_HASH_BYTES])
 {
@@ -173,17 +199,20 @@ static int put_record(struct journal *journal, const struct journal_entry *from,
 	record.crc = crc32c(span_of(journal->batch + start + RECORD_HEADER_BYTES, length));
 	record_format_header(&record, (uint32_t)length, line);
 	memcpy(journal->batch + start, line, RECORD_HEADER_BYTES);
-	err = tree_leaf_hash(span_of(journal->batch + start, RECORD_HEADER_BYTES + length), hash);
+	record.body.length = length;
+	record.leaf.length = RECORD_HEADER_BYTES + length;
+	err = tree_leaf_hash(span_of(journal->batch + start, record.leaf.length), hash);
 	if (err == 0) {
 		err = tree_append(&journal->tree, hash);
 	}
 	if (err != 0) {
 		return err;
 	}
+	memcpy(record.hash, hash, TREE_HASH_BYTES);
 	record_format_trailer(record.index, hash, trailer);
 	put(journal, trailer, RECORD_TRAILER_BYTES);
 	journal_index_add(journal, entry, record.index, journal->open_bytes + start, hash);
-	journal->batch_count++;
+	journal->staged[journal->batch_count++] = record;
 	journal->last_utc_ms = utc_ms;
 	journal->batch_sends = journal->batch_sends || strcmp(from->type, "sending") == 0;
 	return 0;

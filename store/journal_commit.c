@@ -40,24 +40,18 @@ int journal_write_head(struct journal *journal, bool clean)
 /* Tells the listener, and the journal itself, of each record that has become durable. */
 static void announce(struct journal *journal)
 {
-	struct span rest = span_of(journal->batch, journal->batch_length);
-	struct record record;
+	const uint8_t *text = journal->batch;
 
-	while (!span_is_empty(rest) && record_read(&rest, &record) == 0) {
-		journal_index_note(journal, &record);
+	for (uint64_t i = 0; i < journal->batch_count; i++) {
+		struct record *record = &journal->staged[i];
+
+		record->leaf.data = text;
+		record->body.data = text + RECORD_HEADER_BYTES;
+		text += record->leaf.length + RECORD_TRAILER_BYTES;
+		journal_index_note(journal, record);
 		if (journal->options.on_record != NULL) {
-			journal->options.on_record(journal->options.context, &record, false);
+			journal->options.on_record(journal->options.context, record, false);
 		}
-	}
-}
-
-static void remember_last(struct journal *journal)
-{
-	struct span rest = span_of(journal->batch, journal->batch_length);
-	struct record record;
-
-	while (!span_is_empty(rest) && record_read(&rest, &record) == 0) {
-		memcpy(journal->last_hash, record.hash, TREE_HASH_BYTES);
 	}
 }
 
@@ -79,8 +73,9 @@ static int write_mark(struct journal *journal)
 /* Why an answered record survives a power cut: its bytes and the length of its file were flushed by fdatasync before the head was written and
  * before this returns; the file's name was flushed when it was created (journal_segment_begin). Recovery keeps every whole record of a run of the kernel that
  * ended, and takes none away that the head counts.
- * The head is in the kernel's hands after head_write: enough when only this process dies. It is written out before the next batch is flushed
- * (head_settle), and the flush of that batch reaches it, too; so after a power cut it is at most one batch behind.
+ * The head is in the kernel's hands after head_write: enough when only this process dies. Its way to the device goes on while the next batch is gathered and written,
+ * and head_settle waits for its end before that batch is flushed, so that the same flush reaches it: after a power cut it is at most one batch behind. Nothing is
+ * asked of the order in which the head and the records of the next batch reach the device: the head counts records that were flushed long before.
  * Why nothing is acknowledged that failed: every failure makes the journal faulty before anybody is told, and the next start cuts to the head. */
 int journal_commit_batch(struct journal *journal)
 {
@@ -89,10 +84,13 @@ int journal_commit_batch(struct journal *journal)
 	int err = tree_root(&journal->tree, root);
 
 	if (err == 0) {
-		err = head_settle(ops, &journal->heads);
+		err = file_write_all(ops, journal->open_fd, journal->batch, journal->batch_length);
 	}
 	if (err == 0) {
-		err = file_write_all(ops, journal->open_fd, journal->batch, journal->batch_length);
+		err = file_start_write_out(ops, journal->open_fd);
+	}
+	if (err == 0) {
+		err = head_settle(ops, &journal->heads);
 	}
 	if (err == 0 && ops->fdatasync(ops, journal->open_fd) != 0) {
 		err = file_error();
@@ -103,7 +101,7 @@ int journal_commit_batch(struct journal *journal)
 	journal->open_bytes += journal->batch_length;
 	journal->size = journal->tree.size;
 	memcpy(journal->root, root, TREE_HASH_BYTES);
-	remember_last(journal);
+	memcpy(journal->last_hash, journal->staged[journal->batch_count - 1].hash, TREE_HASH_BYTES);
 	err = journal_write_head(journal, false);
 	if (err == 0) {
 		err = write_mark(journal);

@@ -74,6 +74,7 @@ static void release(struct journal *journal)
 	free(journal->tiles);
 	free(journal->before);
 	free(journal->batch);
+	free(journal->staged);
 	free(journal->named);
 	free(journal);
 }

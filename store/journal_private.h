@@ -77,6 +77,8 @@ struct journal {
 	uint8_t *batch; /* staged bytes */
 	size_t batch_length, batch_capacity;
 	uint64_t batch_count;
+	struct record *staged; /* of each record of the batch what its text says; without leaf.data and body.data, as the batch may still move */
+	size_t staged_capacity;
 	bool batch_sends;   /* holds a `sending`: the mark must be written */
 	bool batch_accepts; /* holds an accepted `rolled-back` */
 

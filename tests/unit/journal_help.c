@@ -262,9 +262,9 @@ static int bad_fsync(const struct fileops *ops, int fd)
 {
 	TRY(fsync(fd) != 0 ? -1 : synced(ops, fd));
 }
-static int bad_sync_range(const struct fileops *ops, int fd)
+static int bad_sync_range(const struct fileops *ops, int fd, bool wait)
 {
-	TRY((int)(0 * fd));
+	TRY((int)(0 * fd * wait));
 }
 static int bad_ftruncate(const struct fileops *ops, int fd, off_t length)
 {

@@ -147,10 +147,10 @@ static int f_fsync(const struct fileops *ops, int fd)
 	(void)ops;
 	TRY("fsync", ROOM, POSIX->fsync(POSIX, fd));
 }
-static int f_sync_range(const struct fileops *ops, int fd)
+static int f_sync_range(const struct fileops *ops, int fd, bool wait)
 {
 	(void)ops;
-	TRY("sync_range", ROOM, POSIX->sync_range(POSIX, fd));
+	TRY("sync_range", ROOM, POSIX->sync_range(POSIX, fd, wait));
 }
 static int f_ftruncate(const struct fileops *ops, int fd, off_t length)
 {

@@ -215,10 +215,10 @@ static int r_fsync(const struct fileops *ops, int fd)
 }
 
 /* Not a barrier: what it writes out can still be lost with the disk's own cache. */
-static int r_sync_range(const struct fileops *ops, int fd)
+static int r_sync_range(const struct fileops *ops, int fd, bool wait)
 {
 	(void)ops;
-	return POSIX->sync_range(POSIX, fd);
+	return POSIX->sync_range(POSIX, fd, wait);
 }
 
 static int r_ftruncate(const struct fileops *ops, int fd, off_t length)
