@@ -82,6 +82,22 @@ def epo(running_epo):
     assert not running_epo.ledger("simulator-error")
 
 
+@pytest.fixture(scope="session")
+def running_vrep(work, pki_dir):
+    with Simulator("vrep", os.path.join(work, "vrep"), pki.make_dis(pki_dir), seed=7) as portal:
+        yield portal
+
+
+@pytest.fixture
+def vrep(running_vrep):
+    """The gateway of ČSSZ without faults and with an empty ledger."""
+    if running_vrep.process is None:
+        running_vrep.start()
+    running_vrep.reset(ledger=True)
+    yield running_vrep
+    assert not running_vrep.ledger("simulator-error")
+
+
 class Portal:
     """The session's portal for tests that share a box: the ledger is never emptied, documents tell the tests apart."""
 

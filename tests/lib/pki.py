@@ -12,6 +12,14 @@ make(DIR) writes (PEM; keys unencrypted, mode 0600; nothing is overwritten unles
   foreign.pem      foreign.key       a signer under it with the right name
   tsa.pem          tsa.key           RFC 3161 time-stamping certificate under ca.pem
 
+make_dis(DIR) adds the certificates of the back-end of ČSSZ, which decrypts and seals (spec/cssz 5.3, 6.3):
+
+  dis-ca.pem       dis-ca.key        their CA
+  dis.pem          dis.key           the one in use, RSA 4096 as the real one
+  dis-next.pem     dis-next.key      the next one, for a changeover
+  dis-old.pem      dis-old.key       the last one, expired
+  dis-foreign.pem  dis-foreign.key   the name of the one in use under foreign-ca.pem
+
 issue_user() and issue_vault() certify a public key that lives in a token; no private key comes by here.
 All names and numbers are invented.
 
@@ -23,6 +31,7 @@ Command line:
 import argparse
 import concurrent.futures
 import datetime
+import fcntl
 import ipaddress
 import os
 import sys
@@ -122,9 +131,9 @@ def save(directory, stem, cert, key):
     write_file(os.path.join(directory, stem + ".pem"), cert_pem(cert))
 
 
-def make_leaf(directory, stem, subject, ca, usage, key, extensions=()):
+def make_leaf(directory, stem, subject, ca, usage, key, extensions=(), days=(-1, 3650)):
     ca_cert, ca_key = ca
-    cert = sign_cert(subject, key.public_key(), ca_cert.subject, ca_key, usage, extensions=extensions)
+    cert = sign_cert(subject, key.public_key(), ca_cert.subject, ca_key, usage, days=days, extensions=extensions)
     save(directory, stem, cert, key)
 
 
@@ -155,6 +164,27 @@ def make(directory, force=False):
     make_leaf(directory, "tsa", name("Podatelna test TSA", "Podatelna test"), root, signing, ec_keys[2],
               ((stamping, True),))
     write_file(os.path.join(directory, "complete"), b"")
+    return directory
+
+
+def make_dis(directory):
+    """Adds what the back-end of ČSSZ has; make() must have run. Several processes may ask at once. Returns the directory."""
+    directory = os.path.abspath(directory)
+    done = os.path.join(directory, "dis-complete")
+    with open(os.path.join(directory, "dis.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(done):
+            return directory
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            keys = list(pool.map(rsa_key, (4096, 2048, 2048, 2048, 2048)))
+        own = make_ca(directory, "dis-ca", "Podatelna test DIS CA", keys[1])
+        foreign = tuple(load(os.path.join(directory, "foreign-ca" + end)) for load, end in ((load_cert, ".pem"), (load_key, ".key")))
+        usage = key_usage("digital_signature", "content_commitment", "key_encipherment")
+        for stem, common, ca, key, days in (
+                ("dis", "DIS.TEST.2", own, keys[0], (-40, 3650)), ("dis-next", "DIS.TEST.3", own, keys[2], (-1, 3650)),
+                ("dis-old", "DIS.TEST.1", own, keys[3], (-1100, -5)), ("dis-foreign", "DIS.TEST.2", foreign, keys[4], (-40, 3650))):
+            make_leaf(directory, stem, name(common, "Podatelna test DIS"), ca, usage, key, days=days)
+        write_file(done, b"")
     return directory
 
 

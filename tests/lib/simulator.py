@@ -21,7 +21,7 @@ STOP_S = 10
 class Simulator:
     """One running simulator. port: a fixed HTTPS port, so that a restarted one is found again."""
 
-    BASES = {"epo": "/dpr", "toy": "/inbox", "tsa": "/TSS/TSS_user/"}
+    BASES = {"epo": "/dpr", "toy": "/inbox", "tsa": "/TSS/TSS_user/", "vrep": "/VREP"}
     PREEXEC = None  # called in the child before the program starts; tests let the kernel end it with its parent
 
     def __init__(self, name, workdir, pki_dir, settings=(), port=0, seed=None, keep=True):

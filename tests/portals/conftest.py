@@ -10,6 +10,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import pki  # noqa: E402
 import portal_client  # noqa: E402
+import vrep_client  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -64,6 +65,12 @@ def running_tsa(tmp_path_factory, pki_dir):
         yield portal
 
 
+@pytest.fixture(scope="session")
+def running_vrep(tmp_path_factory, pki_dir):
+    with Simulator("vrep", str(tmp_path_factory.mktemp("vrep")), pki.make_dis(pki_dir), seed=7) as portal:
+        yield portal
+
+
 @pytest.fixture
 def epo(running_epo, pki_dir, people):
     running_epo.reset(ledger=True)
@@ -83,3 +90,10 @@ def tsa(running_tsa, pki_dir, people):
     running_tsa.reset(ledger=True)
     yield Bench(running_tsa, pki_dir, people)
     assert not running_tsa.ledger("simulator-error")
+
+
+@pytest.fixture
+def vrep(running_vrep, pki_dir, people):
+    running_vrep.reset(ledger=True)
+    yield vrep_client.Bench(running_vrep, pki_dir, people)
+    assert not running_vrep.ledger("simulator-error")
