@@ -268,9 +268,23 @@ static void settle_incomplete(struct work *work)
 	}
 }
 
+/* [1] to [3] of a classification (job.h). What a poll was about stands in the receipt: its answer must be about the same. */
+static void run_classify(struct work *work, const char *reply, struct lines *parameters, work_done done)
+{
+	const struct hub_case *of = work->of;
+	_cleanup_close_ int none = fd_memfd_sealed("none", "", 0);
+	bool asked = of->has_receipt && of->purpose == PURPOSE_POLL;
+	const struct work_input inputs[] = { { .role = reply, .index = strcmp(reply, "reply") == 0 ? of->reply_index : 0 },
+		                             { .role = "original" },
+		                             { .role = asked ? "receipt" : NULL, .fd = none } };
+
+	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
+	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
+	work_job(work, "classify", of->partner, parameters, inputs, sizeof inputs / sizeof inputs[0], done);
+}
+
 void flow_classify(struct hub *hub, struct hub_case *of)
 {
-	const struct work_input inputs[] = { { .role = "reply", .index = of->reply_index }, { .role = "original" } };
 	struct work *work = work_begin(hub, of);
 	_cleanup_lines_ struct lines parameters = { 0 };
 
@@ -289,9 +303,7 @@ void flow_classify(struct hub *hub, struct hub_case *of)
 	lines_set(&parameters, "purpose", purpose_word(of));
 	lines_set_u64(&parameters, "http-status", of->last == RECORD_ATTACHED ? 200 : of->http_status);
 	lines_set(&parameters, "stage", of->stage);
-	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
-	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
-	work_job(work, "classify", of->partner, &parameters, inputs, 2, on_classified);
+	run_classify(work, "reply", &parameters, on_classified);
 }
 
 /* --- a CMS reply --- */
@@ -376,7 +388,6 @@ static void on_confirmed(struct work *work)
 
 void flow_confirm(struct hub *hub, struct hub_case *of)
 {
-	static const struct work_input inputs[] = { { .role = "confirmation" }, { .role = "original" } };
 	struct work *work = work_begin(hub, of);
 	_cleanup_lines_ struct lines parameters = { 0 };
 
@@ -395,7 +406,5 @@ void flow_confirm(struct hub *hub, struct hub_case *of)
 	flow_job_parameters(hub, of, &parameters);
 	lines_set(&parameters, "purpose", "confirmation");
 	lines_set(&parameters, "stage", of->stage);
-	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
-	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
-	work_job(work, "classify", of->partner, &parameters, inputs, 2, on_confirmed);
+	run_classify(work, "confirmation", &parameters, on_confirmed);
 }

@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	job.parameters = span_of_string(purposes[choice]);
 	fuzz_in(&job, size == 0 ? data : data + 1, size == 0 ? 0 : size - 1);
 	fuzz_in(&job, ORIGINAL, sizeof ORIGINAL - 1);
+	fuzz_in(&job, NULL, 0);
 	fuzz_out(&job);
 	fuzz_out(&job);
 	fuzz_run(&job, "verdict");

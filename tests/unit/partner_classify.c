@@ -119,6 +119,7 @@ static void begin(struct try *try, const struct row *row)
 	try_set(try, "http-status", row->status);
 	try_in_text(try, row->reply);
 	try_in_text(try, ORIGINAL);
+	try_in_text(try, "");
 	try_out(try);
 	try_out(try);
 }
@@ -179,14 +180,14 @@ static void test_report_and_receipt(void **state)
 	(void)state;
 	begin(&try, &refused);
 	assert_int_equal(try_run(&try), 0);
-	text = try_output(&try, 4, NULL);
+	text = try_output(&try, CLASSIFY_REPORT_OUT, NULL);
 	assert_string_equal(text, "Propustná chyba [X], věta VetaP, řádek 1, položka dic: Chyba.\r\nKritická chyba [Y]: A <b> & c.\r\n"
 	                          "Chyba neznámého druhu:  (d)\r\n");
 	free(text);
 	try_end(&try);
 	begin(&try, &offline);
 	assert_int_equal(try_run(&try), 0);
-	text = try_output(&try, 3, NULL);
+	text = try_output(&try, CLASSIFY_RECEIPT_OUT, NULL);
 	assert_string_equal(text, "heslo: offline-heslo\nid-predani: PRED0001\n");
 	free(text);
 	for (size_t i = 0; i < try.job.result.count; i++) {
@@ -208,7 +209,7 @@ static void test_charset_of_reply(void **state)
 	(void)state;
 	begin(&try, &row);
 	assert_int_equal(try_run(&try), 0);
-	text = try_output(&try, 4, NULL);
+	text = try_output(&try, CLASSIFY_REPORT_OUT, NULL);
 	assert_string_equal(text, "Kritická chyba: Příliš\r\n");
 	free(text);
 	try_end(&try);
@@ -235,7 +236,7 @@ static void test_many_errors(void **state)
 	assert_int_equal(try_run(&try), 0);
 	assert_result(&try, "verdict", "refused");
 	assert_result(&try, "errors", "100000");
-	text = try_output(&try, 4, NULL);
+	text = try_output(&try, CLASSIFY_REPORT_OUT, NULL);
 	assert_non_null(strstr(text, "… a další, celkem navíc: 99800\r\n"));
 	free(text);
 	free(reply);
@@ -254,6 +255,7 @@ static const char *toy(const char *reply_format, const char *sha256, const char 
 	try_set(try, "http-status", status);
 	try_in_text(try, reply);
 	try_in_text(try, "<Toy xmlns=\"urn:example:toy\" id=\"t-1\"/>");
+	try_in_text(try, "");
 	try_out(try);
 	try_out(try);
 	assert_int_equal(try_run(try), 0);

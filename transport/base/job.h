@@ -26,7 +26,7 @@
  *     close: as poll; tells the partner, where its catalogue says so, that its final word is stored here. Nothing depends on the answer.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms
  *
- * kind `classify`    [1] reply bytes, [2] original, [3] out: receipt object (secret lines, lines.h form), [4] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data)
+ * kind `classify`    [1] reply bytes, [2] original, [3] latest receipt object (secret; empty: none yet), [4] out: receipt object (secret lines, lines.h form), [5] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data)
  *   parameters: purpose = test | file | poll | confirmation ; http-status ; content-type ; form ; env ; stage ; option.<name>
  *     (`confirmation`: [1] is the verified content of a signed reply)
  *   result: verdict =
@@ -40,7 +40,7 @@
  *       running        poll again later
  *       unknown        nobody can tell from this; for purpose file this means an uncertain outcome
  *       mismatch       a confirmation, but not of what was sent
- *     evidence = signed | channel ; receipt = yes | no (was [3] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
+ *     evidence = signed | channel ; receipt = yes | no (was [4] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
  *
  * kind `verify`      [1] the signed reply: CMS bytes, or what the partner has in place of these (struct partner, verify), [2] trust anchors (PEM, may be empty), [3] out: the content
  *   parameters: signer-cn (accepted common names, separated by '|'; empty: any), signer-o, signer-sha256 (pinned leaf fingerprint(s), '|'), limit, at (UTC moment for validity, default now)

@@ -44,6 +44,9 @@ int job_stamp_embed(struct job *job);
 int job_trust_chain(struct job *job);
 int job_trust_crl(struct job *job);
 
+/* Descriptors of `classify` (job.h). */
+enum classify_fd { CLASSIFY_REPLY = 1, CLASSIFY_ORIGINAL, CLASSIFY_RECEIPT, CLASSIFY_RECEIPT_OUT, CLASSIFY_REPORT_OUT };
+
 /* --- helpers --- */
 /* Descriptor n as job.h counts them (1 is the first after the job socket); -1 when it did not come. */
 int job_fd(const struct job *job, size_t n);

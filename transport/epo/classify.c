@@ -129,7 +129,7 @@ static int tell_offline(struct job *job, struct epo_reply *reply)
 	}
 	lines_set(&receipt, "id-predani", reply->transfer);
 	lines_set(&receipt, "heslo", reply->password);
-	err = epo_receipt_write(job_fd(job, 3), &receipt);
+	err = epo_receipt_write(job_fd(job, CLASSIFY_RECEIPT_OUT), &receipt);
 	if (err != 0) {
 		return job_fail(job, err, "the receipt cannot be written");
 	}
@@ -231,13 +231,13 @@ static int classify_poll(struct job *job, struct report *report, const struct ep
 
 static int classify_channel(struct job *job, const char *purpose, struct epo_reply *reply)
 {
-	struct report report = { .fd = job_fd(job, 4) };
+	struct report report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) };
 	uint64_t status = job_parameter_u64(job, "http-status", 0);
 	char language[OPTION_SIZE];
 	int err = ERR_INTERNAL;
 
 	(void)job_parameter(job, "language", "cs", language, sizeof language);
-	err = epo_reply_read(job_input(job, 1), JOB_STREAM_MAX_BYTES, language, &report, reply);
+	err = epo_reply_read(job_input(job, CLASSIFY_REPLY), JOB_STREAM_MAX_BYTES, language, &report, reply);
 	if (err != 0) {
 		return job_fail(job, err, "the reply cannot be read, or the report cannot be written");
 	}

@@ -66,7 +66,7 @@ static int original_read(struct job *job, struct original *original)
 	original->md5 = digest_new("MD5");
 	original->sha256 = digest_new("SHA256");
 	if (original->md5 != NULL && original->sha256 != NULL) {
-		err = job_each_chunk(job_input(job, 2), JOB_STREAM_MAX_BYTES, feed_original, original);
+		err = job_each_chunk(job_input(job, CLASSIFY_ORIGINAL), JOB_STREAM_MAX_BYTES, feed_original, original);
 	}
 	err = err != 0 ? err : digest_hex(original->md5, original->md5_hex);
 	err = err != 0 ? err : digest_hex(original->sha256, original->sha256_hex);
@@ -183,7 +183,7 @@ static int tell_taken(struct job *job, const struct confirmation *confirmation)
 	lines_set(&receipt, "heslo", confirmation->password);
 	lines_set(&receipt, "datum", confirmation->date);
 	lines_set(&receipt, "zarep", strcmp(confirmation->recognised, "true") == 0 || strcmp(confirmation->recognised, "1") == 0 ? "yes" : "no");
-	err = epo_receipt_write(job_fd(job, 3), &receipt);
+	err = epo_receipt_write(job_fd(job, CLASSIFY_RECEIPT_OUT), &receipt);
 	if (err != 0) {
 		return job_fail(job, err, "the receipt cannot be written");
 	}
@@ -212,7 +212,7 @@ int epo_classify_confirmation(struct job *job)
 	}
 	lines_set(&job->result, "receipt", "no");
 	lines_set(&job->result, "report", "no");
-	if (xmlwalk_read(job_input(job, 1), JOB_STREAM_MAX_BYTES, &events, confirmation, &outcome) != 0) {
+	if (xmlwalk_read(job_input(job, CLASSIFY_REPLY), JOB_STREAM_MAX_BYTES, &events, confirmation, &outcome) != 0) {
 		return epo_tell(job, "unknown", "signed", outcome.fault[0] != '\0' ? outcome.fault : "the confirmation cannot be read");
 	}
 	fault = content_fault(confirmation);

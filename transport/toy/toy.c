@@ -107,7 +107,7 @@ static int tell(struct job *job, const char *verdict, const char *reason)
 static int judge(struct job *job, const struct toy_receipt *receipt, const struct toy_original *original, const char *sha256)
 {
 	bool ours = strcmp(receipt->sha256, sha256) == 0 && strcmp(receipt->id, original->id) == 0;
-	struct report report = { .fd = job_fd(job, 4) };
+	struct report report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) };
 
 	if (strcmp(receipt->result, "ok") == 0) {
 		return ours ? tell(job, "accepted", NULL) : tell(job, "mismatch", "a receipt of something else");
@@ -139,7 +139,7 @@ static int toy_classify(struct job *job)
 	}
 	original.walk = xmlwalk_new(&original_events, &original);
 	if (original.digest != NULL && original.walk != NULL) {
-		err = job_each_chunk(job_input(job, 2), JOB_STREAM_MAX_BYTES, feed_original, &original);
+		err = job_each_chunk(job_input(job, CLASSIFY_ORIGINAL), JOB_STREAM_MAX_BYTES, feed_original, &original);
 	}
 	err = err != 0 ? err : digest_hex(original.digest, sha256);
 	if (err != 0) {
@@ -150,7 +150,7 @@ static int toy_classify(struct job *job)
 	if (status >= 300 && status <= 399) {
 		return tell(job, "unavailable", "the service is redirected");
 	}
-	if (xmlwalk_read(job_input(job, 1), REPLY_MAX_BYTES, &reply_events, &receipt, &outcome) != 0 || !receipt.found) {
+	if (xmlwalk_read(job_input(job, CLASSIFY_REPLY), REPLY_MAX_BYTES, &reply_events, &receipt, &outcome) != 0 || !receipt.found) {
 		return tell(job, "unknown", "not a receipt");
 	}
 	return judge(job, &receipt, &original, sha256);
