@@ -1,7 +1,6 @@
-/* Verifies CMS SignedData (RFC 5652), BER or DER, attached, one signer (job.h, kind `verify`; spec/epo 6, 7.2).
- *
- * Memory: the encoded message and once more its content, both bound by `limit`.
- */
+#include "verify.h"
+
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +10,6 @@
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
 #include "partner.h"
-#include "signer.h"
 
 #define LIMIT_BYTES ((UINT64_C(22) << 20)) /* 2 x 10 MiB + 2 MiB */
 #define ANCHORS_MAX_BYTES (4U << 20)
@@ -27,8 +25,7 @@ static void cleanup_bio(BIO **bio)
 	BIO_free_all(*bio);
 }
 
-/* The verdict that is no error of the job: result, reason. */
-static int tell_invalid(struct job *job, const char *reason)
+int verify_tell_invalid(struct job *job, const char *reason)
 {
 	lines_set(&job->result, "result", "invalid");
 	lines_set(&job->result, "reason", reason);
@@ -53,28 +50,6 @@ static const char *form_fault(CMS_ContentInfo *cms)
 	return sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms)) == 1 ? NULL : "not exactly one signature";
 }
 
-static int read_cms(struct job *job, uint64_t limit, CMS_ContentInfo **ret)
-{
-	_cleanup_free_ uint8_t *bytes = NULL;
-	_cleanup_(cleanup_cms) CMS_ContentInfo *cms = NULL;
-	const unsigned char *place = NULL;
-	size_t length = 0;
-	int err = fd_read_all(job_input(job, 1), limit, &bytes, &length);
-
-	if (err != 0) {
-		return job_fail(job, err, err == ERR_LIMIT ? "the reply is larger than allowed" : "the reply cannot be read");
-	}
-	place = bytes;
-	cms = d2i_CMS_ContentInfo(NULL, &place, (long)length);
-	if (cms == NULL || place != bytes + length) {
-		*ret = NULL;
-		return tell_invalid(job, cms == NULL ? "not CMS" : "bytes after the end of the CMS structure");
-	}
-	*ret = cms;
-	cms = NULL;
-	return 0;
-}
-
 static void tell_signing_time(struct lines *result, CMS_SignerInfo *info)
 {
 	const ASN1_TIME *when = CMS_signed_get0_data_by_OBJ(info, OBJ_nid2obj(NID_pkcs9_signingTime), -3, V_ASN1_UTCTIME);
@@ -90,14 +65,9 @@ static void tell_signing_time(struct lines *result, CMS_SignerInfo *info)
 	}
 }
 
-/* messageDigest, signature and then the content to `out`. NULL when good. */
-static const char *check_signature(CMS_ContentInfo *cms, int out, uint64_t *ret_size)
+/* messageDigest, signature and then the content to `sink`. NULL when good. */
+static const char *check_signature(CMS_ContentInfo *cms, BIO *sink)
 {
-	_cleanup_(cleanup_bio) BIO *sink = BIO_new_fd(out, BIO_NOCLOSE);
-
-	if (sink == NULL) {
-		return "no memory";
-	}
 	/* The chain is judged by signer.c, with words of its own. */
 	if (CMS_verify(cms, NULL, NULL, NULL, sink, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) != 1) {
 		unsigned long code = ERR_peek_last_error();
@@ -106,11 +76,10 @@ static const char *check_signature(CMS_ContentInfo *cms, int out, uint64_t *ret_
 		       : ERR_GET_REASON(code) == CMS_R_CONTENT_VERIFY_ERROR       ? "the signature does not fit the content"
 		                                                                  : "the signature does not verify";
 	}
-	*ret_size = BIO_number_written(sink);
 	return NULL;
 }
 
-static int read_wish(struct job *job, struct signer_wish *wish)
+int verify_wish_read(struct job *job, struct signer_wish *wish)
 {
 	char at[CLOCK_UTC_SIZE];
 	int64_t utc_ms = clock_utc_ms();
@@ -132,37 +101,49 @@ static int read_wish(struct job *job, struct signer_wish *wish)
 	return err == 0 ? 0 : job_fail(job, err, "the trust anchors cannot be read");
 }
 
-static void cleanup_wish(struct signer_wish *wish)
+void verify_wish_free(struct signer_wish *wish)
 {
 	free(wish->anchors);
 }
 
-int job_verify(struct job *job)
+const char *verify_attached(struct span der, const struct signer_wish *wish, BIO *sink, struct lines *result)
 {
-	_cleanup_(cleanup_cms) CMS_ContentInfo *cms = NULL;
-	_cleanup_(cleanup_wish) struct signer_wish wish = { 0 };
-	uint64_t size = 0;
+	const unsigned char *place = der.data;
+	_cleanup_(cleanup_cms) CMS_ContentInfo *cms = der.length > LONG_MAX ? NULL : d2i_CMS_ContentInfo(NULL, &place, (long)der.length);
 	const char *fault = NULL;
-	int err = read_wish(job, &wish);
 
-	if (err == 0) {
-		err = read_cms(job, job_parameter_u64(job, "limit", LIMIT_BYTES), &cms);
-	}
-	if (err != 0 || cms == NULL) {
-		return err;
+	if (cms == NULL || place != der.data + der.length) {
+		return cms == NULL ? "not CMS" : "bytes after the end of the CMS structure";
 	}
 	fault = form_fault(cms);
 	if (fault == NULL) {
-		tell_signing_time(&job->result, sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0));
-		fault = check_signature(cms, job_fd(job, 3), &size);
+		tell_signing_time(result, sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0));
+		fault = check_signature(cms, sink);
 	}
-	if (fault == NULL) {
-		fault = signer_fault(cms, &wish, &job->result);
+	return fault == NULL ? signer_fault(cms, wish, result) : fault;
+}
+
+int job_verify(struct job *job)
+{
+	_cleanup_(verify_wish_free) struct signer_wish wish = { 0 };
+	_cleanup_(cleanup_bio) BIO *sink = BIO_new_fd(job_fd(job, 3), BIO_NOCLOSE);
+	_cleanup_free_ uint8_t *bytes = NULL;
+	size_t length = 0;
+	const char *fault = NULL;
+	int err = verify_wish_read(job, &wish);
+
+	if (err != 0) {
+		return err;
 	}
+	err = sink == NULL ? ERR_MEMORY : fd_read_all(job_input(job, 1), job_parameter_u64(job, "limit", LIMIT_BYTES), &bytes, &length);
+	if (err != 0) {
+		return job_fail(job, err, err == ERR_LIMIT ? "the reply is larger than allowed" : "the reply cannot be read");
+	}
+	fault = verify_attached(span_of(bytes, length), &wish, sink, &job->result);
 	if (fault != NULL) {
-		return tell_invalid(job, fault);
+		return verify_tell_invalid(job, fault);
 	}
 	lines_set(&job->result, "result", "valid");
-	lines_set_u64(&job->result, "size", size);
+	lines_set_u64(&job->result, "size", BIO_number_written(sink));
 	return 0;
 }

@@ -1,14 +1,13 @@
 #include "zip.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h> /* libzip's */ // NOLINT(readability-duplicate-include)
-#include <zlib.h>
 
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
+#include "deflate.h"
 
 #define CHUNK_BYTES 65536
 #define NAME_MAX_BYTES 64
@@ -18,21 +17,6 @@
 #define VERSION_DEFLATE 20 /* 2.0: the version that brought deflate (APPNOTE 4.4.3) */
 #define METHOD_DEFLATE 8
 #define FIXED_DATE 0x0021 /* 1980-01-01, the first day of the format (APPNOTE 4.4.6) */
-#define RAW_DEFLATE (-MAX_WBITS)
-#define MEMORY_LEVEL 8
-
-/* The compressed entry as it grows. */
-struct packed {
-	uint8_t *data;
-	size_t length, size;
-	uint64_t original;
-	uint32_t crc;
-};
-
-static void cleanup_packed(struct packed *packed)
-{
-	free(packed->data);
-}
 
 static void put16(uint8_t *to, uint32_t value)
 {
@@ -46,57 +30,8 @@ static void put32(uint8_t *to, uint32_t value)
 	put16(to + 2, value >> 16);
 }
 
-static int deflate_step(z_stream *stream, struct packed *packed, int flush)
-{
-	do {
-		if (packed->size - packed->length < CHUNK_BYTES) {
-			size_t larger = packed->size * 2 + CHUNK_BYTES;
-			uint8_t *moved = realloc(packed->data, larger);
-
-			if (moved == NULL) {
-				return ERR_MEMORY;
-			}
-			packed->data = moved;
-			packed->size = larger;
-		}
-		stream->next_out = packed->data + packed->length;
-		stream->avail_out = CHUNK_BYTES;
-		if (deflate(stream, flush) == Z_STREAM_ERROR) {
-			return ERR_INTERNAL;
-		}
-		packed->length += CHUNK_BYTES - stream->avail_out;
-	} while (stream->avail_out == 0);
-	return 0;
-}
-
-static int deflate_fd(z_stream *stream, int from, uint64_t limit, struct packed *packed)
-{
-	uint8_t chunk[CHUNK_BYTES];
-
-	for (;;) {
-		ssize_t length = fd_read_full(from, chunk, sizeof chunk);
-		int err = 0;
-
-		if (length < 0) {
-			return (int)length;
-		}
-		packed->original += (uint64_t)length;
-		if (packed->original > limit || packed->original > UINT32_MAX / 2) {
-			return ERR_LIMIT;
-		}
-		packed->crc = (uint32_t)crc32(packed->crc, chunk, (uInt)length);
-		stream->next_in = chunk;
-		stream->avail_in = (uInt)length;
-		err = deflate_step(stream, packed, length < (ssize_t)sizeof chunk ? Z_FINISH : Z_NO_FLUSH);
-		stream->next_in = NULL; /* all of it was taken, and `chunk` does not outlive us */
-		if (err != 0 || length < (ssize_t)sizeof chunk) {
-			return err;
-		}
-	}
-}
-
 /* The 26 bytes that local header and central directory share (APPNOTE 4.3.7, 4.3.12). */
-static void put_common(uint8_t *to, const struct packed *packed, size_t name_length)
+static void put_common(uint8_t *to, const struct deflated *packed, size_t name_length)
 {
 	put16(to, VERSION_DEFLATE);
 	put16(to + 2, 0);
@@ -110,7 +45,7 @@ static void put_common(uint8_t *to, const struct packed *packed, size_t name_len
 	put16(to + 24, 0);
 }
 
-static int write_archive(int to, const struct packed *packed, const char *name, uint64_t *ret_size)
+static int write_archive(int to, const struct deflated *packed, const char *name, uint64_t *ret_size)
 {
 	size_t name_length = strlen(name), directory = LOCAL_BYTES + name_length + packed->length;
 	uint8_t local[LOCAL_BYTES] = { 'P', 'K', 3, 4 }, central[CENTRAL_BYTES] = { 'P', 'K', 1, 2 }, end[END_BYTES] = { 'P', 'K', 5, 6 };
@@ -137,18 +72,13 @@ static int write_archive(int to, const struct packed *packed, const char *name, 
 
 int zip_write_single(int from, int to, const char *name, uint64_t limit, uint64_t *ret_size)
 {
-	_cleanup_(cleanup_packed) struct packed packed = { 0 };
-	z_stream stream = { 0 };
+	_cleanup_deflated_ struct deflated packed = { 0 };
 	int err = ERR_INTERNAL;
 
 	if (strlen(name) > NAME_MAX_BYTES) {
 		return ERR_LIMIT;
 	}
-	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_DEFLATE, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
-		return ERR_MEMORY;
-	}
-	err = deflate_fd(&stream, from, limit, &packed);
-	(void)deflateEnd(&stream);
+	err = deflate_fd(from, DEFLATE_RAW, limit, &packed);
 	return err != 0 ? err : write_archive(to, &packed, name, ret_size);
 }
 

@@ -129,7 +129,7 @@ static int tell_offline(struct job *job, struct epo_reply *reply)
 	}
 	lines_set(&receipt, "id-predani", reply->transfer);
 	lines_set(&receipt, "heslo", reply->password);
-	err = epo_receipt_write(job_fd(job, CLASSIFY_RECEIPT_OUT), &receipt);
+	err = receipt_write(job_fd(job, CLASSIFY_RECEIPT_OUT), &receipt);
 	if (err != 0) {
 		return job_fail(job, err, "the receipt cannot be written");
 	}

@@ -6,13 +6,13 @@
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
+#include "../base/receipt.h"
 #include "../base/zip.h"
 #include "epo.h"
 
 #define FORM_SIZE 33
 #define FORMS_SIZE 1024
 #define EMAIL_SIZE 255 /* RFC 5321 4.5.3.1.3 */
-#define RECEIPT_MAX_BYTES 8192
 #define VALUE_SIZE 513
 #define FILE_DEADLINE_MS 120000 /* spec/epo 5: whole exchange 60 to 120 s */
 #define POLL_DEADLINE_MS 60000

@@ -183,7 +183,7 @@ static int tell_taken(struct job *job, const struct confirmation *confirmation)
 	lines_set(&receipt, "heslo", confirmation->password);
 	lines_set(&receipt, "datum", confirmation->date);
 	lines_set(&receipt, "zarep", strcmp(confirmation->recognised, "true") == 0 || strcmp(confirmation->recognised, "1") == 0 ? "yes" : "no");
-	err = epo_receipt_write(job_fd(job, CLASSIFY_RECEIPT_OUT), &receipt);
+	err = receipt_write(job_fd(job, CLASSIFY_RECEIPT_OUT), &receipt);
 	if (err != 0) {
 		return job_fail(job, err, "the receipt cannot be written");
 	}

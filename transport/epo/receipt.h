@@ -5,14 +5,10 @@
 #ifndef TRANSPORT_EPO_RECEIPT_H
 #define TRANSPORT_EPO_RECEIPT_H
 
-#include "../../appliance/base/lines.h"
+#include <stdbool.h>
 
-#define EPO_RECEIPT_MAX_BYTES 8192
+#include "../base/receipt.h"
 
-/* Writes the lines to `fd` and wipes what it used. 0 or a negative error. `receipt` is wiped and freed in any case. */
-int epo_receipt_write(int fd, struct lines *receipt);
-/* Overwrites the values before freeing them. */
-void epo_receipt_wipe(struct lines *receipt);
 /* A moment as the portal writes it (spec/epo 7.2): ISO date and time, with or without offset, or dd.MM.yyyy. False when it is none of these;
  * otherwise ret is "20.02.2030 10:00:00", with the offset behind if there was one. */
 bool epo_receipt_date(const char *text, char *ret, size_t size);

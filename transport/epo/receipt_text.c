@@ -53,7 +53,7 @@ static void render(struct rendering *rendering, struct span receipt, bool with_p
 
 int epo_receipt_text(struct job *job)
 {
-	char level[OPTION_SIZE], language[OPTION_SIZE], end[OPTION_SIZE], receipt[EPO_RECEIPT_MAX_BYTES];
+	char level[OPTION_SIZE], language[OPTION_SIZE], end[OPTION_SIZE], receipt[RECEIPT_MAX_BYTES];
 	struct rendering rendering = { .language = language };
 	ssize_t length = fd_read_full(job_input(job, 1), receipt, sizeof receipt);
 	int err = ERR_FORMAT;
