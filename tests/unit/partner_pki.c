@@ -12,7 +12,7 @@
 
 static EVP_PKEY *new_key(enum pki_key kind)
 {
-	EVP_PKEY *key = kind == PKI_P256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(kind == PKI_RSA2048 ? 2048U : 1024U);
+	EVP_PKEY *key = kind == PKI_P256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(kind == PKI_RSA1024 ? 1024U : 2048U);
 
 	assert_non_null(key);
 	return key;
@@ -65,7 +65,10 @@ struct pki_identity *pki_new(enum pki_key kind, const char *cn, const char *o, c
 	assert_int_equal(X509_set_issuer_name(identity->cert, X509_get_subject_name(issuer == NULL ? identity->cert : issuer->cert)), 1);
 	assert_int_equal(X509_set_pubkey(identity->cert, identity->key), 1);
 	add_extension(identity->cert, NID_basic_constraints, issuer == NULL ? "critical,CA:TRUE" : "critical,CA:FALSE");
-	add_extension(identity->cert, NID_key_usage, issuer == NULL ? "critical,keyCertSign" : "critical,digitalSignature,nonRepudiation");
+	add_extension(identity->cert, NID_key_usage,
+	              issuer == NULL        ? "critical,keyCertSign"
+	              : kind == PKI_SERVICE ? "critical,digitalSignature,nonRepudiation,keyEncipherment"
+	                                    : "critical,digitalSignature,nonRepudiation");
 	assert_true(X509_sign(identity->cert, issuer == NULL ? identity->key : issuer->key, EVP_sha256()) > 0);
 	assert_int_equal(X509_digest(identity->cert, EVP_sha256(), digest, &length), 1);
 	hex_encode(digest, length, identity->sha256);

@@ -14,7 +14,7 @@ struct pki_identity {
 	char sha256[65];
 };
 
-enum pki_key { PKI_P256, PKI_RSA2048, PKI_RSA1024 };
+enum pki_key { PKI_P256, PKI_RSA2048, PKI_RSA1024, PKI_SERVICE /* RSA 2048, for signing and for enciphering keys */ };
 
 /* Signed by `issuer`, or by itself when NULL (then it is an authority). Days are relative to now. */
 struct pki_identity *pki_new(enum pki_key kind, const char *cn, const char *o, const struct pki_identity *issuer, int from_days, int to_days);

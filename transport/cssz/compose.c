@@ -1,0 +1,254 @@
+/* What goes to VREP, and where (spec/cssz 2, 3, 4, 5). */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../appliance/base/cleanup.h"
+#include "../../appliance/base/err.h"
+#include "../../appliance/base/fdio.h"
+#include "../base/deflate.h"
+#include "../base/receipt.h"
+#include "cssz.h"
+#include "encrypt.h"
+#include "envelope.h"
+#include "facts.h"
+
+#define CONTENT_MAX_BYTES (UINT64_C(20) << 20)  /* a request is refused here above 20 MiB (spec/cssz 2): of data, before what is around them */
+#define SIGNATURE_MAX_BYTES (UINT64_C(1) << 20) /* a detached CMS with its chain */
+#define CERTIFICATES_MAX_BYTES (UINT64_C(1) << 20)
+#define REPLY_MAX_BYTES (UINT64_C(20) << 20)
+#define DEADLINE_MS 60000 /* spec/cssz 2 */
+#define WORD_SIZE 33
+#define BASE64_IN 49152 /* a multiple of 3: pieces join without padding between them */
+#define BASE64_OUT (BASE64_IN / 3 * 4 + 1)
+
+static int write_text(int fd, const char *text)
+{
+	return fd_write_all(fd, text, strlen(text));
+}
+
+/* One line, as the samples have it. */
+static int write_base64(int fd, struct span from)
+{
+	unsigned char text[BASE64_OUT];
+	struct span piece;
+	int err = 0;
+
+	while (err == 0 && from.length > 0) {
+		(void)span_read_bytes(&from, from.length < BASE64_IN ? from.length : BASE64_IN, &piece);
+		err = fd_write_all(fd, text, (size_t)EVP_EncodeBlock(text, piece.data, (int)piece.length));
+	}
+	return err;
+}
+
+static int tell_outside(struct job *job, const char *path_option, const char *path)
+{
+	char value[CSSZ_PATH_SIZE];
+
+	(void)job_parameter(job, path_option, path, value, sizeof value);
+	lines_set(&job->result, "method", "POST");
+	lines_set(&job->result, "path", value);
+	lines_set(&job->result, "header.1", "Content-Type: text/xml; charset=utf-8");
+	lines_set_u64(&job->result, "reply-limit", REPLY_MAX_BYTES);
+	lines_set_u64(&job->result, "deadline-ms", DEADLINE_MS);
+	return 0;
+}
+
+/* What is the same for all requests about one service. */
+static int read_service(const struct job *job, char class_name[CSSZ_CLASS_SIZE], char key_type[WORD_SIZE])
+{
+	(void)job_parameter(job, "option.class", "", class_name, CSSZ_CLASS_SIZE);
+	(void)job_parameter(job, "option.key-type", "vars", key_type, WORD_SIZE);
+	return cssz_is_plain(class_name) && cssz_is_plain(key_type) ? 0 : ERR_FORMAT;
+}
+
+/* The form is signed as it is; that it can be sent at all is seen before a signature is spent on it. */
+static int compose_content(struct job *job)
+{
+	char class_name[CSSZ_CLASS_SIZE], key_type[WORD_SIZE];
+	struct cssz_facts facts;
+	int err = 0;
+	const char *fault = cssz_facts_read(job, job_input(job, 1), &facts, &err);
+
+	if (fault != NULL) {
+		return job_fail(job, err == 0 ? ERR_FORMAT : err, "%s", fault);
+	}
+	if (read_service(job, class_name, key_type) != 0) {
+		return job_fail(job, ERR_FORMAT, "the catalogue does not say the class of this form");
+	}
+	lines_set(&job->result, "same", "yes");
+	return 0;
+}
+
+/* What a message is made of. */
+struct parts {
+	struct deflated packed;
+	uint8_t *original, *signature, *certificates;
+	size_t original_length, signature_length, certificates_length;
+	unsigned char *enveloped;
+	size_t enveloped_length;
+	struct cssz_facts facts;
+	bool gzip;
+};
+
+static void cleanup_parts(struct parts *parts)
+{
+	cleanup_deflated(&parts->packed);
+	free(parts->original);
+	free(parts->signature);
+	free(parts->certificates);
+	OPENSSL_free(parts->enveloped);
+}
+
+/* The content that is enveloped: compressed, unless the option says raw. */
+static int read_content(struct job *job, int original, struct parts *parts)
+{
+	char encoding[WORD_SIZE];
+
+	(void)job_parameter(job, "option.encoding", "gzip", encoding, sizeof encoding);
+	parts->gzip = strcmp(encoding, "gzip") == 0;
+	if (!parts->gzip && strcmp(encoding, "raw") != 0) {
+		return job_fail(job, ERR_UNSUPPORTED, "the option encoding knows gzip and raw");
+	}
+	int err = parts->gzip ? deflate_fd(original, DEFLATE_GZIP, CONTENT_MAX_BYTES, &parts->packed)
+	                      : fd_read_all(original, CONTENT_MAX_BYTES, &parts->original, &parts->original_length);
+
+	return err == 0 ? 0 : job_fail(job, err, err == ERR_LIMIT ? "the form is larger than ČSSZ takes (20 MiB)" : "the form cannot be read");
+}
+
+static int envelop(struct job *job, struct parts *parts)
+{
+	const char *why = NULL;
+	char cipher[WORD_SIZE];
+	X509 *recipient = encrypt_choose(span_of(parts->certificates, parts->certificates_length), time(NULL), &why);
+	int err = ERR_CERT;
+
+	(void)job_parameter(job, "option.cipher", "aes-256-cbc", cipher, sizeof cipher);
+	if (recipient == NULL) {
+		return job_fail(job, err, "%s", why);
+	}
+	err = encrypt_for(recipient, cipher, parts->gzip ? span_of(parts->packed.data, parts->packed.length) : span_of(parts->original, parts->original_length),
+	                  &parts->enveloped, &parts->enveloped_length);
+	X509_free(recipient);
+	return err == 0 ? 0 : job_fail(job, err, err == ERR_UNSUPPORTED ? "the option cipher names none that is known" : "the form cannot be encrypted");
+}
+
+static int write_message(struct job *job, int out, const struct parts *parts)
+{
+	static const char header[] = "<Header><Signature xmlns:dt=\"urn:schemas-microsoft-com:datatypes\" dt:dt=\"bin.base64\">";
+	static const char middle[] = "</Signature><Vendor productName=\"Podatelna\" version=\"" PODATELNA_VERSION "\"/></Header>";
+	char class_name[CSSZ_CLASS_SIZE], key_type[WORD_SIZE], etype[WORD_SIZE], start[512], body[256];
+	struct envelope envelope = { .kind = ENVELOPE_SUBMIT, .class_name = class_name, .vs = parts->facts.vs, .key_type = key_type, .correlation_id = "" };
+	int err = read_service(job, class_name, key_type);
+
+	(void)job_parameter(job, "option.etype", "", etype, sizeof etype);
+	if (err != 0 || !cssz_is_plain(etype)) {
+		return job_fail(job, ERR_FORMAT, "the catalogue does not say class and etype of this form");
+	}
+	(void)snprintf(start, sizeof start, "<Message xmlns=\"http://www.cssz.cz/XMLSchema/envelope\" version=\"1.2\" eType=\"%s\">%s", etype, header);
+	(void)snprintf(body, sizeof body,
+	               "<Body xmlns:dt=\"urn:schemas-microsoft-com:datatypes\" encrypted=\"yes\" contentEncoding=\"%s\" dt:dt=\"bin.base64\">",
+	               parts->gzip ? "gzip" : "raw");
+	err = envelope_begin(out, &envelope);
+	err = err != 0 ? err : write_text(out, start);
+	err = err != 0 ? err : write_base64(out, span_of(parts->signature, parts->signature_length));
+	err = err != 0 ? err : write_text(out, middle);
+	err = err != 0 ? err : write_text(out, body);
+	err = err != 0 ? err : write_base64(out, span_of(parts->enveloped, parts->enveloped_length));
+	err = err != 0 ? err : write_text(out, "</Body></Message>");
+	err = err != 0 ? err : envelope_end(out);
+	return err == 0 ? 0 : job_fail(job, err, "the message cannot be written");
+}
+
+/* [2] is a stream that is read twice: for what the envelope says of it, and for what is in it. */
+static int keep(int from, int *ret)
+{
+	uint8_t chunk[65536];
+	ssize_t length = 0;
+	uint64_t total = 0;
+	int err = 0;
+
+	*ret = fd_memfd_open("original");
+	if (*ret < 0) {
+		return *ret;
+	}
+	while (err == 0 && (length = fd_read_full(from, chunk, sizeof chunk)) > 0) {
+		total += (uint64_t)length;
+		err = total > CONTENT_MAX_BYTES ? ERR_LIMIT : fd_write_all(*ret, chunk, (size_t)length);
+	}
+	return err != 0 ? err : length < 0 ? (int)length : 0;
+}
+
+static int compose_file(struct job *job)
+{
+	_cleanup_(cleanup_parts) struct parts parts = { 0 };
+	_cleanup_close_ int original = -1;
+	const char *fault = NULL;
+	int err = fd_read_all(job_input(job, 1), SIGNATURE_MAX_BYTES, &parts.signature, &parts.signature_length);
+
+	err = err != 0 ? err : keep(job_input(job, 2), &original);
+	err = err != 0 ? err : fd_read_all(job_input(job, 3), CERTIFICATES_MAX_BYTES, &parts.certificates, &parts.certificates_length);
+	if (err != 0) {
+		return job_fail(job, err, err == ERR_LIMIT ? "the form is larger than ČSSZ takes (20 MiB)" : "signature, form or certificates cannot be read");
+	}
+	(void)lseek(original, 0, SEEK_SET);
+	fault = cssz_facts_read(job, original, &parts.facts, &err);
+	if (fault != NULL) {
+		return job_fail(job, err == 0 ? ERR_FORMAT : err, "%s", fault);
+	}
+	(void)lseek(original, 0, SEEK_SET);
+	err = read_content(job, original, &parts);
+	err = err != 0 ? err : envelop(job, &parts);
+	err = err != 0 ? err : write_message(job, job_fd(job, 4), &parts);
+	if (err != 0) {
+		return err;
+	}
+	lines_set(&job->result, "same", "no");
+	return tell_outside(job, "option.path-submit", "/VREP/submission");
+}
+
+static int compose_question(struct job *job, bool close)
+{
+	char class_name[CSSZ_CLASS_SIZE], key_type[WORD_SIZE], vs[CSSZ_VS_SIZE], id[CSSZ_ID_SIZE], variant[WORD_SIZE], receipt[RECEIPT_MAX_BYTES];
+	struct envelope envelope = { .kind = ENVELOPE_POLL, .class_name = class_name, .vs = vs, .key_type = key_type, .correlation_id = id };
+	ssize_t length = fd_read_full(job_input(job, 1), receipt, sizeof receipt);
+	struct span lines = span_of(receipt, length > 0 ? (size_t)length : 0);
+	bool by_request = false;
+	int err = ERR_INTERNAL;
+
+	if (length < 0 || !lines_find_string(lines, "correlation-id", id, sizeof id) || !lines_find_string(lines, "class", class_name, sizeof class_name) ||
+	    !lines_find_string(lines, "vs", vs, sizeof vs) || !cssz_is_id(id) || !cssz_is_plain(class_name) || (vs[0] != '\0' && !cssz_is_plain(vs))) {
+		return job_fail(job, ERR_FORMAT, "the receipt says neither what to ask for nor where");
+	}
+	(void)job_parameter(job, "option.key-type", "vars", key_type, sizeof key_type);
+	(void)job_parameter(job, "option.close", "a", variant, sizeof variant);
+	by_request = close && strcmp(variant, "b") == 0;
+	if (!cssz_is_plain(key_type)) {
+		return job_fail(job, ERR_FORMAT, "the option key-type is malformed");
+	}
+	envelope.kind = !close ? ENVELOPE_POLL : by_request ? ENVELOPE_CLOSE_REQUEST : ENVELOPE_CLOSE_POLL;
+	err = envelope_begin(job_fd(job, 2), &envelope);
+	err = err != 0 ? err : envelope_end(job_fd(job, 2));
+	if (err != 0) {
+		return job_fail(job, err, "the question cannot be written");
+	}
+	lines_set(&job->result, "same", "no");
+	return by_request ? tell_outside(job, "option.path-submit", "/VREP/submission") : tell_outside(job, "option.path-poll", "/VREP/poll");
+}
+
+int cssz_compose(struct job *job)
+{
+	char what[16];
+
+	(void)job_parameter(job, "what", "", what, sizeof what);
+	if (strcmp(what, "content") == 0) {
+		return compose_content(job);
+	}
+	if (strcmp(what, "file") == 0) {
+		return compose_file(job);
+	}
+	if (strcmp(what, "poll") == 0 || strcmp(what, "close") == 0) {
+		return compose_question(job, what[0] == 'c');
+	}
+	return job_fail(job, ERR_UNSUPPORTED, "nothing of that name can be composed");
+}

@@ -1,0 +1,40 @@
+/* cssz.h - the Czech social security (ČSSZ), interface VREP over POX (spec/cssz): what a request looks like and what a reply means.
+ *
+ * Options (option.<name>), of the partner, of a form or of the configuration:
+ *   class        service class, e.g. CSSZ_PVPOJ (8.1). Without it a form cannot be sent
+ *   etype        code of the form, Message/@eType
+ *   vs           variable symbol of the firm: used where the form has no vs-path, and must equal what stands there otherwise
+ *   vs-path      where the form has it: /A/b/c or /A/b/@c; //b/@c at any depth. All that are found must be equal
+ *   forms-path   each such element is one form (limits of 7); absent: one filing, one form
+ *   partial      yes: the service takes good forms and refuses bad ones (7, item 4)
+ *   cipher       aes-256-cbc (default), aes-128-cbc, aes-192-cbc, des-ede3-cbc
+ *   encoding     gzip (default), raw
+ *   key-type     of the key that carries the variable symbol; default vars
+ *   close        a: poll/delete to the poll address (default), b: request/delete to the submission address (4.4)
+ *   path-submit, path-poll   behind the address of the configuration; default /VREP/submission, /VREP/poll
+ */
+#ifndef TRANSPORT_CSSZ_CSSZ_H
+#define TRANSPORT_CSSZ_CSSZ_H
+
+#include "../base/partner.h"
+
+#define CSSZ_CLASS_SIZE 49
+#define CSSZ_VS_SIZE 21
+#define CSSZ_ID_SIZE 129
+#define CSSZ_PATH_SIZE 257
+#define CSSZ_FORMS_MAX 1500
+
+extern const struct partner cssz_partner;
+
+/* The jobs of job.h for this partner. */
+int cssz_compose(struct job *job);
+int cssz_classify(struct job *job);
+int cssz_verify(struct job *job);
+int cssz_receipt_text(struct job *job);
+
+/* Short words that need no escaping in XML, a URL or a record: letters, digits, '_', '-', '.', ':'; not empty. */
+bool cssz_is_plain(const char *text);
+/* CorrelationID (3.2). */
+bool cssz_is_id(const char *text);
+
+#endif

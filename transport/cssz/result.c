@@ -1,0 +1,211 @@
+#include "result.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../appliance/base/err.h"
+#include "../base/report.h"
+#include "numbers.h"
+#include "words.h"
+
+#define MESSAGE_MAX_BYTES (UINT64_C(32) << 20)
+#define WORD_SIZE 65
+#define NAME_SIZE 129
+#define TEXT_SIZE 2049
+
+/* An Item: the first one, without a number, is about the filing as a whole. */
+struct item {
+	char number[NAME_SIZE], identifier[NAME_SIZE], subtype[WORD_SIZE], result[WORD_SIZE], text[TEXT_SIZE], error[WORD_SIZE];
+};
+
+struct result {
+	struct job *job;
+	struct report report;
+	char language[4];
+	bool found, whole_seen, whole_bad, strange;
+	char type[CSSZ_CLASS_SIZE], verdict[WORD_SIZE], text[TEXT_SIZE], error[WORD_SIZE];
+	uint64_t warnings, good, bad;
+};
+
+static void take(const struct xml_element *element, const char *name, char *ret, size_t size)
+{
+	struct span value;
+
+	ret[0] = '\0';
+	if (xml_attribute_find(element, name, &value)) {
+		job_copy_value(value, ret, size);
+		job_trim(ret);
+	}
+}
+
+static uint64_t take_u64(const struct xml_element *element, const char *name)
+{
+	struct span value;
+	uint64_t number = 0;
+
+	return xml_attribute_find(element, name, &value) && span_parse_u64(value, &number) ? number : 0;
+}
+
+static void advise(struct result *result, const char *number)
+{
+	const struct cssz_number *known = cssz_number_find(number);
+	bool english = strcmp(result->language, "en") == 0;
+
+	if (known != NULL) {
+		report_line(&result->report, "    %s: %s. %s: %s", number, english ? known->en : known->cs, cssz_word(result->language, WORD_ADVICE),
+		            english ? known->advice_en : known->advice_cs);
+	}
+}
+
+static void report_item(struct result *result, const struct item *item, bool bad)
+{
+	const char *language = result->language;
+	char what[2 * NAME_SIZE + WORD_SIZE];
+
+	if (item->number[0] == '\0') {
+		(void)snprintf(what, sizeof what, "%s", cssz_word(language, WORD_WHOLE));
+	} else {
+		(void)snprintf(what, sizeof what, "%s %s%s%s%s%s%s", cssz_word(language, WORD_FORM), item->number, item->subtype[0] != '\0' ? " " : "",
+		               item->subtype, item->identifier[0] != '\0' ? " (" : "", item->identifier, item->identifier[0] != '\0' ? ")" : "");
+	}
+	report_line(&result->report, "%s: %s%s%s%s%s%s", what,
+	            cssz_word(language, bad                     ? WORD_REFUSED
+	                                : item->text[0] != '\0' ? WORD_TAKEN_WITH_WARNINGS
+	                                                        : WORD_TAKEN),
+	            item->error[0] != '\0' ? " [" : "", item->error, item->error[0] != '\0' ? "]" : "", item->text[0] != '\0' ? ": " : "", item->text);
+	advise(result, item->error);
+}
+
+static void on_item(struct result *result, const struct xml_element *element)
+{
+	struct item item;
+	bool bad = false, empty = false;
+
+	take(element, "sqnr", item.number, sizeof item.number);
+	take(element, "identifier", item.identifier, sizeof item.identifier);
+	take(element, "subtype", item.subtype, sizeof item.subtype);
+	take(element, "result", item.result, sizeof item.result);
+	take(element, "errMsg", item.text, sizeof item.text);
+	take(element, "errNum", item.error, sizeof item.error);
+	bad = strcmp(item.result, "ERROR") == 0;
+	empty = item.number[0] == '\0' && item.result[0] == '\0'; /* of a refusal before processing (6.1) */
+	result->strange = result->strange || (!bad && !empty && strcmp(item.result, "OK") != 0);
+	if (item.number[0] == '\0') {
+		result->strange = result->strange || result->whole_seen || result->good + result->bad > 0;
+		result->whole_seen = true;
+		result->whole_bad = result->whole_bad || bad;
+	} else {
+		result->good += !bad;
+		result->bad += bad;
+	}
+	if (bad || item.text[0] != '\0') {
+		report_item(result, &item, bad);
+	}
+}
+
+static int on_start(void *context, const struct xml_element *element)
+{
+	struct result *result = context;
+
+	if (span_equals_string(element->name, "ProcessingResult")) {
+		result->strange = result->strange || result->found;
+		result->found = true;
+		take(element, "type", result->type, sizeof result->type);
+		take(element, "result", result->verdict, sizeof result->verdict);
+		take(element, "errMsg", result->text, sizeof result->text);
+		take(element, "errNumber", result->error, sizeof result->error);
+		result->warnings = take_u64(element, "countWar");
+	} else if (span_equals_string(element->name, "Item") && result->found) {
+		on_item(result, element);
+	}
+	return 0;
+}
+
+static int tell(const struct result *result, const char *verdict, const char *reason)
+{
+	lines_set(&result->job->result, "verdict", verdict);
+	lines_set(&result->job->result, "reason", reason);
+	return 0;
+}
+
+/* The whole was refused: in words and numbers of ČSSZ where it gave some. */
+static int tell_refused(struct result *result)
+{
+	if (result->report.lines == 0) {
+		report_line(&result->report, "%s: %s%s%s%s%s%s", cssz_word(result->language, WORD_WHOLE), cssz_word(result->language, WORD_REFUSED),
+		            result->error[0] != '\0' ? " [" : "", result->error, result->error[0] != '\0' ? "]" : "", result->text[0] != '\0' ? ": " : "",
+		            result->text);
+		advise(result, result->error);
+	}
+	lines_set_u64(&result->job->result, "errors", result->bad > 0 ? result->bad : 1);
+	lines_setf(&result->job->result, "reason", "ČSSZ refused the filing%s%s",
+	           result->error[0] != '\0' && strcmp(result->error, "0") != 0 ? ", number " : "", strcmp(result->error, "0") != 0 ? result->error : "");
+	lines_set(&result->job->result, "verdict", "refused");
+	return 0;
+}
+
+static int tell_partial(struct result *result)
+{
+	lines_set_u64(&result->job->result, "errors", result->bad);
+	lines_setf(&result->job->result, "reason", "ČSSZ accepted %" PRIu64 " of %" PRIu64 " forms", result->good, result->good + result->bad);
+	lines_set(&result->job->result, "verdict", "partial");
+	return 0;
+}
+
+/* 6.2 */
+static int judge(struct result *result)
+{
+	char class_name[CSSZ_CLASS_SIZE], partial[4];
+	bool says_ok = strcmp(result->verdict, "OK") == 0, says_error = strcmp(result->verdict, "ERROR") == 0;
+
+	(void)job_parameter(result->job, "option.class", "", class_name, sizeof class_name);
+	(void)job_parameter(result->job, "option.partial", "no", partial, sizeof partial);
+	if (!result->found || result->strange || (!says_ok && !says_error)) {
+		return tell(result, "unknown", "a sealed result that is not understood");
+	}
+	if (strcmp(class_name, result->type) != 0) {
+		return tell(result, "mismatch", "a sealed result of another service");
+	}
+	if (says_ok && (result->whole_bad || result->bad > 0)) {
+		return tell(result, "unknown", "the sealed result contradicts itself: accepted, with a part refused");
+	}
+	if (says_ok) {
+		lines_set_u64(&result->job->result, "warnings", result->warnings);
+		return tell(result, "accepted", NULL);
+	}
+	if (result->whole_bad || result->good == 0) {
+		return tell_refused(result);
+	}
+	if (result->bad == 0) {
+		return result->error[0] != '\0' && strcmp(result->error, "0") != 0
+		           ? tell_refused(result)
+		           : tell(result, "unknown", "the sealed result says refused and names no part that was");
+	}
+	return strcmp(partial, "yes") == 0 ? tell_partial(result) : tell_refused(result);
+}
+
+int cssz_classify_result(struct job *job)
+{
+	static const struct xml_handler events = { .start = on_start };
+	struct result result = { .job = job, .report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) } };
+	struct xml_outcome outcome;
+	int err = ERR_INTERNAL;
+
+	(void)job_parameter(job, "language", "cs", result.language, sizeof result.language);
+	err = xmlwalk_read(job_input(job, CLASSIFY_REPLY), MESSAGE_MAX_BYTES, &events, &result, &outcome);
+	if (err != 0) {
+		return tell(&result, "unknown", "the sealed message is not well-formed");
+	}
+	lines_set(&job->result, "evidence", "signed");
+	err = judge(&result);
+	if (result.good + result.bad > 1 || result.bad > 0) {
+		report_line(&result.report, "%s: %" PRIu64 " / %" PRIu64, cssz_word(result.language, WORD_SUM), result.good, result.bad);
+	}
+	if (result.report.omitted > 0) {
+		result.report.lines = 0;
+		report_line(&result.report, "… %s: %zu", cssz_word(result.language, WORD_MORE), result.report.omitted);
+	}
+	lines_set(&job->result, "report", result.report.lines > 0 ? "yes" : "no");
+	return err == 0 && result.report.err != 0 ? job_fail(job, result.report.err, "the report cannot be written") : err;
+}
