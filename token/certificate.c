@@ -188,6 +188,10 @@ int certificate_check_wishes(const struct certificate *certificate, const char *
 	bool ecdsa = certificate_wants(want, "epo-ecdsa");
 
 	ret_words[0] = '\0';
+	if (certificate_wants(want, "rsa") && (!certificate->is_rsa || certificate->bits < RSA_LEAST_BITS)) {
+		(void)snprintf(ret_words, size, "the partner takes RSA keys of at least %d bits only", RSA_LEAST_BITS);
+		return ERR_CERT;
+	}
 	if (!ecdsa && !certificate_wants(want, "epo")) {
 		return 0;
 	}

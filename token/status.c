@@ -43,7 +43,7 @@ static void set_key(struct lines *lines, size_t n, const char *what, const char 
 /* What each partner that the token knows would say of the certificate (token.h, `want`): told before anything is filed. */
 static void add_refusals(struct lines *lines, size_t n, const struct token_key *key)
 {
-	static const char *const wants[][2] = { { "epo", "refused.epo" }, { "epo epo-ecdsa", "refused.epo.epo-ecdsa" } };
+	static const char *const wants[][2] = { { "rsa", "refused.rsa" }, { "epo", "refused.epo" }, { "epo epo-ecdsa", "refused.epo.epo-ecdsa" } };
 	char words[KEY_WARNING_BYTES];
 
 	for (size_t i = 0; (key->setup->use & USE_SIGN) != 0 && i < sizeof wants / sizeof wants[0]; i++) {

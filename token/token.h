@@ -41,7 +41,7 @@
  *
  * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
  * padding (of RSA: pkcs1, the default, or pss with the same digest and a salt of its length),
- * want (words of the partner, several): epo = RSA of at least 2048 bits, warnings when IK MPSV is missing or the certificate is self-signed
+ * want (words of the partner, several): rsa = RSA of at least 2048 bits; epo = RSA of at least 2048 bits, warnings when IK MPSV is missing or the certificate is self-signed
  * (as its specification asks); epo-ecdsa = like epo, ECDSA allowed; software-ok = a software token may sign although allow-software-token is no (the
  * test environment of a partner).
  * TOKEN_SIGNED LINES: signer (SHA-256 of the certificate), serial, algorithm, warning.
