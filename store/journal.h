@@ -136,6 +136,15 @@ int journal_commit(struct journal *journal);
 /* journal_stage and journal_commit (which commits what others staged, too). */
 int journal_append(struct journal *journal, const struct journal_append *append, struct journal_receipt *ret, char why[TABLE_WHY_SIZE]);
 
+/* --- its index (journal_snapshot.h), made again while the journal works: journal_remake.c --- */
+#define JOURNAL_INDEX_NAME "journal" /* below index/ */
+/* In a child process, which has a copy of `of` and no descriptor of it: reads every record of the segments that are closed and writes the index beside the former one.
+ * Of `options` count ops, data_fd, on_record, save, on_progress and context; the listener begins with nothing. Of *ret count state, damaged_index, why, indexed.
+ * ERR_NOTFOUND: there is no closed segment; ERR_DAMAGE; what index_write returns. */
+int journal_index_make(const struct journal *of, const struct journal_options *options, struct journal_facts *ret);
+/* In the process that writes: puts it in the place of the former one. It covers so many records. */
+int journal_index_adopt(struct journal *journal, uint64_t indexed);
+
 /* --- cases --- */
 struct journal_case {
 	char number[JOURNAL_CASE_SIZE];

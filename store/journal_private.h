@@ -118,6 +118,8 @@ void journal_note_name(uint64_t size, char ret[JOURNAL_NAME_SIZE]);
 
 /* journal_recover.c: the scan at start, and what must be put right before the first append. */
 int journal_recover(struct journal *journal);
+/* Its segments, which are all closed, are read and nothing is put right. ERR_DAMAGE: state, damaged_index and why say more. */
+int journal_recover_closed(struct journal *journal);
 
 /* journal_index.c: what is kept in memory of each record. */
 int journal_index_reserve(struct journal *journal, size_t more);

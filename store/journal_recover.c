@@ -311,6 +311,21 @@ static int scan_all(struct journal *journal, struct pass *pass)
 	return tree_root(&journal->tree, journal->root);
 }
 
+int journal_recover_closed(struct journal *journal)
+{
+	_cleanup_(close_pass) struct pass pass = { .limit = UINT64_MAX };
+	int err = 0;
+
+	for (size_t i = 0; i < journal->segment_count; i++) {
+		pass.all_bytes += journal->segments[i].bytes;
+	}
+	for (size_t i = 0; i < journal->segment_count && err == 0; i++) {
+		err = scan_segment(journal, &pass, i);
+		err = err == 0 && journal->state == JOURNAL_DAMAGED ? ERR_DAMAGE : err;
+	}
+	return err;
+}
+
 /* Copies the tail to quarantine/ before it is cut; the name says what it is, so that doing it twice after another crash gives the same file. */
 static int quarantine_tail(struct journal *journal, const struct pass *pass)
 {

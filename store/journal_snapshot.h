@@ -13,7 +13,7 @@
 
 #include "journal_private.h"
 
-#define JOURNAL_SNAPSHOT_NAME "journal"
+#define JOURNAL_SNAPSHOT_NAME JOURNAL_INDEX_NAME
 
 /* Loads it into a journal that knows its files but no record yet. The number of segments it covers; 0: none, and the journal is as before. */
 size_t journal_snapshot_load(struct journal *journal);
@@ -25,5 +25,6 @@ void journal_snapshot_take(const struct journal *journal, size_t count, struct i
 void journal_snapshot_write(struct journal *journal, struct index_writer *writer);
 /* A segment was closed and the next one is empty: both of the above when enough has come together. */
 void journal_snapshot_renew(struct journal *journal);
+/* The same from the files alone: journal_index_make in journal.h (journal_remake.c). */
 
 #endif

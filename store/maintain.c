@@ -14,7 +14,8 @@
 #define FOLDERS 256u /* below vault/ */
 #define TEMPORARY_SUFFIX ".tmp"
 
-/* Progress counts in parts of a whole: the survey, the folders, the check. */
+/* Progress counts in parts of a whole: the index, the survey, the folders, the check. */
+#define INDEX_SHARE 100u
 #define SURVEY_SHARE 100u
 #define CHECK_SHARE 100u
 
@@ -63,6 +64,34 @@ static int on_survey(void *context, uint64_t done_bytes, uint64_t all_bytes)
 	const struct look *look = context;
 
 	tell_progress(look, look->done + (all_bytes == 0 ? 0 : done_bytes * SURVEY_SHARE / all_bytes));
+	return 0;
+}
+
+/* --- the index --- */
+
+static void on_index(void *context, uint64_t done_bytes, uint64_t all_bytes)
+{
+	const struct look *look = context;
+
+	tell_progress(look, look->done + (all_bytes == 0 ? 0 : done_bytes * INDEX_SHARE / all_bytes));
+}
+
+/* A journal that has no closed segment yet needs none. */
+static int make_index(struct look *look)
+{
+	struct maintain_found found = { .what = MAINTAIN_INDEXED };
+	struct journal_facts facts = { 0 };
+	int err = look->options->make_index(look->options->context, on_index, look, &facts);
+
+	if (err != 0 && err != ERR_NOTFOUND && err != ERR_DAMAGE) {
+		return err;
+	}
+	found.damaged = err == ERR_DAMAGE;
+	found.index = facts.damaged_index;
+	found.records = err == 0 ? facts.indexed : 0;
+	memcpy(found.why, facts.why, sizeof found.why);
+	tell(look, &found);
+	look->done += INDEX_SHARE;
 	return 0;
 }
 
@@ -252,8 +281,12 @@ void maintain_look(const struct maintain_options *options)
 	struct survey_options survey = { .ops = options->ops, .data_fd = options->data_fd, .until = options->records, .progress = on_survey, .context = &look };
 	struct maintain_found found = { .what = MAINTAIN_DONE };
 
-	look.count = (leftovers ? SURVEY_SHARE : 0u) + (folders ? FOLDERS : 0u) + ((options->work & MAINTAIN_CHECK) != 0 ? CHECK_SHARE : 0u);
-	if (leftovers) {
+	look.count = ((options->work & MAINTAIN_INDEX) != 0 ? INDEX_SHARE : 0u) + (leftovers ? SURVEY_SHARE : 0u) + (folders ? FOLDERS : 0u) +
+	             ((options->work & MAINTAIN_CHECK) != 0 ? CHECK_SHARE : 0u);
+	if ((options->work & MAINTAIN_INDEX) != 0) {
+		found.err = make_index(&look);
+	}
+	if (found.err == 0 && leftovers) {
 		/* Without knowing all records nothing is called left over. */
 		found.err = survey_make(&survey, &look.survey);
 		look.done += SURVEY_SHARE;

@@ -1,7 +1,8 @@
 /* maintain.h - looking after the data directory: what was left over, what can be made again, how much room it takes (STORE_MAINTAIN).
  *
  * Kinds of work, the words of STORE_MAINTAIN:
- *   index       files derived from the journal are made again
+ *   index       files derived from the journal are made again: the index of the closed segments from every one of their records, while the box works and the former one
+ *               is still there; what the hub keeps it makes itself
  *   names       names that are missing beside the case numbers are made again from the vault (needs a token that opens it)
  *   leftovers   content that no record names, half-written files, and erasures that did not end
  *   check       the journal as in its check, the content only by its being there
@@ -11,8 +12,8 @@
  * Nothing that a record names is ever taken away: content goes only when no record of the whole journal names it, when it is older than MAINTAIN_ORPHAN_MS, when
  * nothing is being taken in at that moment, and when no record written since names it either. Every step can be repeated; one that was cut off leaves nothing.
  *
- * STORE_MAINTAINED LINES, each where that work was done: check-index, check-why (damage), check-objects, check-records; erasures (looked at again); index (files made
- * again); names-left (no key could be had), names-made; orphans, orphans-bytes, orphans-left (something was under way), temporaries; space-anchors, space-free,
+ * STORE_MAINTAINED LINES, each where that work was done: check-index, check-why (damage), check-objects, check-records; erasures (looked at again); index (records that the
+ * index covers now); names-left (no key could be had), names-made; orphans, orphans-bytes, orphans-left (something was under way), temporaries; space-anchors, space-free,
  * space-index, space-keys, space-names, space-quarantine, space-segments, space-vault (bytes).
  */
 #ifndef STORE_MAINTAIN_H
@@ -44,13 +45,13 @@ struct maintain_space {
 };
 
 struct maintain_found {
-	enum { MAINTAIN_PROGRESS, MAINTAIN_ORPHAN, MAINTAIN_TEMPORARY, MAINTAIN_CHECKED, MAINTAIN_MEASURED, MAINTAIN_DONE } what;
+	enum { MAINTAIN_PROGRESS, MAINTAIN_INDEXED, MAINTAIN_ORPHAN, MAINTAIN_TEMPORARY, MAINTAIN_CHECKED, MAINTAIN_MEASURED, MAINTAIN_DONE } what;
 	int err;                       /* DONE */
 	uint64_t done, count;          /* PROGRESS */
 	uint8_t hash[32];              /* ORPHAN */
 	uint64_t bytes;                /* of it */
 	char name[MAINTAIN_NAME_SIZE]; /* TEMPORARY: below the data directory */
-	/* CHECKED */
+	/* CHECKED, INDEXED (records: covered) */
 	bool damaged;
 	uint64_t index, records, objects;
 	char why[JOURNAL_TEXT_SIZE];
@@ -61,9 +62,11 @@ struct maintain_options {
 	const struct fileops *ops;
 	int data_fd;      /* borrowed */
 	uint64_t records; /* size of the journal */
-	unsigned work;    /* only LEFTOVERS, CHECK, SPACE count here */
+	unsigned work;    /* NAMES does not count here */
 	int64_t now_ms;   /* UTC: what is older than */
 	void (*tell)(void *context, const struct maintain_found *found);
+	/* Makes the index beside the former one: what was read and what there is to read, as often as it likes. As journal_index_make. */
+	int (*make_index)(void *context, void (*progress)(void *look, uint64_t done_bytes, uint64_t all_bytes), void *look, struct journal_facts *ret);
 	void *context;
 };
 

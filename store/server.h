@@ -194,6 +194,8 @@ void server_follow(struct server *server, const struct record *record);
 /* Takes what server_follow has kept into the index, and out of it again (journal_options). */
 void server_save(void *context, struct index_writer *writer);
 bool server_restore(void *context, struct span saved);
+/* All that server_save would save, as if no record had been told yet. */
+void server_forget_followed(struct server *server);
 /* STORE_KEEP, STORE_RECALL. */
 void server_hub_keep(struct server *server, struct wire_message *message);
 void server_hub_recall(struct server *server, const struct wire_message *message);

@@ -87,6 +87,13 @@ bool server_restore(void *context, struct span saved)
 	return true;
 }
 
+void server_forget_followed(struct server *server)
+{
+	forget_intents(server);
+	server_pin_free(server);
+	server->last_utc_ms = 0;
+}
+
 /* --- of the hub --- */
 
 /* The record that it ends with is there and is the same. */

@@ -13,7 +13,6 @@
 
 #define MAINTAIN_MS_MAX (UINT64_C(24) * 3600 * 1000)
 #define TELL_MS 200
-#define INDEX_FOLDER_NAME "index"
 
 struct server_maintain {
 	struct server *server;
@@ -42,6 +41,50 @@ static void tell_store(void *context, const struct maintain_found *found)
 	server_child_report(maintain->report, found, sizeof *found);
 }
 
+struct remake {
+	struct server *server;
+	void (*progress)(void *look, uint64_t done_bytes, uint64_t all_bytes);
+	void *look;
+};
+
+static void follow(void *context, const struct record *record, bool replay)
+{
+	const struct remake *remake = context;
+
+	(void)replay;
+	server_follow(remake->server, record);
+}
+
+static void save(void *context, struct index_writer *writer)
+{
+	const struct remake *remake = context;
+
+	server_save(remake->server, writer);
+}
+
+static void on_progress(void *context, uint64_t done_bytes, uint64_t all_bytes)
+{
+	const struct remake *remake = context;
+
+	remake->progress(remake->look, done_bytes, all_bytes);
+}
+
+/* The child's copy of the server is as good as a new one once it has forgotten what records told it. */
+static int make_index(void *context, void (*progress)(void *look, uint64_t done_bytes, uint64_t all_bytes), void *look, struct journal_facts *ret)
+{
+	const struct server_maintain *maintain = context;
+	struct remake remake = { .server = maintain->server, .progress = progress, .look = look };
+	struct journal_options options = { .ops = maintain->server->ops,
+		                           .data_fd = maintain->server->data_fd,
+		                           .on_record = follow,
+		                           .save = save,
+		                           .on_progress = on_progress,
+		                           .context = &remake };
+
+	server_forget_followed(maintain->server);
+	return journal_index_make(maintain->server->journal, &options, ret);
+}
+
 static void run_child(struct server *server, int fd, void *context)
 {
 	struct server_maintain *maintain = context;
@@ -51,6 +94,7 @@ static void run_child(struct server *server, int fd, void *context)
 		                            .work = maintain->work,
 		                            .now_ms = clock_utc_ms(),
 		                            .tell = tell_store,
+		                            .make_index = make_index,
 		                            .context = maintain };
 
 	maintain->report = fd;
@@ -220,6 +264,50 @@ static void put_check(struct server_maintain *maintain, const struct maintain_fo
 	}
 }
 
+static int remove_kept(void *context, const char *name)
+{
+	struct server_maintain *maintain = context;
+	struct server *server = maintain->server;
+	char path[MAINTAIN_NAME_SIZE];
+
+	if ((strcmp(name, JOURNAL_INDEX_NAME) != 0 || maintain->damaged) && (size_t)snprintf(path, sizeof path, INDEX_FOLDER "/%s", name) < sizeof path &&
+	    server->ops->unlinkat(server->ops, server->data_fd, path, 0) != 0) {
+		log_warning("a file of the index could not be removed");
+	}
+	return 0;
+}
+
+/* Everything else that is derived goes: the hub writes its own anew. Where records are damaged the next start must read them, so no index may vouch for them. */
+static void clear_index(struct server_maintain *maintain)
+{
+	struct server *server = maintain->server;
+	int fd = server->ops->openat(server->ops, server->data_fd, INDEX_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+
+	if (fd >= 0) {
+		(void)file_list(server->ops, fd, remove_kept, maintain);
+		file_close(server->ops, &fd);
+	}
+}
+
+static void take_index(struct server_maintain *maintain, const struct maintain_found *found)
+{
+	int err = found->records > 0 ? journal_index_adopt(maintain->server->journal, found->records) : 0;
+
+	if (err != 0) {
+		log_error("the index could not be put in its place: %s", err_name(err));
+		server_fail(maintain->server, maintain->request, err, "the index could not be put in its place", NULL);
+		finish(maintain);
+		return;
+	}
+	if (found->damaged) {
+		maintain->damaged = true;
+		lines_set_u64(&maintain->figures, "check-index", found->index);
+		lines_set(&maintain->figures, "check-why", found->why);
+	}
+	clear_index(maintain);
+	lines_set_u64(&maintain->figures, "index", found->records);
+}
+
 static void tell_progress(const struct server_maintain *maintain, const struct maintain_found *found)
 {
 	struct wire_message notice;
@@ -236,6 +324,7 @@ static void on_done(struct server_maintain *maintain, int err)
 	server_child_stop(maintain->child);
 	maintain->child = NULL;
 	if (err != 0) {
+		log_error("maintenance ended early: %s", err_name(err));
 		server_fail(maintain->server, maintain->request, err, "the data directory could not be read whole", NULL);
 		finish(maintain);
 	} else {
@@ -252,6 +341,9 @@ static void on_packet(void *context, const void *packet)
 	switch (found.what) {
 	case MAINTAIN_PROGRESS:
 		tell_progress(maintain, &found);
+		break;
+	case MAINTAIN_INDEXED:
+		take_index(maintain, &found);
 		break;
 	case MAINTAIN_ORPHAN:
 		take_orphan(maintain, &found);
@@ -282,32 +374,6 @@ static void on_lost(void *context, int err)
 
 /* --- the beginning --- */
 
-static int remove_index(void *context, const char *name)
-{
-	struct server_maintain *maintain = context;
-	struct server *server = maintain->server;
-	char path[MAINTAIN_NAME_SIZE];
-
-	if ((size_t)snprintf(path, sizeof path, INDEX_FOLDER_NAME "/%s", name) < sizeof path &&
-	    server->ops->unlinkat(server->ops, server->data_fd, path, 0) != 0) {
-		log_warning("a file of the index could not be removed");
-	}
-	return 0;
-}
-
-/* The files are taken away: the present process knows all that they say, and writes them anew; a start without them reads the whole journal. */
-static void renew_index(struct server_maintain *maintain)
-{
-	struct server *server = maintain->server;
-	int fd = server->ops->openat(server->ops, server->data_fd, INDEX_FOLDER_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-
-	if (fd >= 0) {
-		(void)file_list(server->ops, fd, remove_index, maintain);
-		file_close(server->ops, &fd);
-	}
-	lines_set(&maintain->figures, "index", "yes");
-}
-
 static int start(struct server *server, uint64_t request, unsigned work)
 {
 	struct server_maintain *maintain = calloc(1, sizeof *maintain);
@@ -333,9 +399,6 @@ static int start(struct server *server, uint64_t request, unsigned work)
 		return err;
 	}
 	server->maintain = maintain;
-	if ((work & MAINTAIN_INDEX) != 0) {
-		renew_index(maintain);
-	}
 	if ((work & MAINTAIN_LEFTOVERS) != 0) {
 		server_erase_sweep(server, true);
 		lines_set_u64(&maintain->figures, "erasures", server->sweep.count);

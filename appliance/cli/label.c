@@ -108,7 +108,7 @@ static const struct label fields[] = {
 	{ "erasures", N_("Erasures looked at again") },
 	{ "names-made", N_("Names made again") },
 	{ "names-left", N_("Names that could not be read") },
-	{ "index", N_("Index made again") },
+	{ "index", N_("Records in the index made again") },
 	{ "check-records", N_("Records checked") },
 	{ "check-objects", N_("Objects that are there") },
 	{ "check-index", N_("First damaged record") },

@@ -109,6 +109,9 @@ static void on_maintained(void *context, int err, struct wire_message *message)
 	while (lines_next(&lines, &name, &value)) {
 		struct lines row = { 0 };
 
+		if (span_equals_string(name, "index")) {
+			caller->hub->keep.kept = 0; /* the store has dropped what the hub kept: it is kept anew when nothing is under way */
+		}
 		lines_set_span(&row, "name", name);
 		lines_set_span(&row, "value", value);
 		caller_row(caller, "field", &row);

@@ -2,6 +2,7 @@
 taken away is read from the disk, what must stay is read back whole."""
 
 import glob
+import hashlib
 import os
 import pwd
 import shutil
@@ -42,6 +43,7 @@ def parts(box):
 def stray(box, path, age_s=OLD_S, content=b"left over"):
     """A file of the store's user that nobody touched for so long."""
     path = os.path.join(box.data, path)
+    made = [path] if os.path.isdir(os.path.dirname(path)) else [os.path.dirname(path), path]
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as f:
         f.write(content)
@@ -49,7 +51,8 @@ def stray(box, path, age_s=OLD_S, content=b"left over"):
     os.utime(path, (when, when))
     if is_root():
         owner = pwd.getpwnam(USERS["store"])
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+        for name in made:
+            os.chown(name, owner.pw_uid, owner.pw_gid)
     return path
 
 
@@ -191,6 +194,53 @@ def test_segments_close_with_the_month(epo, make_box, work):
     names = sorted(os.listdir(os.path.join(box.data, "journal", "segment")))
     assert f"{last.index + 1:012d}.open" in names and not any(n.endswith(".u") for n in names)
     audit(box)
+
+
+def is_whole(path):
+    """An index file that ends with the hash of all that stands before."""
+    with open(path, "rb") as f:
+        data = f.read()
+    return data.startswith(b"podatelna-index 1 journal\n") and hashlib.sha256(data[:-32]).digest() == data[-32:]
+
+
+def test_index_is_made_again(epo, make_box):
+    """While the box works: from the records of the closed segments, beside the former file; the next start uses it. Over damage none is made."""
+    box = make_box(epo, settings={"journal": {"segment": "64 KiB"}})
+    box.wait_token()
+    for n in range(10):
+        box.drop(f"i{n}.xml", document(f"index {n}"))
+    box.wait_count(10, "done", 120)
+    folder = os.path.join(box.data, "index")
+    path = os.path.join(folder, "journal")
+    stray(box, "index/journal", content=b"podatelna-index 1 journal\nnot an index")
+    for name in ("hub", "journal.made", "foreign"):
+        stray(box, f"index/{name}", content=b"left over")
+    box.drop("later.xml", document("index later"))
+    facts = maintain(box, "index")
+    box.wait_count(11, "done", 60)
+    ends = [int(n.split(".")[0]) for n in os.listdir(os.path.join(box.data, "journal", "segment"))]
+    assert int(facts["index"]) in ends and int(facts["index"]) > 0 and "check-why" not in facts
+    assert os.listdir(folder) == ["journal"] and is_whole(path)
+    at = (os.stat(path).st_ino, os.stat(path).st_mtime_ns)
+    box.stop()
+    before = len(box.log())
+    box.start()
+    box.wait_token()
+    said = box.log()[before:]
+    assert "the index is not of these segments" not in said and (os.stat(path).st_ino, os.stat(path).st_mtime_ns) == at, said
+    assert len(box.cases()) == 11 and maintain(box, "check")["check-records"]
+    # A record of a closed segment is altered under the box.
+    segment = os.path.join(box.data, "journal", "segment", closed(box)[0])
+    records = journal.read(box.data)
+    broken = next(r for r in records if os.path.basename(r.place[0]) == closed(box)[0] and r.type == "received")
+    os.chmod(segment, 0o640)
+    with open(segment, "r+b") as f:
+        f.seek(broken.place[1] + 100)
+        byte = f.read(1)
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte[0] ^ 1]))
+    facts = maintain(box, "index", code=5)
+    assert facts["check-index"] == str(broken.index) and facts["check-why"] and not os.path.exists(path)
 
 
 def test_segments_close_when_full(epo, make_box):

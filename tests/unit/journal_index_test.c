@@ -427,12 +427,83 @@ static void every_failure(void **state)
 	}
 }
 
+/* --- made again while the journal works --- */
+
+static void count_progress(void *context, uint64_t done_bytes, uint64_t all_bytes)
+{
+	struct play *listener = context;
+
+	assert_true(done_bytes <= all_bytes);
+	listener->segment_max = all_bytes;
+}
+
+static int make_again(const struct play *play, const struct journal *journal, struct journal_facts *ret)
+{
+	struct play listener = { .told = 0 };
+	struct journal_options options = {
+		.ops = play->ops, .data_fd = play->help.data_fd, .on_record = on_record, .save = save, .on_progress = count_progress, .context = &listener
+	};
+	int err = journal_index_make(journal, &options, ret);
+
+	assert_true(err != 0 || (listener.told == ret->indexed && listener.told > 0));
+	return err;
+}
+
+/* From the records alone, whatever lies there; records and segments that come meanwhile are not in it, and the next start reads these and no others. */
+static void made_while_it_works(void **state)
+{
+	static const uint8_t garbage[] = "podatelna-index 1 journal\nnot an index";
+	struct play play;
+	struct journal *journal = NULL;
+	struct journal_facts live, made;
+	struct knowledge known;
+
+	(void)state;
+	play_make(&play);
+	assert_int_equal(play_open(&play, &journal), 0);
+	assert_int_equal(make_again(&play, journal, &made), ERR_NOTFOUND);
+	assert_int_equal(journal_boot(journal, "0.1"), 0);
+	assert_int_equal(write_some(&play, journal, 1, 12), 0);
+	help_write(&play.help, INDEX, garbage, sizeof garbage);
+	journal_facts(journal, &live);
+	assert_int_equal(make_again(&play, journal, &made), 0);
+	assert_int_equal(made.indexed, live.segment_first);
+	assert_int_equal(write_some(&play, journal, 13, 4), 0);
+	assert_int_equal(journal_index_adopt(journal, made.indexed), 0);
+	journal_close(journal);
+	known = look(&play);
+	assert_int_equal(known.facts.indexed, made.indexed);
+	assert_same(known, look_without(&play));
+	help_remove(&play.help);
+}
+
+/* Damage is said, with its record, and no index is made over it; one that was begun is none. */
+static void made_over_damage(void **state)
+{
+	struct play play;
+	struct journal *journal = NULL;
+	struct journal_facts made;
+
+	(void)state;
+	play_make(&play);
+	write_more(&play, 1, 12);
+	assert_int_equal(play_open(&play, &journal), 0);
+	help_shell(&play.help,
+	           "f=data/journal/segment/000000000000.s; chmod u+w $f; printf X | dd of=$f bs=1 seek=300 conv=notrunc status=none; rm -rf data/index");
+	assert_int_equal(make_again(&play, journal, &made), ERR_DAMAGE);
+	assert_int_equal(made.state, JOURNAL_DAMAGED);
+	assert_true(made.damaged_index <= 2 && made.why[0] != '\0');
+	assert_int_equal(journal_index_adopt(journal, 1), ERR_NOTFOUND);
+	journal_close(journal);
+	help_remove(&play.help);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(same_with_and_without), cmocka_unit_test(broken_files),    cmocka_unit_test(old_and_foreign),
-		cmocka_unit_test(rolled_back_journal),   cmocka_unit_test(hides_no_damage), cmocka_unit_test(other_heads),
-		cmocka_unit_test(every_failure),
+		cmocka_unit_test(same_with_and_without), cmocka_unit_test(broken_files),        cmocka_unit_test(old_and_foreign),
+		cmocka_unit_test(rolled_back_journal),   cmocka_unit_test(hides_no_damage),     cmocka_unit_test(other_heads),
+		cmocka_unit_test(every_failure),         cmocka_unit_test(made_while_it_works), cmocka_unit_test(made_over_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
