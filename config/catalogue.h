@@ -27,7 +27,8 @@ struct catalogue_partner {
 	struct config_list folders; /* names of sub-folders of Podat that mean this partner, besides its own name; compared without case */
 	char *sign_form;            /* attached-der, attached-ber, detached-der */
 	char *digest;               /* sha256, sha384, sha512 */
-	char *sign_want;            /* words about the certificate, for the token ("epo") */
+	char *sign_attributes; /* of a signature: cades, plain (without the signer's certificate among them), none (none at all: over the content itself) */
+	char *sign_want;       /* words about the certificate, for the token ("epo") */
 	bool test_first;
 	bool compose_content; /* what is signed is made by the partner's program from the original */
 	bool stamp;

@@ -21,6 +21,7 @@ static const struct schema_field partner_fields[] = {
 	{ "folders",          SCHEMA_FILENAME,  true,  P(folders),             "", NULL, 0, 0 },
 	{ "sign_form",        SCHEMA_WORD_TEXT, false, P(sign_form),           "attached-der", "attached-der|attached-ber|detached-der", 0, 0 },
 	{ "digest",           SCHEMA_WORD_TEXT, false, P(digest),              "sha256", "sha256|sha384|sha512", 0, 0 },
+	{ "sign_attributes",  SCHEMA_WORD_TEXT, false, P(sign_attributes),     "cades", "cades|plain|none", 0, 0 },
 	{ "sign_want",        SCHEMA_TEXT,      false, P(sign_want),           "", NULL, 0, 0 },
 	{ "test_first",       SCHEMA_BOOL,      false, P(test_first),          "false", NULL, 0, 0 },
 	{ "compose_content",  SCHEMA_BOOL,      false, P(compose_content),     "true", NULL, 0, 0 },

@@ -17,6 +17,11 @@ static void free_stack(STACK_OF(X509) * *stack)
 	sk_X509_free(*stack);
 }
 
+static void free_key(EVP_PKEY_CTX **key)
+{
+	EVP_PKEY_CTX_free(*key);
+}
+
 static void free_hash(EVP_MD_CTX **hash)
 {
 	EVP_MD_CTX_free(*hash);
@@ -142,20 +147,22 @@ static int set_pss(CMS_SignerInfo *info, const EVP_MD *md)
 	return 0;
 }
 
-static int sign_attributes(const struct cms_signer *signer, CMS_SignerInfo *info, struct span content_digest)
+static int sign_info(const struct cms_signer *signer, CMS_SignerInfo *info, struct span content_digest)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE], signature[CMS_SIGNATURE_MAX_BYTES];
+	struct span signed_digest = content_digest;
 	size_t digest_length = 0, length = 0;
-	int err = add_attributes(info, content_digest);
+	int err = signer->bare ? 0 : add_attributes(info, content_digest);
 
 	if (err == 0 && signer->pss) {
 		err = set_pss(info, signer->digest);
 	}
-	if (err == 0) {
+	if (err == 0 && !signer->bare) {
 		err = digest_attributes(info, signer->digest, digest, &digest_length);
+		signed_digest = span_of(digest, digest_length);
 	}
 	if (err == 0) {
-		err = signer->sign(signer->context, span_of(digest, digest_length), signature, &length);
+		err = signer->sign(signer->context, signed_digest, signature, &length);
 	}
 	if (err != 0) {
 		return err;
@@ -176,11 +183,14 @@ int cms_sign_digest(const struct cms_signer *signer, const uint8_t *digest, size
 	}
 	/* The public key stands in for the private one: OpenSSL wants to know its kind, and signs nothing here. */
 	info = CMS_add1_signer(cms, signer->certificate, X509_get0_pubkey(signer->certificate), signer->digest,
-	                       CMS_BINARY | CMS_NOSMIMECAP | (signer->cades ? CMS_CADES : 0U));
+	                       CMS_BINARY | CMS_NOSMIMECAP |
+	                           (signer->bare    ? CMS_NOATTR
+	                            : signer->cades ? CMS_CADES
+	                                            : 0U));
 	if (info == NULL) {
 		return ERR_CERT;
 	}
-	err = sign_attributes(signer, info, span_of(digest, length));
+	err = sign_info(signer, info, span_of(digest, length));
 	if (err == 0) {
 		err = encode(cms, &der, &der_length);
 	}
@@ -204,6 +214,28 @@ static bool attribute_is(CMS_SignerInfo *info, const uint8_t *digest, size_t len
 	return value != NULL && ASN1_STRING_length(value) == (int)length && CRYPTO_memcmp(ASN1_STRING_get0_data(value), digest, length) == 0;
 }
 
+/* OpenSSL verifies a signature without attributes only beside content that it reads itself. */
+static bool bare_holds(CMS_SignerInfo *info, X509 *certificate, const uint8_t *digest, size_t length)
+{
+	__attribute__((cleanup(free_key))) EVP_PKEY_CTX *key = EVP_PKEY_CTX_new(X509_get0_pubkey(certificate), NULL);
+	const ASN1_OCTET_STRING *signature = CMS_SignerInfo_get0_signature(info);
+	X509_ALGOR *of_digest = NULL, *of_signature = NULL;
+	const EVP_MD *md = NULL;
+	bool pss = false;
+
+	CMS_SignerInfo_get0_algs(info, NULL, NULL, &of_digest, &of_signature);
+	md = EVP_get_digestbyobj(of_digest->algorithm);
+	pss = OBJ_obj2nid(of_signature->algorithm) == NID_rsassaPss;
+	if (key == NULL || md == NULL || (size_t)EVP_MD_get_size(md) != length || EVP_PKEY_verify_init(key) != 1 ||
+	    EVP_PKEY_CTX_set_signature_md(key, md) != 1) {
+		return false;
+	}
+	if (pss && (EVP_PKEY_CTX_set_rsa_padding(key, RSA_PKCS1_PSS_PADDING) != 1 || EVP_PKEY_CTX_set_rsa_pss_saltlen(key, RSA_PSS_SALTLEN_DIGEST) != 1)) {
+		return false;
+	}
+	return EVP_PKEY_verify(key, ASN1_STRING_get0_data(signature), (size_t)ASN1_STRING_length(signature), digest, length) == 1;
+}
+
 bool cms_verify_digest(struct span der, X509 *certificate, const uint8_t *digest, size_t length)
 {
 	const unsigned char *place = der.data;
@@ -224,6 +256,9 @@ bool cms_verify_digest(struct span der, X509 *certificate, const uint8_t *digest
 		return false;
 	}
 	info = sk_CMS_SignerInfo_value(infos, 0);
+	if (CMS_signed_get_attr_count(info) <= 0) {
+		return bare_holds(info, certificate, digest, length);
+	}
 	return attribute_is(info, digest, length) && CMS_SignerInfo_verify(info) == 1;
 }
 

@@ -1,7 +1,11 @@
 /* cms_sign.h - one CMS SignedData (RFC 5652) over a digest that was computed elsewhere, so that content of any size streams past it.
  *
  * SignedData version 1, id-data, one SignerInfo with issuerAndSerialNumber; signed attributes contentType, messageDigest, signingTime and
- * (CAdES-BES) signing-certificate-v2; no S/MIME capabilities; the signer's certificate and its issuers inside. All of it strict DER.
+ * (CAdES-BES) signing-certificate-v2, or none at all; no S/MIME capabilities; the signer's certificate and its issuers inside. All of it strict DER.
+ *
+ * Without signed attributes the signature is over the content's own digest (RFC 5652 5.4). Then content that is itself a SET of attributes in DER would be signed as
+ * if it were these: whoever holds the signature could pass it off as one over other content. cms_is_bare_safe says which content may be
+ * signed so.
  */
 #ifndef TOKEN_CMS_SIGN_H
 #define TOKEN_CMS_SIGN_H
@@ -20,11 +24,18 @@ struct cms_signer {
 	STACK_OF(X509) * chain; /* issuers without the signer, may be NULL */
 	const EVP_MD *digest;
 	bool cades;
-	bool pss; /* RSASSA-PSS with the same digest and a salt of its length (RFC 4056); RSA only */
-	/* The private key: signs this digest (of the signed attributes) into CMS_SIGNATURE_MAX_BYTES; 0 or an error, which is handed on. */
+	bool bare; /* no signed attributes; `cades` counts for nothing then */
+	bool pss;  /* RSASSA-PSS with the same digest and a salt of its length (RFC 4056); RSA only */
+	/* The private key: signs this digest (of the signed attributes, or of the content) into CMS_SIGNATURE_MAX_BYTES; 0 or an error, which is handed on. */
 	int (*sign)(void *context, struct span digest, uint8_t *ret, size_t *ret_length);
 	void *context;
 };
+
+/* May content that begins with this byte be signed without attributes? Not when it could be a SET. */
+static inline bool cms_is_bare_safe(uint8_t first)
+{
+	return first != 0x31;
+}
 
 /* Signs, and checks the signature with the certificate's public key before it hands out anything. *ret_der: the detached SignedData, for OPENSSL_free.
  * Failures: those of `sign`, ERR_CERT (the certificate cannot be a signer's), ERR_DAMAGE (the signature is wrong), ERR_MEMORY. */

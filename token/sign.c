@@ -22,7 +22,7 @@ struct job {
 	struct token_key *key;
 	struct operation operation;
 	const EVP_MD *digest;
-	bool attached, cades;
+	bool attached, cades, bare;
 	enum operation_padding padding;
 	char name[SETUP_NAME_BYTES], purpose[64], form[32], digest_text[16], want[256];
 	uint64_t index, size, deadline_ms;
@@ -67,14 +67,19 @@ static void parameter(struct span lines, const char *name, char *ret, size_t siz
 static int read_parameters(const struct wire_message *message, struct job *job)
 {
 	struct span lines = wire_span(message, WIRE_F_LINES);
-	char cades[8], padding[8];
+	char cades[8], attributes[8], padding[8];
 
 	parameter(lines, "form", job->form, sizeof job->form);
 	parameter(lines, "digest", job->digest_text, sizeof job->digest_text);
 	parameter(lines, "want", job->want, sizeof job->want);
 	parameter(lines, "cades", cades, sizeof cades);
+	parameter(lines, "attributes", attributes, sizeof attributes);
 	parameter(lines, "padding", padding, sizeof padding);
 	job->cades = strcmp(cades, "no") != 0;
+	job->bare = strcmp(attributes, "no") == 0;
+	if (!job->bare && attributes[0] != '\0' && strcmp(attributes, "yes") != 0) {
+		return fail(job, ERR_UNSUPPORTED, N_("this form of signature is not supported"));
+	}
 	job->padding = strcmp(padding, "pss") == 0 ? OPERATION_PSS : OPERATION_PKCS1;
 	if (job->padding != OPERATION_PSS && padding[0] != '\0' && strcmp(padding, "pkcs1") != 0) {
 		return fail(job, ERR_UNSUPPORTED, N_("this padding is not supported"));
@@ -168,6 +173,9 @@ static int pass_content(struct job *job, int from, int out, uint8_t *ret_hash, u
 		if (got == 0) {
 			break;
 		}
+		if (have == 0 && job->bare && !cms_is_bare_safe(buffer[0])) {
+			return fail(job, ERR_UNSUPPORTED, N_("content that begins like a set of attributes is not signed without attributes"));
+		}
 		have += (uint64_t)got;
 		if (have > job->size || EVP_DigestUpdate(hash, buffer, (size_t)got) != 1) {
 			return fail(job, ERR_MISMATCH, N_("the content is longer than announced"));
@@ -234,6 +242,7 @@ static int make_signature(struct token *token, struct job *job, uint8_t **ret_de
 		.chain = job->key->chain,
 		.digest = job->digest,
 		.cades = job->cades,
+		.bare = job->bare,
 		.pss = job->key->facts.is_rsa && job->padding == OPERATION_PSS,
 		.sign = sign_with_key,
 		.context = job,

@@ -40,6 +40,7 @@
  * .days-left .allows (usage.h) .sha256 .serial .algorithm, and .refused.<words of want, divided by dots>: why a partner that wants so does not take it. Before login `ok` means: nothing is wrong as far as it can be seen without the private key.
  *
  * TOKEN_SIGN parameters (LINES): form (attached-der, detached-der), digest (sha256, sha384, sha512), cades (no: without signingCertificateV2),
+ * attributes (no: without any signed attributes, the signature is over the digest of the content; content that begins with the byte 31 is refused with it, cms_sign.h),
  * padding (of RSA: pkcs1, the default, or pss with the same digest and a salt of its length),
  * want (words of the partner, several): rsa = RSA of at least 2048 bits; epo = RSA of at least 2048 bits, warnings when IK MPSV is missing or the certificate is self-signed
  * (as its specification asks); epo-ecdsa = like epo, ECDSA allowed; software-ok = a software token may sign although allow-software-token is no (the

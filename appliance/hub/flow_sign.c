@@ -69,6 +69,8 @@ static void sign(struct work *work, const char *role, const char *ref)
 	}
 	lines_set(&parameters, "form", partner->catalogue->sign_form);
 	lines_set(&parameters, "digest", partner->catalogue->digest);
+	lines_set(&parameters, "cades", strcmp(partner->catalogue->sign_attributes, "cades") == 0 ? NULL : "no");
+	lines_set(&parameters, "attributes", strcmp(partner->catalogue->sign_attributes, "none") == 0 ? "no" : NULL);
 	lines_set(&parameters, "by", "box");
 	lines_set(&parameters, "env", work->of->env);
 	lines_set_u64(&parameters, "attempt", work->of->attempt + 1);

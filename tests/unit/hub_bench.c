@@ -86,6 +86,10 @@ static int on_store(void *context, struct channel *channel, struct wire_message 
 		wire_put_number(&answer, WIRE_F_SIZE, 5);
 		err = channel_send(channel, &answer);
 		break;
+	case WIRE_STORE_SIGN:
+		assert_true(span_copy_string(wire_span(message, WIRE_F_LINES), bench->signing, sizeof bench->signing));
+		err = channel_answer_error(channel, message->id, ERR_UNSUPPORTED, "not of this bench");
+		break;
 	default:
 		err = channel_answer_error(channel, message->id, ERR_UNSUPPORTED, "not of this bench");
 	}
@@ -259,6 +263,8 @@ void bench_open(struct bench *bench, const char *catalogue, const char *keys)
 	link_to(bench, WIRE_STORE, on_store, &bench->hub.store, &bench->store);
 	link_to(bench, WIRE_PARTNER, on_partner, &bench->hub.partner, &bench->partner);
 	link_to(bench, WIRE_TRANSPORT, on_transport, &bench->hub.transport, &bench->transport);
+	link_to(bench, WIRE_TOKEN, on_nothing, &bench->hub.tokens[0].channel, &bench->token);
+	(void)snprintf(bench->hub.tokens[0].state, sizeof bench->hub.tokens[0].state, "ready");
 	bench_record(bench, "received", "by: uid:1000\nkind: filing\n");
 	bench_record(bench, "recognised", "approval: none\nenv: test\nform: F\npartner: p\n");
 	bench_record(bench, "approved", "by: box\n");
@@ -269,6 +275,8 @@ void bench_close(struct bench *bench)
 	channel_free(bench->hub.store);
 	channel_free(bench->hub.partner);
 	channel_free(bench->hub.transport);
+	channel_free(bench->hub.tokens[0].channel);
+	channel_free(bench->token);
 	channel_free(bench->store);
 	channel_free(bench->partner);
 	channel_free(bench->transport);

@@ -30,6 +30,7 @@ struct bench {
 	const char *job_output; /* written to its first output; NULL: nothing */
 	struct bench_job job;   /* the last one */
 	size_t jobs;
+	char signing[BENCH_TEXT_SIZE]; /* parameters of the last signature that was asked for; it is refused */
 	/* An errand as it came to the network program, and what it reports. */
 	char errand[BENCH_TEXT_SIZE], errand_body[BENCH_TEXT_SIZE];
 	const char *errand_result;
@@ -37,7 +38,7 @@ struct bench {
 	/* The journal. */
 	char types[BENCH_RECORDS_MAX][RECORD_TYPE_BYTES + 1], bodies[BENCH_RECORDS_MAX][BENCH_TEXT_SIZE];
 	uint64_t count;
-	struct channel *store, *partner, *transport;
+	struct channel *store, *partner, *transport, *token;
 };
 
 /* `catalogue` has the partner "p" and its form "F"; `keys`: what the configuration says of that partner, beside address, environment and key. Ends with the case

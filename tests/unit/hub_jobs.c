@@ -102,9 +102,44 @@ static void test_nobody(void **state)
 	bench_close(&bench);
 }
 
+#define SIGNED_AS(words) "partner \"p\" { label_cs = x label_en = x evidence = signed compose_content = false " words " }\n"
+
+/* How the catalogue wants a signature is what the token is told; the usual way needs no words. */
+static void test_signature(void **state)
+{
+	static const struct {
+		const char *catalogue, *cades, *attributes;
+	} ways[] = {
+		{ SIGNED_AS("") PLAIN, NULL, NULL },
+		{ SIGNED_AS("sign_attributes = cades") PLAIN, NULL, NULL },
+		{ SIGNED_AS("sign_attributes = plain") PLAIN, "no", NULL },
+		{ SIGNED_AS("sign_attributes = none digest = sha512") PLAIN, "no", "no" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		static struct bench bench;
+		_cleanup_lines_ struct lines told = { 0 };
+
+		bench_open(&bench, ways[i].catalogue, "");
+		flow_sign(&bench.hub, bench.of);
+		bench_settle(&bench);
+		assert_int_equal(lines_parse(span_of_string(bench.signing), &told), 0);
+		assert_string_equal(lines_get(&told, "form"), "attached-der");
+		assert_string_equal(lines_get(&told, "digest"), i == 3 ? "sha512" : "sha256");
+		for (size_t k = 0; k < 2; k++) {
+			const char *expected = k == 0 ? ways[i].cades : ways[i].attributes, *found = lines_get(&told, k == 0 ? "cades" : "attributes");
+
+			assert_string_equal(found == NULL ? "" : found, expected == NULL ? "" : expected);
+		}
+		bench_close(&bench);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options), cmocka_unit_test(test_request), cmocka_unit_test(test_nobody) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options), cmocka_unit_test(test_request), cmocka_unit_test(test_nobody),
+		                            cmocka_unit_test(test_signature) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

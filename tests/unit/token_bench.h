@@ -85,7 +85,7 @@ void bench_write(const char *name, const void *data, size_t length);
 
 struct bench_sign {
 	uint64_t index;
-	const char *key, *purpose, *form, *digest, *want, *padding;
+	const char *key, *purpose, *form, *digest, *want, *padding, *attributes;
 	const void *content;
 	size_t length;
 	const char *leaf_key; /* what the record says, when it shall differ */

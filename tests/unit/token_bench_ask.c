@@ -63,6 +63,7 @@ int bench_sign(struct bench *bench, const struct bench_sign *wanted, uint8_t **r
 	lines_set(&lines, "digest", wanted->digest);
 	lines_set(&lines, "want", wanted->want);
 	lines_set(&lines, "padding", wanted->padding);
+	lines_set(&lines, "attributes", wanted->attributes);
 	assert_true(lines_finish(&lines, parameters, sizeof parameters) > 0);
 	wire_begin(&message, WIRE_TOKEN_SIGN, wanted->index, clock_deadline(wanted->within_ms > 0 ? wanted->within_ms : STEP_MS));
 	wire_put_bytes(&message, WIRE_F_LEAF, span_of(leaf, leaf_length));

@@ -168,6 +168,41 @@ static void test_attributes(void **state)
 	    0);
 }
 
+/* Without signed attributes: for partners that take the signature over the very content. */
+static void sign_bare(const char *key, const char *form, const char *digest)
+{
+	struct bench_sign wanted = { .index = ++next_index,
+		                     .key = key,
+		                     .purpose = "filing",
+		                     .form = form,
+		                     .digest = digest,
+		                     .attributes = "no",
+		                     .content = "<Form/>\r\n",
+		                     .length = 9 };
+	_cleanup_free_ uint8_t *cms = NULL;
+	size_t length = 0;
+	char text[2048];
+	bool detached = strcmp(form, "detached-der") == 0;
+
+	assert_int_equal(bench_sign(&bench, &wanted, &cms, &length, text, sizeof text), 0);
+	check_der(cms, length);
+	bench_write("content", wanted.content, wanted.length);
+	bench_write("cms", cms, length);
+	assert_int_equal(
+	    bench_run("cd %s && openssl cms -verify -inform DER -binary -CAfile ca.pem -purpose any -in cms %s -out back 2>err ||"
+	              " { cat err; exit 1; } && cmp -s back content && openssl cms -cmsout -print -noout -inform DER -in cms >print &&"
+	              " sed -n '/signedAttrs/,/signatureAlg/p' print | grep -q ABSENT && ! grep -qE 'signingTime|messageDigest|signingCertificate' print",
+	              bench_dir(), detached ? "-content content" : ""),
+	    0);
+	if (detached) {
+		bench_write("content", "<form/>\r\n", wanted.length);
+		assert_int_not_equal(
+		    bench_run("cd %s && openssl cms -verify -inform DER -binary -CAfile ca.pem -purpose any -in cms -content content -out back 2>err",
+		              bench_dir()),
+		    0);
+	}
+}
+
 static int try_sign(struct bench_sign wanted, char *text, size_t size)
 {
 	_cleanup_free_ uint8_t *cms = NULL;
@@ -179,6 +214,39 @@ static int try_sign(struct bench_sign wanted, char *text, size_t size)
 	wanted.content = "content";
 	wanted.length = 7;
 	return bench_sign(&bench, &wanted, &cms, &length, text, size);
+}
+
+static void test_bare(void **state)
+{
+	static const char set[] = "1\x0a\x30\x08 a set";
+	char text[2048];
+
+	(void)state;
+	for (size_t d = 0; d < 3; d++) {
+		const char *digest = d == 0 ? "sha256" : d == 1 ? "sha384" : "sha512";
+
+		sign_bare("qualified", "attached-der", digest);
+		sign_bare("qualified", "detached-der", digest);
+		sign_bare("elliptic", "attached-der", digest);
+		sign_bare("elliptic", "detached-der", digest);
+	}
+	/* What could be taken for attributes is signed with attributes only. */
+	for (size_t i = 0; i < 2; i++) {
+		struct bench_sign wanted = { .index = ++next_index,
+			                     .key = "qualified",
+			                     .purpose = "filing",
+			                     .form = "detached-der",
+			                     .digest = "sha256",
+			                     .attributes = i == 0 ? "no" : "yes",
+			                     .content = set,
+			                     .length = sizeof set - 1 };
+		_cleanup_free_ uint8_t *cms = NULL;
+		size_t length = 0;
+
+		assert_int_equal(bench_sign(&bench, &wanted, &cms, &length, text, sizeof text), i == 0 ? ERR_UNSUPPORTED : 0);
+		assert_int_equal(length == 0, i == 0);
+	}
+	assert_int_equal(try_sign((struct bench_sign){ .index = ++next_index, .key = "qualified", .attributes = "some" }, text, sizeof text), ERR_UNSUPPORTED);
 }
 
 static void test_refusals(void **state)
@@ -262,8 +330,8 @@ static void test_unwrap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),      cmocka_unit_test(test_sizes),    cmocka_unit_test(test_large),
-		cmocka_unit_test(test_attributes), cmocka_unit_test(test_refusals), cmocka_unit_test(test_unwrap),
+		cmocka_unit_test(test_forms), cmocka_unit_test(test_sizes),    cmocka_unit_test(test_large),  cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_bare),  cmocka_unit_test(test_refusals), cmocka_unit_test(test_unwrap),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
