@@ -26,6 +26,7 @@ static const struct schema_field partner_fields[] = {
 	{ "test_first",       SCHEMA_BOOL,      false, P(test_first),          "false", NULL, 0, 0 },
 	{ "compose_content",  SCHEMA_BOOL,      false, P(compose_content),     "true", NULL, 0, 0 },
 	{ "stamp",            SCHEMA_BOOL,      false, P(stamp),               "false", NULL, 0, 0 },
+	{ "close",            SCHEMA_BOOL,      false, P(close),               "false", NULL, 0, 0 },
 	{ "evidence",         SCHEMA_WORD,      false, P(evidence),            NULL, "signed|channel", 0, 0 },
 	{ "approval",         SCHEMA_WORD,      false, P(approval),            "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "poll_first",       SCHEMA_DURATION,  false, P(poll_first_ms),       "60 s", NULL, 10, 30 * DAY_MS },

@@ -120,6 +120,7 @@ struct hub_case {
 	const char *erase_by;   /* whose wish, interned; "" for none */
 	uint64_t archived;      /* id of the archive that holds the content; 0: the vault does */
 
+	bool partner_told;   /* of this life: the partner is told, or was, that its final word is stored (closing.h) */
 	uint64_t sought;     /* the last search (list_filter.c) that found its text in the name of the file */
 	char *outside;       /* lines: what a job of this life said of the coming requests (job.h, `compose`); NULL for nothing */
 	const char *waiting; /* untranslated English words why it waits; "" for none */

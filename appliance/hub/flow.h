@@ -115,6 +115,8 @@ void flow_next_poll(struct hub *hub, struct hub_case *of);
 /* --- session.c: an exchange under way; the work lives as long as its session --- */
 /* The authorising record is durable and the job's result (method, path, headers) stands in the work. */
 void session_start(struct work *work);
+/* Method, address, headers and limits as the network program wants them: what the job's result in the work asks for, within what the configuration allows. */
+void session_request(const struct work *work, struct lines *ret);
 
 void flow_deliver(struct hub *hub, struct hub_case *of); /* deliver.c: papers to the share */
 

@@ -81,6 +81,7 @@ struct metrics;
 struct mail;
 struct stamper;
 struct trust;
+struct closing;
 
 struct hub {
 	struct child *child;
@@ -118,10 +119,12 @@ struct hub {
 	int share; /* O_PATH of the share, -1 while it is not there */
 	struct inbox *inbox;
 	struct control *control;
-	struct metrics *metrics; /* NULL: none */
-	struct mail *mail;       /* NULL: none configured */
-	struct stamper *stamper; /* NULL: no time-stamp authority is configured */
-	struct trust *trust;     /* NULL: nothing is collected for the auditor */
+	struct metrics *metrics;            /* NULL: none */
+	struct mail *mail;                  /* NULL: none configured */
+	struct stamper *stamper;            /* NULL: no time-stamp authority is configured */
+	struct trust *trust;                /* NULL: nothing is collected for the auditor */
+	struct closing *closings, *closing; /* partners to be told of a stored final word (closing.h), and the one that is being told; NULL: none */
+	size_t closing_count;
 };
 
 /* podatelnad --hub; returns the exit code. */

@@ -14,6 +14,7 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "anchors.h"
+#include "closing.h"
 #include "condition.h"
 #include "control.h"
 #include "flow.h"
@@ -159,6 +160,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 	if (of == NULL) {
 		apply_box_record(hub, &record);
 	} else if (hub->replayed) {
+		closing_note(hub, of);
 		of->due_ms = 0; /* what it waited for may just have come */
 		flow_next(hub, of);
 	}
@@ -174,6 +176,7 @@ static void on_replayed(struct hub *hub)
 	cases_sweep(&hub->cases);
 	log_info("%zu cases, %zu open", hub->cases.count, hub->cases.open_count);
 	sessions_adopt(hub);
+	closing_begin(hub);
 	mail_begin(hub->mail);
 	stamps_begin(hub);
 	inbox_start(hub);
@@ -477,6 +480,7 @@ static void on_sweep(void *context, uint32_t events)
 		sessions_adopt(hub);
 	}
 	flow_all(hub);
+	closing_look(hub);
 	stamps_update(hub);
 	trust_update(hub);
 	led_update(hub);

@@ -153,14 +153,13 @@ static void set_limited(struct lines *lines, const char *name, const char *value
 	lines_set_u64(lines, name, wanted < most ? wanted : most);
 }
 
-static void compose_request(const struct work *work, struct lines *ret)
+void session_request(const struct work *work, struct lines *ret)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
 	const struct config_partner *config = partner->config;
 
 	lines_set(ret, "method", work_result(work, "method"));
 	lines_setf(ret, "url", "%s%s", config->url, work_result(work, "path"));
-	lines_set(ret, "filing", work->of->purpose == PURPOSE_FILE ? "yes" : "no");
 	lines_set(ret, "proxy", "configured");
 	lines_set(ret, "user-agent", "Podatelna/" PODATELNA_VERSION);
 	lines_set_u64(ret, "connect-timeout-ms", config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS);
@@ -235,7 +234,8 @@ static int send_start(struct session *session)
 	uint64_t size = size_of_ref(work->of->request_ref);
 	int length = 0;
 
-	compose_request(work, &request);
+	session_request(work, &request);
+	lines_set(&request, "filing", work->of->purpose == PURPOSE_FILE ? "yes" : "no");
 	length = lines_finish(&request, text, sizeof text);
 	if (length < 0 || work->hub->transport == NULL || (size > 0 && send_body(work, &body) != 0)) {
 		return ERR_GONE;

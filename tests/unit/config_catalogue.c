@@ -197,11 +197,11 @@ static void test_findings(void **state)
 	       "c:2: error: a form in XML needs \"root\" or \"file_name\"\n"
 	       "c:2: error: expected a name of letters, digits, \"_\", \".\" and \"-\"\n"
 	       "c:4: error: \"refuse\" needs \"refuse_cs\" and \"refuse_en\": what the card says\n");
-	expect("partner \"a\" {\n label_cs = x\n evidence = hearsay\n poll_first = \"2 h\"\n colour = 1\n}\nlanguage = cs\n",
+	expect("partner \"a\" {\n label_cs = x\n evidence = hearsay\n poll_first = \"2 h\"\n flavour = 1\n}\nlanguage = cs\n",
 	       "c:1: error: \"label_en\" is missing in \"partner\"\n"
 	       "c:1: error: \"poll_max\" is less than \"poll_first\"\n"
 	       "c:3: error: \"evidence\": expected one of signed|channel; found \"hearsay\"\n"
-	       "c:5: error: unknown key \"colour\" in \"partner\"\n"
+	       "c:5: error: unknown key \"flavour\" in \"partner\"\n"
 	       "c:7: error: unknown key \"language\"\n");
 }
 
