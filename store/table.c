@@ -54,7 +54,7 @@ static const struct table_rule rules[] = {
 	  "abandoned approved attached held intent not-sent received recognised reply request sending sent signed stamped tested unclear unknown verified", 0 },
 	{ "reply", CASE, S, "answers far object-peer object-reply", REPORT, "request sending", FORCED },
 	{ "verified", CASE, H, "evidence result", "signer-name", "attached reply unclear", 0 },
-	{ "closed", CASE, H, "evidence verdict", "errors keep-until",
+	{ "closed", CASE, H, "evidence verdict", "errors keep-until warnings",
 	  "abandoned approved attached not-sent reply request sent signed stamped tested unclear verified", 0 },
 	{ "attached", CASE, H, "by object-reply", "", "sent unclear", 0 },
 	{ "delivered", CASE, H, "place", "", "any", TRANSPARENT },

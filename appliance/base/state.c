@@ -38,6 +38,11 @@ const char *state_label(enum case_state state)
 	return _(states[state < CASE_STATE_COUNT ? state : CASE_NONE].label);
 }
 
+const char *state_partial_label(void)
+{
+	return _("closed, accepted in part only");
+}
+
 enum case_state state_by_name(const char *name)
 {
 	for (size_t i = CASE_RECEIVED; i < CASE_STATE_COUNT; i++) {

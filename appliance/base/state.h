@@ -30,6 +30,8 @@ const char *state_name(enum case_state state);
 enum case_state state_by_name(const char *name);
 /* For people, in the language of text_open. */
 const char *state_label(enum case_state state);
+/* Instead of that of `data-error`, where the partner took some parts of the filing. */
+const char *state_partial_label(void);
 bool state_may_follow(enum case_state from, enum case_state to);
 /* True when the box has nothing more to do by itself and the outcome is final. */
 bool state_is_closed(enum case_state state);

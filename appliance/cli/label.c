@@ -55,6 +55,8 @@ static const struct label fields[] = {
 	{ "stamp-trouble", N_("Time stamps") },
 	{ "case", N_("Case") },
 	{ "state", N_("State") },
+	{ "outcome", N_("Outcome") },
+	{ "warnings", N_("Reservations of the partner") },
 	{ "kind", N_("Kind") },
 	{ "partner", N_("Partner") },
 	{ "env", N_("Environment") },
@@ -158,6 +160,11 @@ const char *label_state(const char *id)
 	enum case_state state = state_by_name(id);
 
 	return state == CASE_NONE ? id : state_label(state);
+}
+
+const char *label_outcome(const char *id)
+{
+	return strcmp(id, "partial") == 0 ? state_partial_label() : id;
 }
 
 const char *label_yes(const char *id)

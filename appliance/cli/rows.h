@@ -56,6 +56,8 @@ void rows_print_csv(const struct rows *rows, FILE *to);
 
 /* label.c: words for a state id of a case (design 3); the id itself when unknown. Translated. */
 const char *label_state(const char *id);
+/* How a closed case ended, where its state alone does not say it. Translated. */
+const char *label_outcome(const char *id);
 /* What the LED shows and what that means; how a partner was last found. Translated. */
 const char *label_led(const char *id);
 const char *label_partner_state(const char *id);

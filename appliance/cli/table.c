@@ -14,7 +14,7 @@
 #define INDENT 4      /* of what goes on in the next line */
 #define WRAP_LEAST 24 /* a last column that has so much room is broken in its place */
 
-enum format { PLAIN, CASE_STATE, TOKEN_STATE, PARTNER_STATE, YES, LED, KIND, PERSON, SIZE, TIME };
+enum format { PLAIN, CASE_STATE, OUTCOME, TOKEN_STATE, PARTNER_STATE, YES, LED, KIND, PERSON, SIZE, TIME };
 
 struct column {
 	const char *line, *header; /* header NULL: none */
@@ -100,7 +100,12 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 
 	rows_value(row, column->line, value, sizeof value);
 	if (column->format == CASE_STATE) {
-		shown = label_state(value);
+		char outcome[32];
+
+		rows_value(row, "outcome", outcome, sizeof outcome);
+		shown = outcome[0] != '\0' ? label_outcome(outcome) : label_state(value);
+	} else if (column->format == OUTCOME) {
+		shown = label_outcome(value);
 	} else if (column->format == TOKEN_STATE) {
 		shown = state_token_label(value);
 	} else if (column->format == PARTNER_STATE) {
@@ -222,6 +227,8 @@ static void print_field(const struct row *row, size_t width, FILE *to)
 	rows_value(row, "label", label, sizeof label);
 	if (strcmp(name, "state") == 0 || ends_with(name, "-state")) {
 		column.format = CASE_STATE;
+	} else if (strcmp(name, "outcome") == 0) {
+		column.format = OUTCOME;
 	} else if (strcmp(name, "time") == 0 || ends_with(name, "-time")) {
 		column.format = TIME;
 	} else if (strcmp(name, "led") == 0) {

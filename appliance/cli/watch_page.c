@@ -183,13 +183,14 @@ static void put_counts(struct page *page, const struct watch_view *view)
 
 static void put_case(struct page *page, const struct row *row)
 {
-	char number[64], time[64], since[32], form[128], state[64], reason[CELL_BYTES], line[SCREEN_LINE_BYTES];
+	char number[64], time[64], since[32], form[128], state[64], outcome[32], reason[CELL_BYTES], line[SCREEN_LINE_BYTES];
 	size_t length = 0;
 
 	rows_value(row, "case", number, sizeof number);
 	rows_value(row, "changed", time, sizeof time);
 	rows_value(row, "form", form, sizeof form - 4);
 	rows_value(row, "state", state, sizeof state);
+	rows_value(row, "outcome", outcome, sizeof outcome);
 	rows_value(row, "why", reason, sizeof reason);
 	short_time(time, page->now_ms, since, sizeof since);
 	columns_cut(form, 10);
@@ -198,7 +199,8 @@ static void put_case(struct page *page, const struct row *row)
 		line[length++] = ' ';
 	}
 	/* What it waits for says more than the state does. */
-	(void)snprintf(line + length, sizeof line - length, "%s%s%s", label_state(state), reason[0] == '\0' ? "" : ": ", reason);
+	(void)snprintf(line + length, sizeof line - length, "%s%s%s", outcome[0] != '\0' ? label_outcome(outcome) : label_state(state),
+	               reason[0] == '\0' ? "" : ": ", reason);
 	put(page, "%s", line);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/err.h"
+#include "../base/text.h"
 
 #define INTERNED_MAX 4096
 
@@ -86,6 +87,17 @@ bool case_claimed(const struct cases *cases, uint64_t claim)
 		}
 	}
 	return false;
+}
+
+void case_label(const struct hub_case *of, enum case_state state, char ret[CASE_LABEL_SIZE])
+{
+	if (of->state != state || !(of->partial || of->warnings > 0) || (state != CASE_DONE && state != CASE_DATA_ERROR)) {
+		(void)snprintf(ret, CASE_LABEL_SIZE, "%s", state_label(state));
+	} else if (of->partial) {
+		(void)snprintf(ret, CASE_LABEL_SIZE, "%s", state_partial_label());
+	} else {
+		(void)snprintf(ret, CASE_LABEL_SIZE, _("%s, with reservations (%u)"), state_label(state), of->warnings);
+	}
 }
 
 static void enter_all(struct cases *cases, struct hub_case *added)
@@ -226,7 +238,11 @@ static enum case_purpose purpose_of(const struct record *record)
 
 static enum case_state closed_state(const struct record *record)
 {
-	return record_field_is(record, "verdict", "accepted") ? CASE_DONE : record_field_is(record, "verdict", "data-error") ? CASE_DATA_ERROR : CASE_FAILED;
+	if (record_field_is(record, "verdict", "accepted")) {
+		return CASE_DONE;
+	}
+	/* Of a filing taken in part the rest is wrong, and it is not to be sent again as a whole. */
+	return record_field_is(record, "verdict", "data-error") || record_field_is(record, "verdict", "partial") ? CASE_DATA_ERROR : CASE_FAILED;
 }
 
 /* The state that a record leads to (README, table of states). */
@@ -323,6 +339,8 @@ static void apply_objects(struct hub_case *each, const struct record *record, en
 static void apply_closed(struct hub_case *each, const struct record *record)
 {
 	each->closed_ms = record->utc_ms;
+	each->partial = record_field_is(record, "verdict", "partial");
+	each->warnings = (uint32_t)number_field(record, "warnings", 0);
 	each->keep_until[0] = '\0';
 	(void)record_field_string(record, "keep-until", each->keep_until, sizeof each->keep_until);
 	apply_evidence(each, record);

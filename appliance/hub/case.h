@@ -101,6 +101,8 @@ struct hub_case {
 	bool tested_passed;  /* verdict of the last `tested` */
 	bool reply_complete; /* of the last `reply`: far is reply-done */
 	bool stamped;        /* the last signature carries a time stamp */
+	bool partial;        /* of the last `closed`: some parts were taken, others were not */
+	uint32_t warnings;   /* of the last `closed`: what the partner took with reservations */
 
 	struct case_times times;
 
@@ -140,6 +142,9 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 void cases_put(struct cases *cases, struct hub_case *added);
 /* Numbers may be given short ("123" or "2026-000123"); NULL when there is none or more than one. */
 struct hub_case *case_find(struct cases *cases, const char *number);
+#define CASE_LABEL_SIZE 160
+/* `state`, a present or former one of the case, in words for people: what the partner took in part or with reservations is told apart. */
+void case_label(const struct hub_case *of, enum case_state state, char ret[CASE_LABEL_SIZE]);
 /* True when a case was taken in from this claim (the `claim` field of `received`). */
 bool case_claimed(const struct cases *cases, uint64_t claim);
 enum record_kind record_kind_of(const char *type);

@@ -30,6 +30,9 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 
 	lines_set(&row, "case", each->number);
 	lines_set(&row, "state", state_name(each->state));
+	if (each->partial && each->state == CASE_DATA_ERROR) {
+		lines_set(&row, "outcome", "partial");
+	}
 	lines_set(&row, "partner", each->partner);
 	lines_set(&row, "form", each->form);
 	lines_set(&row, "env", each->env);

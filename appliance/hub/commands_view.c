@@ -403,6 +403,13 @@ static void put_case_fields(struct caller *caller, const struct hub_case *of)
 
 	caller_field(caller, "case", of->number);
 	caller_field(caller, "state", state_name(of->state));
+	if (of->partial) {
+		caller_field(caller, "outcome", "partial");
+	}
+	if (of->warnings > 0) {
+		(void)snprintf(text, sizeof text, "%u", of->warnings);
+		caller_field(caller, "warnings", text);
+	}
 	caller_field(caller, "kind", of->kind);
 	caller_field(caller, "partner", of->partner);
 	caller_field(caller, "env", of->env);

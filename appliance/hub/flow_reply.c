@@ -80,10 +80,15 @@ static void put_keep_until(struct work *work)
 	}
 }
 
-static void append_closed(struct work *work, const char *verdict)
+/* `evidence` NULL: as the job says. */
+static void append_closed(struct work *work, const char *verdict, const char *evidence)
 {
 	begin_outcome(work);
 	put_keep_until(work);
+	flow_record_result(work, "warnings", "warnings");
+	if (evidence != NULL) {
+		lines_set(&work->record, "evidence", evidence);
+	}
 	lines_set(&work->record, "verdict", verdict);
 	work_append(work, "closed", on_appended);
 }
@@ -160,17 +165,21 @@ static void append_sent(struct work *work, const char *verdict)
 	work_append(work, "sent", on_appended);
 }
 
+static bool is_taken_for_good(const struct work *work)
+{
+	return work_result_is(work, "verdict", "accepted") || work_result_is(work, "verdict", "partial");
+}
+
+/* Accepted, or some parts of it: what the partner took needs the same evidence either way. */
 static void settle_accepted(struct work *work)
 {
+	const char *verdict = work_result(work, "verdict");
+
 	if (!needs_signature(work)) {
-		append_closed(work, "accepted");
+		append_closed(work, verdict, NULL);
 	} else if (work->of->verified) {
 		/* The partner's signed confirmation is verified already; the channel only brings the final state. */
-		begin_outcome(work);
-		put_keep_until(work);
-		lines_set(&work->record, "evidence", "signed");
-		lines_set(&work->record, "verdict", "accepted");
-		work_append(work, "closed", on_appended);
+		append_closed(work, verdict, "signed");
 	} else {
 		append_unclear(work, "accepted, the partner says, but there is no verified confirmation");
 	}
@@ -184,12 +193,12 @@ static void settle_file(struct work *work)
 		flow_verify(work);
 	} else if (person && needs_signature(work)) {
 		append_unclear(work, "the attached file is not a signed confirmation");
-	} else if (work_result_is(work, "verdict", "accepted")) {
+	} else if (is_taken_for_good(work)) {
 		settle_accepted(work);
 	} else if (work_result_is(work, "verdict", "taken")) {
 		append_sent(work, work_result_is(work, "evidence", "signed") ? "undecided" : "offline");
 	} else if (work_result_is(work, "verdict", "refused")) {
-		append_closed(work, "data-error");
+		append_closed(work, "data-error", NULL);
 	} else if (work_result_is(work, "verdict", "unavailable") && work->of->state == CASE_SENDING) {
 		append_not_sent(work);
 	} else {
@@ -201,10 +210,10 @@ static void settle_poll(struct work *work)
 {
 	if (work_result_is(work, "verdict", "signed")) {
 		flow_verify(work);
-	} else if (work_result_is(work, "verdict", "accepted")) {
+	} else if (is_taken_for_good(work)) {
 		settle_accepted(work);
 	} else if (work_result_is(work, "verdict", "refused")) {
-		append_closed(work, "data-error");
+		append_closed(work, "data-error", NULL);
 	} else {
 		if (work_result(work, "reason")[0] != '\0' && !work_result_is(work, "verdict", "running")) {
 			log_info("%s: a question was not answered: %s", work->of->number, work_result(work, "reason"));
@@ -366,12 +375,12 @@ static void settle_confirmed(struct work *work)
 {
 	if (work->err != 0) {
 		settle_failure(work);
-	} else if (work_result_is(work, "verdict", "accepted")) {
-		append_closed(work, "accepted");
+	} else if (is_taken_for_good(work)) {
+		append_closed(work, work_result(work, "verdict"), NULL);
 	} else if (work_result_is(work, "verdict", "taken")) {
 		append_sent(work, "undecided");
 	} else if (work_result_is(work, "verdict", "refused")) {
-		append_closed(work, "data-error");
+		append_closed(work, "data-error", NULL);
 	} else {
 		append_unclear(work, work_result(work, "reason"));
 	}

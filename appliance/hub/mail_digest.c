@@ -62,8 +62,10 @@ static enum waits_for waits_for(const struct hub *hub, const struct hub_case *of
 static void put_line(FILE *to, const struct hub_case *of)
 {
 	bool waits = !state_is_closed(of->state) && of->waiting[0] != '\0';
+	char label[CASE_LABEL_SIZE];
 
-	(void)fprintf(to, "  %s %s: %s%s%s\n", of->number, of->form, state_label(of->state), waits ? " - " : "", waits ? _(of->waiting) : "");
+	case_label(of, of->state, label);
+	(void)fprintf(to, "  %s %s: %s%s%s\n", of->number, of->form, label, waits ? " - " : "", waits ? _(of->waiting) : "");
 }
 
 static void put_rest(FILE *to, size_t count)

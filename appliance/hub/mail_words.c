@@ -23,7 +23,7 @@ static void put_time(FILE *to, int64_t utc_ms)
 }
 
 /* The name of the folder is added where the sentence ends with one. */
-static void put_next(FILE *to, const struct config_share *share, enum case_state state)
+static void put_next(FILE *to, const struct config_share *share, enum case_state state, bool partial)
 {
 	const char *words = "", *folder = "";
 
@@ -49,7 +49,9 @@ static void put_next(FILE *to, const struct config_share *share, enum case_state
 		folder = share->done;
 		break;
 	case CASE_DATA_ERROR:
-		words = N_("Correct the data and hand the file in again. What is wrong is said in the folder");
+		words = partial ? N_("Only a part of it was accepted. Correct what was refused and hand in that alone, not the whole again. What was refused "
+		                     "is said in the folder")
+		                : N_("Correct the data and hand the file in again. What is wrong is said in the folder");
 		folder = share->done;
 		break;
 	case CASE_FAILED:
@@ -75,12 +77,22 @@ static const char *finish(FILE *to, char **text)
 	return *text;
 }
 
+static void label_of(const struct hub_case *of, const struct mail_item *item, char ret[CASE_LABEL_SIZE])
+{
+	if (of != NULL) {
+		case_label(of, item->state, ret);
+	} else {
+		(void)snprintf(ret, CASE_LABEL_SIZE, "%s", state_label(item->state));
+	}
+}
+
 char *mail_case_subject(const struct mail *mail, const struct mail_item *item)
 {
 	const struct hub_case *of = find_case(mail, item->number);
-	char *text = NULL;
+	char *text = NULL, label[CASE_LABEL_SIZE];
 
-	return asprintf(&text, "Podatelna %s %s: %s", item->number, of == NULL ? "" : of->form, state_label(item->state)) < 0 ? NULL : text;
+	label_of(of, item, label);
+	return asprintf(&text, "Podatelna %s %s: %s", item->number, of == NULL ? "" : of->form, label) < 0 ? NULL : text;
 }
 
 static void put_details(FILE *to, const struct mail *mail, const struct hub_case *of, const char *file)
@@ -101,7 +113,7 @@ char *mail_case_body(const struct mail *mail, const struct mail_item *item, cons
 {
 	const struct hub_case *of = find_case(mail, item->number);
 	const struct catalogue_form *form = of == NULL ? NULL : catalogue_form_find(mail->hub->catalogue, of->partner, of->form);
-	char *text = NULL;
+	char *text = NULL, label[CASE_LABEL_SIZE];
 	size_t length = 0;
 	FILE *to = open_memstream(&text, &length);
 
@@ -113,13 +125,14 @@ char *mail_case_body(const struct mail *mail, const struct mail_item *item, cons
 		(void)fprintf(to, "%s: %s%s%s\n%s: %s\n", _("Form"), of->form, form == NULL ? "" : " - ",
 		              form == NULL ? "" : catalogue_say(mail->hub->catalogue, &form->label), _("Partner"), of->partner);
 	}
-	(void)fprintf(to, "%s: %s\n%s: ", _("State"), state_label(item->state), _("Since"));
+	label_of(of, item, label);
+	(void)fprintf(to, "%s: %s\n%s: ", _("State"), label, _("Since"));
 	put_time(to, item->time_ms);
 	(void)fputc('\n', to);
 	if (of != NULL && mail->config->details) {
 		put_details(to, mail, of, file);
 	}
-	put_next(to, &mail->hub->config->share, item->state);
+	put_next(to, &mail->hub->config->share, item->state, of != NULL && of->partial);
 	(void)fprintf(to, "\n%s\n", _("This message was written by Podatelna itself. It is no evidence of a filing, and nobody reads an answer to it."));
 	(void)finish(to, &text);
 	return text;

@@ -145,6 +145,10 @@ static const char *advice_for(const struct overview *overview, const struct hub_
 	if (explained && (who != ATTENTION_NOBODY || state_is_closed(each->state))) {
 		return advice;
 	}
+	if (each->partial && each->state == CASE_DATA_ERROR) {
+		return _("The authority took a part of the filing and refused the rest; the folder of the case says which. Hand in only what was refused, put "
+		         "right.");
+	}
 	return each->state == CASE_DATA_ERROR
 	           ? _("The authority found errors in the data; the folder of the case says which. Put them right and hand the file in again.")
 	       : each->state == CASE_REFUSED ? _("The card beside the file says why.")
@@ -189,13 +193,15 @@ static const char *tone_of(const struct hub_case *each, bool needs_person)
 
 void overview_write_case(FILE *page, const struct overview *overview, const struct hub_case *each)
 {
+	char label[CASE_LABEL_SIZE];
 	const char *todo = "";
 
 	(void)fprintf(page, "<tr class=\"%s\">", tone_of(each, attention_case(overview->hub, each, &todo) != ATTENTION_NOBODY));
 	write_number(page, overview, each);
 	write_form(page, overview, each);
 	begin_cell(page, "state", _("State"));
-	html_text(page, state_label(each->state));
+	case_label(each, each->state, label);
+	html_text(page, label);
 	(void)fputs("</td>", page);
 	begin_cell(page, "since", _("Since"));
 	html_time(page, each->changed_ms);

@@ -19,7 +19,11 @@ static void write_outcome(struct paper *paper, const struct hub *hub, const stru
 	if (of->reason != NULL) {
 		(void)card_explain(hub->catalogue, of->reason, &why, &advice);
 	}
-	if (of->state == CASE_DATA_ERROR && advice[0] == '\0') {
+	if (of->partial) {
+		advice =
+		    _("The authority took a part of the filing and refused the rest; protokol.txt beside this file says which. Do not hand in the whole again: "
+		      "put right only what was refused, and hand in that alone.");
+	} else if (of->state == CASE_DATA_ERROR && advice[0] == '\0') {
 		advice =
 		    _("The authority found errors in the data; protokol.txt beside this file says which. Put them right in your program, export the filing and "
 		      "hand it in again.");
@@ -36,7 +40,7 @@ void status_text_write(const struct hub *hub, const struct hub_case *of, const c
 {
 	const struct catalogue_form *form = catalogue_form_find(hub->catalogue, of->partner, of->form);
 	const struct catalogue_partner *partner = catalogue_partner_find(hub->catalogue, of->partner);
-	char text[NAME_MAX_BYTES], when[PAPER_TIME_SIZE];
+	char text[NAME_MAX_BYTES], when[PAPER_TIME_SIZE], label[CASE_LABEL_SIZE];
 	struct paper paper;
 
 	paper_begin(&paper, ret, STATUS_TEXT_MAX_BYTES);
@@ -53,7 +57,8 @@ void status_text_write(const struct hub *hub, const struct hub_case *of, const c
 	paper_time(of->received_ms, when);
 	paper_line(&paper, _("Taken in by the box"), when);
 	paper_time(of->changed_ms, when);
-	(void)snprintf(text, sizeof text, "%s (%s)", state_label(of->state), when);
+	case_label(of, of->state, label);
+	(void)snprintf(text, sizeof text, "%s (%s)", label, when);
 	paper_line(&paper, _("State"), text);
 	write_outcome(&paper, hub, of);
 	paper_blank(&paper);

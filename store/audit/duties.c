@@ -207,7 +207,7 @@ static void check_closed(struct chain *chain, const struct fact *fact, const str
 	if (!by_signature && !fact_is(fact, FIELD_EVIDENCE, "channel") && !fact_is(fact, FIELD_EVIDENCE, "person")) {
 		table(chain, fact, N_("there is no such evidence"));
 	}
-	if (!fact_is(fact, FIELD_VERDICT, "accepted")) {
+	if (!fact_is(fact, FIELD_VERDICT, "accepted") && !fact_is(fact, FIELD_VERDICT, "partial")) {
 		return;
 	}
 	if (by_signature && !state->verified) {

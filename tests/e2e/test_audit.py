@@ -258,6 +258,8 @@ DUTIES = {
     "closed-twice": (doubled(f"{CASE}.closed"), "closed.twin", "duty"),
     "accepted-by-the-channel-alone": (fields(f"{CASE}.closed", evidence="channel"), "closed", "duty"),
     "accepted-without-verified": (remove(f"{CASE}.verified"), "closed", "duty"),
+    "partial-by-the-channel-alone": (fields(f"{CASE}.closed", evidence="channel", verdict="partial"), "closed", "duty"),
+    "partial-without-verified": (both(remove(f"{CASE}.verified"), fields(f"{CASE}.closed", verdict="partial")), "closed", "duty"),
     "accepted-though-invalid": (fields(f"{CASE}.verified", result="invalid"), "closed", "duty"),
     "nobody-approved": (fields(f"{CASE}.recognised", approval="needed"), "intent", "duty"),
     "approved-by-the-same-person": (both(fields(f"{CASE}.recognised", approval="two-person"), fields(f"{CASE}.approved", by="uid:1000")), "intent", "duty"),
@@ -293,7 +295,7 @@ def test_duties(plan, name):
 def test_taken_up_again(plan):
     """closed: failed may be taken up again by a person with a reason, and not otherwise."""
     for by, reason, verdict, good in (("uid:1000", "again", "failed", True), ("box", "again", "failed", False), ("uid:1000", None, "failed", False),
-                                      ("uid:1000", "again", "data-error", False)):
+                                      ("uid:1000", "again", "data-error", False), ("uid:1000", "again", "partial", False)):
         log = logmaker.Log()
         log.boot()
         case = log.filing()
@@ -303,6 +305,15 @@ def test_taken_up_again(plan):
         data, writer = plan(log)
         code, told = records_only(data)
         assert damage(told) == ([] if good else [("duty", writer.places["again"].index)]), (by, reason, verdict)
+
+
+def test_partial(plan):
+    """Taken in part, with reservations, by a verified reply: a good end like any other."""
+    log = logmaker.ordinary(cases=3)
+    fields(f"{CASE}.closed", verdict="partial", warnings="2", errors="1")(log)
+    data, _ = plan(log)
+    _, told = records_only(data)
+    assert damage(told) == []
 
 
 # --- content -----------------------------------------------------------------------------------------------------------------

@@ -45,11 +45,13 @@ static void test_cases(void **state)
 	add(&rows, "case", "case: 2026-000001\nform: DPHDP3\npartner: epo\nstate: done\ntime: 2026-11-21T18:39:00.123Z\n");
 	add(&rows, "case", "case: 2026-000002\nform: DPHKH1\npartner: epo\nstate: data-error\ntime: 2026-07-01T00:00:00.000Z\n");
 	add(&rows, "case", "case: 2026-000003\nstate: something-new\n");
+	add(&rows, "case", "case: 2026-000004\noutcome: partial\nstate: data-error\n");
 	expect(&rows, false,
 	       "Case         Since                State                             Partner  Form\n"
 	       "2026-000001  2026-11-21 19:39:00  closed, accepted                  epo      DPHDP3\n"
 	       "2026-000002  2026-07-01 02:00:00  closed with an error in the data  epo      DPHKH1\n"
-	       "2026-000003                       something-new                              \n");
+	       "2026-000003                       something-new                              \n"
+	       "2026-000004                       closed, accepted in part only              \n");
 }
 
 static void test_columns(void **state)

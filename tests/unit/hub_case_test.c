@@ -174,6 +174,43 @@ static void test_duplicate_and_claim(void **state)
 	assert_ptr_equal(case_find(&cases, "2026-000007"), of);
 }
 
+/* Taken in part: what was refused is an error in the data, and the whole is never sent again. */
+static void test_partial(void **state)
+{
+	char label[CASE_LABEL_SIZE];
+	struct hub_case *of = NULL;
+
+	(void)state;
+	to_sending();
+	follow("closed", "case: 2026-000001\nerrors: 1\nevidence: signed\nverdict: partial\nwarnings: 3\n", CASE_DATA_ERROR);
+	of = case_find(&cases, "1");
+	assert_true(of->partial && of->verified);
+	assert_int_equal(of->warnings, 3);
+	case_label(of, CASE_DATA_ERROR, label);
+	assert_string_equal(label, "closed, accepted in part only");
+	case_label(of, CASE_SENT, label); /* what it was before is called as ever */
+	assert_string_equal(label, "sent, waits for the result");
+	assert_int_equal(apply("approved", "by: uid:1\ncase: 2026-000001\nreason: again\n", &of), ERR_STATE);
+	follow("deleted", "by: uid:1\ncase: 2026-000001\n", CASE_DELETED);
+	of = case_find(&cases, "1");
+	case_label(of, CASE_DELETED, label);
+	assert_string_equal(label, "deleted");
+}
+
+static void test_reservations(void **state)
+{
+	char label[CASE_LABEL_SIZE];
+	struct hub_case *of = NULL;
+
+	(void)state;
+	to_sending();
+	follow("closed", "case: 2026-000001\nevidence: signed\nverdict: accepted\nwarnings: 2\n", CASE_DONE);
+	of = case_find(&cases, "1");
+	assert_false(of->partial);
+	case_label(of, CASE_DONE, label);
+	assert_string_equal(label, "closed, accepted, with reservations (2)");
+}
+
 /* They change no state; a wish is no erasure, and what came back from the archive is in the vault. */
 static void test_erasure_and_archive(void **state)
 {
@@ -210,6 +247,8 @@ int main(void)
 		cmocka_unit_test_setup(test_roll_back_makes_any_open_case_uncertain, fresh),
 		cmocka_unit_test_setup(test_contradictions_are_refused, fresh),
 		cmocka_unit_test_setup(test_duplicate_and_claim, fresh),
+		cmocka_unit_test_setup(test_partial, fresh),
+		cmocka_unit_test_setup(test_reservations, fresh),
 		cmocka_unit_test_setup(test_erasure_and_archive, fresh),
 	};
 

@@ -99,6 +99,7 @@ static void test_told(void **state)
 	expect_told("signed", "accepted");
 	expect_told("signed", "data-error");
 	expect_told("channel", "data-error");
+	expect_told("signed", "partial");
 }
 
 static void expect_not_told(void)

@@ -102,6 +102,104 @@ static void test_nobody(void **state)
 	bench_close(&bench);
 }
 
+/* --- what a final word becomes --- */
+
+#define WORDS(verdict, evidence) "errors: 1\nevidence: " evidence "\nreason: said\nreceipt: no\nreport: yes\nverdict: " verdict "\nwarnings: 2\n"
+#define BY_CHANNEL "partner \"p\" { label_cs = x label_en = x evidence = channel }\n"
+
+static struct bench final;
+
+/* Sent, asked about, answered. */
+static void to_final(const char *catalogue)
+{
+	bench_open(&final, catalogue, "");
+	bench_to_reply(&final);
+	bench_record(&final, "sent", "evidence: channel\nobject-receipt: 5 1 aa bb\nstage: state\nverdict: offline\n");
+	bench_record(&final, "request", "attempt: 1\nobject-request: 5 1 aa bb\npurpose: poll\n");
+	bench_record(&final, "reply", "far: reply-done\nhttp-status: 200\nobject-reply: 5 1 aa bb\n");
+	final.job_inputs = 2;
+}
+
+/* The content of a signed reply says so. */
+static void test_partial_signed(void **state)
+{
+	(void)state;
+	to_final(PARTNER FORM);
+	bench_record(&final, "verified", "evidence: signed\nobject-confirmation: 5 1 aa bb\nresult: valid\n");
+	final.job_result = WORDS("partial", "channel");
+	flow_confirm(&final.hub, final.of);
+	bench_settle(&final);
+	assert_non_null(strstr(final.job.parameters, "purpose: confirmation\n"));
+	assert_string_equal(bench_said(&final, "closed", "verdict"), "partial");
+	assert_string_equal(bench_said(&final, "closed", "evidence"), "signed");
+	assert_string_equal(bench_said(&final, "closed", "warnings"), "2");
+	assert_string_equal(bench_said(&final, "closed", "errors"), "1");
+	assert_string_equal(bench_said(&final, "closed", "object-report"), "5 1 aa bb");
+	assert_true(bench_said(&final, "closed", "keep-until")[0] != '\0');
+	assert_int_equal(final.of->state, CASE_DATA_ERROR);
+	assert_true(final.of->partial && final.of->warnings == 2);
+	bench_close(&final);
+}
+
+/* The channel says so: enough where the partner signs nothing, or signed before; else nobody knows. */
+static void test_partial_by_channel(void **state)
+{
+	static const char *const verdicts[] = { WORDS("partial", "channel"), WORDS("accepted", "channel") };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const char *verdict = i == 0 ? "partial" : "accepted";
+
+		to_final(BY_CHANNEL FORM);
+		final.job_result = verdicts[i];
+		flow_classify(&final.hub, final.of);
+		bench_settle(&final);
+		assert_string_equal(bench_said(&final, "closed", "verdict"), verdict);
+		assert_string_equal(bench_said(&final, "closed", "evidence"), "channel");
+		assert_string_equal(bench_said(&final, "closed", "warnings"), "2");
+		bench_close(&final);
+
+		to_final(PARTNER FORM);
+		final.job_result = verdicts[i];
+		flow_classify(&final.hub, final.of);
+		bench_settle(&final);
+		assert_int_equal(bench_count(&final, "closed"), 0);
+		assert_int_equal(bench_count(&final, "unclear"), 1);
+		bench_close(&final);
+
+		to_final(PARTNER FORM);
+		final.of->verified = true;
+		final.job_result = verdicts[i];
+		flow_classify(&final.hub, final.of);
+		bench_settle(&final);
+		assert_string_equal(bench_said(&final, "closed", "verdict"), verdict);
+		assert_string_equal(bench_said(&final, "closed", "evidence"), "signed");
+		bench_close(&final);
+	}
+}
+
+/* Reservations belong to the end alone: no other record knows them. */
+static void test_reservations(void **state)
+{
+	(void)state;
+	to_final(PARTNER FORM);
+	bench_record(&final, "verified", "evidence: signed\nobject-confirmation: 5 1 aa bb\nresult: valid\n");
+	final.job_result = WORDS("taken", "signed");
+	flow_confirm(&final.hub, final.of);
+	bench_settle(&final);
+	assert_string_equal(bench_said(&final, "sent", "verdict"), "undecided");
+	assert_string_equal(bench_said(&final, "sent", "warnings"), "");
+	bench_record(&final, "request", "attempt: 1\nobject-request: 5 1 aa bb\npurpose: poll\n");
+	bench_record(&final, "reply", "far: reply-done\nhttp-status: 200\nobject-reply: 5 1 aa bb\n");
+	final.job_result = WORDS("refused", "channel");
+	flow_classify(&final.hub, final.of);
+	bench_settle(&final);
+	assert_string_equal(bench_said(&final, "closed", "verdict"), "data-error");
+	assert_string_equal(bench_said(&final, "closed", "evidence"), "channel");
+	assert_false(final.of->partial);
+	bench_close(&final);
+}
+
 #define SIGNED_AS(words) "partner \"p\" { label_cs = x label_en = x evidence = signed compose_content = false " words " }\n"
 
 /* How the catalogue wants a signature is what the token is told; the usual way needs no words. */
@@ -138,8 +236,10 @@ static void test_signature(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options), cmocka_unit_test(test_request), cmocka_unit_test(test_nobody),
-		                            cmocka_unit_test(test_signature) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options),        cmocka_unit_test(test_request),
+		                            cmocka_unit_test(test_nobody),         cmocka_unit_test(test_signature),
+		                            cmocka_unit_test(test_partial_signed), cmocka_unit_test(test_partial_by_channel),
+		                            cmocka_unit_test(test_reservations) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,19 @@ static void test_status(void **state)
 	assert_non_null(strstr(
 	    status, "Partner: Finanční správa (EPO)\r\nPřevzato krabicí: 21. 11. 2026 19:39\r\nStav: uzavřeno s chybou v datech (21. 11. 2026 19:40)\r\n"));
 	assert_non_null(strstr(status, "Co dělat:\r\n  Úřad našel chyby"));
+	of.partial = true;
+	status_text_write(&hub, &of, "přiznání.xml", status);
+	check_form(status);
+	assert_non_null(strstr(status, "\r\nStav: uzavřeno, přijato jen zčásti (21. 11. 2026 19:40)\r\n"));
+	assert_non_null(strstr(status, "Co dělat:\r\n  Úřad přijal část podání a zbytek odmítl"));
+	assert_null(strstr(status, "chyby v údajích"));
+	of.partial = false;
+	of.state = CASE_DONE;
+	of.warnings = 2;
+	status_text_write(&hub, &of, "přiznání.xml", status);
+	check_form(status);
+	assert_non_null(strstr(status, "\r\nStav: uzavřeno, přijato s výhradami (2) (21. 11. 2026 19:40)\r\n"));
+	of.warnings = 0;
 	of.env = "production";
 	of.state = CASE_DONE;
 	status_text_write(&hub, &of, "přiznání.xml", status);
