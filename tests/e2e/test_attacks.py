@@ -1,5 +1,6 @@
 """Attacks on a journal, each found and named by podatelna-audit with the right kind and the right record: the clumsy forger's, who changes bytes, and the clever
-forger's, who recomputes everything but can neither sign nor stamp (tests/lib/logmaker.py). Single-bit flips: tests/unit/audit_flips.c; here a handful by the whole program.
+forger's, who recomputes everything but can neither sign nor stamp (tests/lib/logmaker.py). Every single-bit flip and every
+length to be cut down to: tests/unit/audit_flips.c, audit_cuts.c; here a handful by the whole program.
 """
 
 import os
@@ -142,17 +143,15 @@ def test_record_inserted(bench):
 
 
 def lengths(bench, number):
-    """What to cut a segment down to: every length in the long form, else some and all edges of a few records."""
+    """What to cut a segment down to: some lengths, and all edges of a few records. Every length: tests/unit/audit_cuts.c."""
     end = os.path.getsize(bench.segment(bench.data, number))
-    if LONG:
-        return range(end)
     records = [r for r in bench.records if (r.first > 0) == (number > 0)]
     edges = [r.offset + more for r in (records[0], records[1], records[-2], records[-1]) for more in (0, 1, 87, r.length - 79, r.length - 1)]
     return sorted({*edges, *random.Random(number).sample(range(end), 12)})
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["closed", "open"])
-def test_truncated_at_every_length(bench, number):
+def test_truncated(bench, number):
     """The heads count all records, so each is missed: the first that is not whole is named."""
     data = bench.copy()
     path = bench.segment(data, number)
