@@ -119,20 +119,33 @@ static int check_owner(const struct fileops *ops, int folder, const char *name, 
 	return memmem(head, (size_t)length, owner_id, strlen(owner_id)) != NULL ? 0 : ERR_MISMATCH;
 }
 
+/* What a power cut left of writing it (file_replace). Nobody but this case can have begun a part of that name. 1: it was there. */
+static int remove_half(const struct fileops *ops, int folder, const char *name)
+{
+	char half[PATH_SIZE + sizeof ".tmp"];
+
+	(void)snprintf(half, sizeof half, "%s.tmp", name);
+	if (ops->unlinkat(ops, folder, half, 0) == 0) {
+		return 1;
+	}
+	return file_error() == ERR_NOTFOUND ? 0 : file_error();
+}
+
 int part_remove(const struct fileops *ops, int dir, const uint8_t hash[OBJECT_HASH_BYTES], const char *owner_id)
 {
 	char path[PATH_SIZE];
-	int folder = -1, err = ERR_INTERNAL;
+	int folder = -1, half = 0, err = ERR_INTERNAL;
 
 	path_of(hash, path);
 	err = open_folder(ops, dir, path, false, &folder);
 	if (err == 0) {
-		err = check_owner(ops, folder, path + 3, owner_id);
+		half = remove_half(ops, folder, path + 3);
+		err = half < 0 ? half : check_owner(ops, folder, path + 3, owner_id);
 	}
 	if (err == 0 && ops->unlinkat(ops, folder, path + 3, 0) != 0) {
 		err = file_error();
 	}
-	if (err == 0) {
+	if (err == 0 || (err == ERR_NOTFOUND && half == 1)) {
 		err = file_sync_directory(ops, folder);
 	}
 	file_close(ops, &folder);

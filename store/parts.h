@@ -20,8 +20,8 @@ int part_read(const struct fileops *ops, int dir, const uint8_t hash[OBJECT_HASH
 bool part_exists(const struct fileops *ops, int dir, const uint8_t hash[OBJECT_HASH_BYTES]);
 /* The part becomes durable in `to`, and is read again there before 0 is returned. One that is there already and right is left alone. */
 int part_copy(const struct fileops *ops, int from, int to, const uint8_t hash[OBJECT_HASH_BYTES]);
-/* Takes the part away, durably, when its key is one of that owner (`owner_id`: "<tag of the origin>/<owner>/", as the file itself says); one that is not there is no
- * failure. ERR_MISMATCH: it is another one's, or no part at all, and stays. */
+/* Takes the part away, durably, when its key is one of that owner (`owner_id`: "<tag of the origin>/<owner>/", as the file itself says), and what was left of writing it;
+ * one that is not there is no failure. ERR_MISMATCH: it is another one's, or no part at all, and stays. */
 int part_remove(const struct fileops *ops, int dir, const uint8_t hash[OBJECT_HASH_BYTES], const char *owner_id);
 
 #endif

@@ -18,6 +18,8 @@ struct erasing {
 	bool wish;
 	struct journal_receipt receipt;
 	int err;           /* of keys and content; 0: all of it is gone */
+	uint64_t archive;  /* where the records say that content is; 0: in none */
+	unsigned waits;    /* for the archive while other content was being moved */
 	bool name_left;    /* stands in files of names that are locked now */
 	bool archive_left; /* the archive was not there */
 };
@@ -81,6 +83,8 @@ static void finish(struct erasing *erasing)
 
 	if (erasing->err != 0) {
 		lines_set(&left, "content", "not yet");
+	}
+	if (erasing->err != 0 || erasing->archive_left) {
 		server_erase_sweep(server, false);
 	}
 	lines_set(&left, "archive", erasing->archive_left ? "not there" : NULL);
@@ -99,16 +103,39 @@ static void finish(struct erasing *erasing)
 	free(erasing);
 }
 
+/* No archive of this journal is there: what no record says to be in one is in none that could be looked at. */
+static bool is_no_archive(uint64_t archive, int err)
+{
+	return archive == 0 && (err == ERR_NOTFOUND || err == ERR_MISMATCH || err == ERR_FORMAT);
+}
+
 static void on_archive(void *context, int err, const struct server_archive_result *result)
 {
 	struct erasing *erasing = context;
 
 	(void)result;
-	if (err != 0) {
+	if (err != 0 && !is_no_archive(erasing->archive, err)) {
 		log_warning("%s: its content could not be removed from the archive: %s", erasing->case_number, err_name(err));
 		erasing->archive_left = true;
 	}
 	finish(erasing);
+}
+
+/* Also where no record says that content is in the archive: a move that was cut off before its record leaves a copy there. */
+static void leave_archive(void *context, uint32_t events)
+{
+	struct erasing *erasing = context;
+	struct server *server = erasing->server;
+	int err = server_archive_remove(server, erasing->case_number, erasing->archive, on_archive, erasing);
+
+	(void)events;
+	if (err == ERR_BUSY && erasing->waits++ < SERVER_ERASE_WAITS &&
+	    loop_timer(server->loop, clock_deadline(SERVER_ERASE_WAIT_MS), leave_archive, erasing) > 0) {
+		return;
+	}
+	if (err != 0) {
+		on_archive(erasing, err, NULL);
+	}
 }
 
 /* Derived files; what fails here is tried again by the sweep. */
@@ -136,15 +163,8 @@ static void destroy(struct erasing *erasing)
 	if (erasing->err != 0) {
 		log_error("%s is erased, and not everything could be destroyed yet: %s", erasing->case_number, err_name(erasing->err));
 	}
-	if (journal_case_find(server->journal, erasing->case_number, &found) == 0 && found.archived != 0) {
-		int err = server_archive_remove(server, erasing->case_number, found.archived, on_archive, erasing);
-
-		if (err == 0) {
-			return;
-		}
-		erasing->archive_left = true;
-	}
-	finish(erasing);
+	erasing->archive = journal_case_find(server->journal, erasing->case_number, &found) == 0 ? found.archived : 0;
+	leave_archive(erasing, 0);
 }
 
 static void on_recorded(void *context, int err, const struct journal_receipt *receipt)
@@ -243,9 +263,14 @@ static void arm(struct server *server, uint64_t ms)
 static void on_swept(void *context, int err, const struct server_archive_result *result)
 {
 	struct server *server = context;
+	struct server_sweep *sweep = &server->sweep;
 
 	(void)result;
-	server->sweep.left += err != 0 ? 1 : 0;
+	if (is_no_archive(sweep->archive, err)) {
+		sweep->everywhere = false;
+	} else if (err != 0) {
+		sweep->left++;
+	}
 	arm(server, 0);
 }
 
@@ -253,13 +278,17 @@ static void end_sweep(struct server *server)
 {
 	struct server_sweep *sweep = &server->sweep;
 
-	if (sweep->left > 0) {
+	const bool archived = sweep->asked_archived;
+
+	if (sweep->left > 0 || sweep->asked) {
 		sweep->pause_ms = sweep->pause_ms == 0 ? SERVER_ERASE_AGAIN_MS : sweep->pause_ms * 2;
 		sweep->pause_ms = sweep->pause_ms < SERVER_ERASE_MOST_MS ? sweep->pause_ms : SERVER_ERASE_MOST_MS;
+	}
+	if (sweep->left > 0) {
 		log_warning("%zu erased cases have content that could not be removed yet, in the vault or in an archive that is not there", sweep->left);
 	}
 	free(sweep->cases);
-	*sweep = (struct server_sweep){ .pause_ms = sweep->left > 0 ? sweep->pause_ms : 0 };
+	*sweep = (struct server_sweep){ .pause_ms = sweep->left > 0 || sweep->asked ? sweep->pause_ms : 0, .asked_archived = archived };
 	if (sweep->pause_ms > 0) {
 		arm(server, sweep->pause_ms);
 	}
@@ -302,7 +331,7 @@ static void on_sweep(void *context, uint32_t events)
 	(void)events;
 	sweep->timer = 0;
 	if (sweep->cases == NULL) {
-		server_erase_sweep(server, false);
+		server_erase_sweep(server, sweep->asked_archived);
 		return;
 	}
 	if (sweep->next == sweep->count || server->fault) {
@@ -319,11 +348,18 @@ static void on_sweep(void *context, uint32_t events)
 	if (err == 0) {
 		err = erase_content(server, found.number);
 	}
-	if (err == 0 && found.archived != 0) {
+	if (err == 0 && (found.archived != 0 || sweep->everywhere)) {
+		sweep->archive = found.archived;
 		err = server_archive_remove(server, found.number, found.archived, on_swept, server);
 		if (err == 0) {
 			return; /* on_swept goes on */
 		}
+		if (err == ERR_BUSY && sweep->waits++ < SERVER_ERASE_WAITS) {
+			sweep->next--;
+			arm(server, SERVER_ERASE_WAIT_MS);
+			return;
+		}
+		err = is_no_archive(found.archived, err) ? 0 : err;
 	}
 	sweep->left += err != 0 ? 1 : 0;
 	arm(server, 0);
@@ -349,13 +385,13 @@ void server_erase_sweep(struct server *server, bool archived)
 {
 	struct server_sweep *sweep = &server->sweep;
 
-	if (sweep->cases != NULL) {
-		return; /* one is under way */
+	if (sweep->cases != NULL) { /* one is under way, and may have passed what this one is about: another one follows it */
+		sweep->asked = true;
+		sweep->asked_archived = sweep->asked_archived || archived;
+		return;
 	}
 	loop_cancel(server->loop, sweep->timer);
-	sweep->timer = 0;
-	sweep->archived = archived;
-	sweep->count = sweep->next = sweep->left = 0;
+	*sweep = (struct server_sweep){ .pause_ms = sweep->pause_ms, .archived = archived, .everywhere = true };
 	journal_case_each(server->journal, count_erased, sweep);
 	sweep->cases = sweep->count == 0 ? NULL : calloc(sweep->count, sizeof *sweep->cases);
 	sweep->count = 0;
@@ -384,4 +420,5 @@ void server_erase_open(struct server *server)
 		log_warning("keys of files of names that are no more could not be removed");
 	}
 	server_erase_sweep(server, false);
+	server->sweep.everywhere = facts.unclean;
 }

@@ -56,6 +56,9 @@ int trace_add(int fd, const struct trace_head *head, const char *name, const cha
 void trace_add_folder(int fd, const char *path, const char *name);
 /* store_record_ops.c: where the table writes to, in a process that is not started with TRACE_VARIABLE. Without either the first change ends the process. */
 void store_record_to(int fd);
+int store_record_fd(void);
+/* Of a recorded podatelna-store: which run of the kernel it takes this for. Not set: the real one. */
+#define TRACE_BOOT_VARIABLE "STORE_RECORD_BOOT"
 /* The n-th sync from now on fails with EIO (0: none). True when it came to that since the last call. */
 bool store_record_fail_sync(unsigned n);
 /* Before the n-th operation from now on that would be recorded the process ends (TRACE_DIED), as if killed. 0: it does not. */

@@ -1,9 +1,8 @@
 /* Each file operation fails once while a case is erased, and while its content goes to the archive and back. After a restart the erasure is complete or was never begun; content
  * that moves can be read at any time, and never lies nowhere. */
-#include "store_fault_life.h"
+#include "store_fault_steps.h"
 
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,76 +26,34 @@ static struct life base; /* a refused case; its store is stopped */
 
 /* --- what lies on the disk --- */
 
-static size_t count_files(const char *pattern)
-{
-	glob_t found = { 0 };
-	size_t count = glob(pattern, GLOB_NOSORT, NULL, &found) == 0 ? found.gl_pathc : 0;
-
-	globfree(&found);
-	return count;
-}
-
 static size_t count_parts(const char *folder)
 {
 	char pattern[256];
 
 	(void)snprintf(pattern, sizeof pattern, "%s/vault/[0-9a-f][0-9a-f]/*[0-9a-f]", folder);
-	return count_files(pattern);
-}
-
-static size_t count_keys(const struct life *life)
-{
-	char pattern[256];
-
-	(void)snprintf(pattern, sizeof pattern, "%s/keys/%s.*", life->data, life->number);
-	return count_files(pattern);
-}
-
-static bool is_seen(const struct life *life)
-{
-	char command[256];
-
-	(void)snprintf(command, sizeof command, "grep -q ' %s$' '%s/seen'", life->number, life->data);
-	return system(command) == 0;
+	return steps_count_files(pattern);
 }
 
 static bool is_erased_on_disk(const struct life *life)
 {
-	return count_keys(life) == 0 && count_parts(life->data) == 0 && !is_seen(life);
+	return steps_count_keys(life, life->number) == 0 && count_parts(life->data) == 0 && !steps_is_seen(life, life->number);
 }
 
 /* --- lives --- */
 
 static void make_base(void)
 {
-	struct wire_message message, answer;
-	struct lines body = { 0 };
-	char original[4096], name[4096], report[4096];
-
 	life_make(&base, &bench, fault, fault_file);
 	assert_int_equal(life_start(&base), 0);
-	wire_begin(&message, WIRE_STORE_CASE_NEW, 0, 0);
-	wire_put_string(&message, WIRE_F_KIND, "filing");
-	assert_int_equal(life_ask(&base, &message, &answer), 0);
-	assert_true(wire_string(&answer, WIRE_F_CASE, base.number, sizeof base.number));
 	assert_int_equal(life_replay(&base), 0);
-	assert_int_equal(life_take(&base, "original", span_of_string(LIFE_ORIGINAL), original), 0);
-	assert_int_equal(life_take(&base, "name", span_of_string("file: a.xml\nfolder: \nowner: uid:1000\n"), name), 0);
-	lines_set(&body, "object-original", original);
-	lines_set(&body, "object-name", name);
-	lines_set(&body, "kind", "filing");
-	lines_set(&body, "by", "uid:1000");
-	assert_int_equal(life_append(&base, "received", &body), 0);
+	assert_int_equal(steps_received(&base), 0);
 	assert_true(life_stop(&base));
 	assert_int_equal(life_start(&base), 0);
 	assert_int_equal(life_replay(&base), 0);
-	assert_int_equal(life_take(&base, "report", span_of_string("why"), report), 0);
-	lines_set(&body, "object-report", report);
-	lines_set(&body, "reason", "test");
-	assert_int_equal(life_append(&base, "refused", &body), 0);
+	assert_int_equal(steps_refused(&base), 0);
 	assert_true(life_stop(&base));
 	assert_int_equal(count_parts(base.data), PARTS);
-	assert_int_equal(count_keys(&base), KEYS);
+	assert_int_equal(steps_count_keys(&base, base.number), KEYS);
 }
 
 /* A copy of it, with the store running on it; the fault is armed by then. */
@@ -130,41 +87,6 @@ static void restart(struct life *life)
 	}
 }
 
-static void verify(struct life *life)
-{
-	struct wire_message message, answer;
-
-	wire_begin(&message, WIRE_STORE_VERIFY, 0, 0);
-	if (life_ask(life, &message, &answer) != 0 || wire_number(&answer, WIRE_F_CODE, 1) != 0) {
-		life_fail(life, "damage at %llu: %.*s", (unsigned long long)wire_number(&answer, WIRE_F_INDEX, 0), (int)wire_span(&answer, WIRE_F_TEXT).length,
-		          (const char *)wire_span(&answer, WIRE_F_TEXT).data);
-	}
-}
-
-/* STORE_ERASE or STORE_ARCHIVE; *ret_left: something could not be done yet. */
-static int ask(struct life *life, enum wire_type type, const char *record, const char *rest, bool *ret_left)
-{
-	struct wire_message message, answer;
-	char text[256];
-	int err = 0;
-
-	(void)snprintf(text, sizeof text, "basis: test\nby: uid:1000\ncase: %s\n%s", life->number, rest);
-	wire_begin(&message, type, 0, 0);
-	wire_put_string(&message, WIRE_F_CASE, life->number);
-	wire_put_bytes(&message, WIRE_F_PREV, span_of(life->head, 32));
-	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(text));
-	life->flying = record;
-	err = life_ask(life, &message, &answer);
-	if (err == 0) {
-		struct span lines = wire_span(&answer, WIRE_F_LINES), value;
-
-		life->flying = "";
-		(void)snprintf(life->last, sizeof life->last, "%s", record);
-		*ret_left = lines.length > 0 && lines_find(lines, "content", &value);
-	}
-	return err;
-}
-
 static void arm(enum store_fault_kind kind, long n)
 {
 	fault->fired = 0;
@@ -183,7 +105,7 @@ static bool erase_once(long n, enum store_fault_kind kind)
 
 	begin(&life, false);
 	arm(kind, n);
-	err = ask(&life, WIRE_STORE_ERASE, "erased", "", &left);
+	err = steps_rest(&life, WIRE_STORE_ERASE, "erased", "", &left);
 	fired = fault->fired != 0;
 	if ((err != 0 || left) && !fired) {
 		life_fail(&life, "the erasure fails without a fault: %s", err_name(err));
@@ -197,35 +119,27 @@ static bool erase_once(long n, enum store_fault_kind kind)
 		if (err == 0) {
 			life_fail(&life, "an acknowledged erasure has no record");
 		}
-		if (count_keys(&life) != KEYS || count_parts(life.data) != PARTS || life_compare(&life, "original", LIFE_ORIGINAL) != 0) {
-			life_fail(&life, "%zu keys, %zu parts are left without a record", count_keys(&life), count_parts(life.data));
+		if (steps_count_keys(&life, life.number) != KEYS || count_parts(life.data) != PARTS || life_compare(&life, "original", LIFE_ORIGINAL) != 0) {
+			life_fail(&life, "%zu keys, %zu parts are left without a record", steps_count_keys(&life, life.number), count_parts(life.data));
 		}
-		assert_int_equal(ask(&life, WIRE_STORE_ERASE, "erased", "", &left), 0);
+		assert_int_equal(steps_rest(&life, WIRE_STORE_ERASE, "erased", "", &left), 0);
 	}
 	for (uint64_t deadline = clock_deadline(WAIT_MS); !is_erased_on_disk(&life) && !clock_expired(deadline);) {
 		(void)usleep(5000);
 	}
 	if (!is_erased_on_disk(&life)) {
-		life_fail(&life, "after the restart %zu keys, %zu parts are left, seen %d", count_keys(&life), count_parts(life.data), is_seen(&life));
+		life_fail(&life, "after the restart %zu keys, %zu parts are left, seen %d", steps_count_keys(&life, life.number), count_parts(life.data),
+		          steps_is_seen(&life, life.number));
 	}
 	if (life_compare(&life, "original", LIFE_ORIGINAL) != ERR_STATE) {
 		life_fail(&life, "erased content is not refused");
 	}
-	verify(&life);
+	steps_verify(&life);
 	life_remove(&life);
 	return fired;
 }
 
 /* --- archive --- */
-
-static void make_archive(struct life *life)
-{
-	struct wire_message message, answer;
-
-	wire_begin(&message, WIRE_STORE_ARCHIVE_LOOK, 0, 0);
-	wire_put_number(&message, WIRE_F_BITS, 3);
-	assert_int_equal(life_ask(life, &message, &answer), 0);
-}
 
 /* One way under the fault; then, after a restart, until it is done. */
 static bool move(struct life *life, const char *event, long n, enum store_fault_kind kind)
@@ -236,18 +150,18 @@ static bool move(struct life *life, const char *event, long n, enum store_fault_
 
 	(void)snprintf(rest, sizeof rest, "event: %s\n", event);
 	arm(kind, n);
-	err = ask(life, WIRE_STORE_ARCHIVE, "archived", rest, &left);
+	err = steps_rest(life, WIRE_STORE_ARCHIVE, "archived", rest, &left);
 	fired = fault->fired != 0;
 	if (err != 0 && !fired) {
 		life_fail(life, "%s fails without a fault: %s", event, err_name(err));
 	}
 	restart(life);
-	if (life_compare(life, "original", LIFE_ORIGINAL) != 0 || life_compare(life, "report", "why") != 0) {
+	if (life_compare(life, "original", LIFE_ORIGINAL) != 0 || life_compare(life, "report", STEPS_REPORT) != 0) {
 		life_fail(life, "content cannot be read half way %s", event);
 	}
-	verify(life);
+	steps_verify(life);
 	/* A run that was recorded is over; one that was not is begun again. */
-	while (err != 0 && (err = ask(life, WIRE_STORE_ARCHIVE, "archived", rest, &left)) != 0 && err != ERR_STATE) {
+	while (err != 0 && (err = steps_rest(life, WIRE_STORE_ARCHIVE, "archived", rest, &left)) != 0 && err != ERR_STATE) {
 		if (++tries > TRIES_MAX) {
 			life_fail(life, "%s does not come to an end: %s", event, err_name(err));
 		}
@@ -261,7 +175,7 @@ static bool archive_once(long n, enum store_fault_kind kind)
 	bool fired = false;
 
 	begin(&life, true);
-	make_archive(&life);
+	assert_int_equal(steps_archive(&life, 3), 0);
 	fired = move(&life, "out", n, kind);
 	if (count_parts(life.archive) != PARTS) {
 		life_fail(&life, "%zu parts in the archive", count_parts(life.archive));

@@ -77,6 +77,11 @@ void states_place_remove(const char *path)
 	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+bool states_is_audited(const struct states *run)
+{
+	return run->audited && run->tried_states % AUDIT_EVERY == 0;
+}
+
 bool states_try(struct states *run, size_t cut, const bool *there, char why[CHECK_WHY_SIZE])
 {
 	char path[64];
@@ -87,7 +92,8 @@ bool states_try(struct states *run, size_t cut, const bool *there, char why[CHEC
 
 	states_place(path);
 	disk_build(run->disk, there, path);
-	good = check_recovers(&state, why) && (!run->audited || run->tried_states % AUDIT_EVERY != 0 || check_audit(AUDIT_PROGRAM, path, why));
+	good = run->check != NULL ? run->check(run, &state, why)
+	                          : check_recovers(&state, why) && (!states_is_audited(run) || check_audit(AUDIT_PROGRAM, path, why));
 	states_place_remove(path);
 	run->tried_states++;
 	return good;

@@ -18,8 +18,13 @@ struct states {
 	bool audited;          /* now and then podatelna-audit looks, too */
 	const char *data;      /* as in store_crash_check.h */
 	uint64_t tried_states; /* so far */
+	/* What must hold of a state; NULL: check_recovers, and now and then the auditor's word. */
+	bool (*check)(const struct states *run, const struct check_state *state, char why[CHECK_WHY_SIZE]);
+	const void *context; /* for it */
 };
 
+/* Is it the turn of a state that the auditor looks at, too? */
+bool states_is_audited(const struct states *run);
 /* How many states a test is to try: PODATELNA_STATES. */
 size_t states_wanted(void);
 /* Every how many-th of the list that makes. */

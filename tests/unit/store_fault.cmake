@@ -15,14 +15,15 @@ target_compile_definitions(store_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:
 add_dependencies(store_fault_test store_faulty)
 set_tests_properties(store_fault_test PROPERTIES TIMEOUT 600)
 # The same while a case is erased, and while its content goes to an archive and back.
-podatelna_unit_test(erase_fault_test SOURCES erase_fault_test.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
+podatelna_unit_test(erase_fault_test SOURCES erase_fault_test.c store_fault_steps.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
 target_compile_definitions(erase_fault_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_faulty>")
 add_dependencies(erase_fault_test store_faulty)
 set_tests_properties(erase_fault_test PROPERTIES TIMEOUT 600)
 
 # The same life recorded, and every state that a power cut may leave of it (crash_disk.h).
-add_executable(store_recorded ${CMAKE_SOURCE_DIR}/store/main.c store_record_ops.c crash_trace.c)
+add_executable(store_recorded ${CMAKE_SOURCE_DIR}/store/main.c store_record_ops.c store_record_calls.c crash_trace.c)
 target_link_libraries(store_recorded PRIVATE podatelna_store_core podatelna_options)
+target_link_options(store_recorded PRIVATE -Wl,--wrap=close_range -Wl,--wrap=fopen)
 set_target_properties(store_recorded PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
 set(crash_sources store_crash_states.c store_crash_check.c store_record_ops.c crash_disk.c crash_trace.c)
 podatelna_unit_test(store_crash_test SOURCES store_crash_test.c ${crash_sources} store_fault_steps.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
@@ -32,3 +33,8 @@ target_compile_definitions(journal_crash_test PRIVATE AUDIT_PROGRAM="$<TARGET_FI
 add_dependencies(store_crash_test store_recorded podatelna-audit)
 add_dependencies(journal_crash_test podatelna-audit)
 set_tests_properties(store_crash_test journal_crash_test PROPERTIES TIMEOUT 600)
+# The same for what comes after a case's end.
+podatelna_unit_test(erase_crash_test SOURCES erase_crash_test.c ${crash_sources} store_fault_steps.c store_fault_life.c seal_help.c vault_bench.c LIBS podatelna_store_core)
+target_compile_definitions(erase_crash_test PRIVATE STORE_FAULTY="$<TARGET_FILE:store_recorded>" AUDIT_PROGRAM="$<TARGET_FILE:podatelna-audit>")
+add_dependencies(erase_crash_test store_recorded podatelna-audit)
+set_tests_properties(erase_crash_test PROPERTIES TIMEOUT 1200)

@@ -19,7 +19,6 @@
 #include "appliance/base/fdio.h"
 #include "appliance/wire/child.h"
 #include "seal_help.h"
-#include "store/anchor_note.h"
 
 static const char *const counted[] = { "received", "approved", "intent", "abandoned", "signed", "sending", "reply", "closed" };
 
@@ -31,26 +30,49 @@ void life_fail(const struct life *life, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	if (life->escape != NULL) {
+		(void)snprintf(life->escape->why, sizeof life->escape->why, "case at '%s': %.500s", life->last, text);
+		longjmp(life->escape->to, 1);
+	}
 	fail_msg("fault kind %d call %ld (%s, fired %d), %u starts, case at '%s', %llu records told: %s", (int)life->fault->kind, life->fault->calls,
 	         life->fault->what, life->fault->fired, life->starts, life->last, (unsigned long long)life->known, text);
+}
+
+static void settle(struct life *life, struct vault_bench *bench, struct store_fault *fault, const char *path)
+{
+	memset(life, 0, sizeof *life);
+	life->bench = bench;
+	life->fault = fault;
+	life->parent = life->hub = life->token = life->pid = -1;
+	life->flying = "";
+	(void)snprintf(life->path, sizeof life->path, "%s", path);
+	(void)snprintf(life->data, sizeof life->data, "%s/data", path);
+	(void)snprintf(life->mark, sizeof life->mark, "%s/mark/mark", path);
+	(void)snprintf(life->notes, sizeof life->notes, "%s/notes", path);
+	assert_int_equal(mkdir(life->notes, 0755), 0);
+}
+
+void life_adopt(struct life *life, const struct life *of, const char *path)
+{
+	settle(life, of->bench, of->fault, path);
+	life->stamper = of->stamper;
+	if (of->archive[0] != '\0') {
+		(void)snprintf(life->archive, sizeof life->archive, "%s/archive", path);
+	}
+	memcpy(life->number, of->number, sizeof life->number);
+	memcpy(life->hashes, of->hashes, sizeof life->hashes);
+	life->known = of->known;
 }
 
 void life_make(struct life *life, struct vault_bench *bench, struct store_fault *fault, const char *fault_file)
 {
 	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	char path[sizeof life->path];
 
-	memset(life, 0, sizeof *life);
 	memset(fault, 0, sizeof *fault);
-	life->bench = bench;
-	life->fault = fault;
-	life->parent = life->hub = life->token = life->pid = -1;
-	life->flying = "";
-	(void)snprintf(life->path, sizeof life->path, "%s/podatelna-fault-XXXXXX", base);
-	assert_non_null(mkdtemp(life->path));
-	(void)snprintf(life->data, sizeof life->data, "%s/data", life->path);
-	(void)snprintf(life->mark, sizeof life->mark, "%s/mark/mark", life->path);
-	(void)snprintf(life->notes, sizeof life->notes, "%s/notes", life->path);
-	assert_int_equal(mkdir(life->notes, 0755), 0);
+	(void)snprintf(path, sizeof path, "%s/podatelna-fault-XXXXXX", base);
+	assert_non_null(mkdtemp(path));
+	settle(life, bench, fault, path);
 	life->stamper = seal_help_stamper(bench->ec);
 	assert_int_equal(setenv(STORE_FAULT_VARIABLE, fault_file, 1), 0);
 }
@@ -415,34 +437,6 @@ int life_compare(struct life *life, const char *role, const char *expected)
 	if (err == 0 && (length != (ssize_t)strlen(expected) || memcmp(content, expected, (size_t)length) != 0)) {
 		err = ERR_MISMATCH;
 	}
-	return err;
-}
-
-static int send_stamp(struct life *life, uint64_t size, struct span reply, const char *lines)
-{
-	struct wire_message message, answer;
-
-	wire_begin(&message, WIRE_STORE_ANCHOR, 0, 0);
-	wire_put_number(&message, WIRE_F_INDEX, size);
-	wire_put_bytes(&message, WIRE_F_BYTES, reply);
-	wire_put_bytes(&message, WIRE_F_LINES, span_of_string(lines));
-	return life_ask(life, &message, &answer);
-}
-
-int life_stamp(struct life *life, uint64_t size, struct span note, bool is_signed)
-{
-	struct anchor_note parsed;
-	size_t length = 0;
-	uint8_t *reply = NULL;
-	int err = 0;
-
-	if (anchor_note_parse(note, &parsed) != 0 || parsed.size != size || (is_signed && parsed.count != 1)) {
-		life_fail(life, "the checkpoint that was told is none, or it is not signed as was told");
-	}
-	reply = seal_help_stamp_here(life->bench->ec, life->stamper, parsed.text, &length);
-	err = send_stamp(life, size, span_of(reply, length), "event: stamp\ntime: 2026-11-22T03:00:00Z\ntsa: own\n");
-	err = err != 0 ? err : send_stamp(life, size, span_of_string("<html>"), "event: bad-stamp\nreason: test\ntsa: own\n");
-	free(reply);
 	return err;
 }
 

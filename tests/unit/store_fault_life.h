@@ -21,6 +21,12 @@
 #define LIFE_ORIGINAL "<Pisemnost>obsah</Pisemnost>"
 #define LIFE_REPLY "<Potvrzeni/>"
 
+/* Where life_fail goes instead, and what it said. */
+struct life_escape {
+	jmp_buf to;
+	char why[600];
+};
+
 struct life {
 	struct vault_bench *bench;
 	struct store_fault *fault;
@@ -44,11 +50,16 @@ struct life {
 	uint8_t head[32];
 	uint64_t last_index, sending, counts[8];
 	uint8_t buffer[WIRE_MESSAGE_MAX_BYTES];
+
+	struct life_escape *escape; /* NULL: life_fail fails the test */
 };
 
 /* A new data directory; the fault is not armed. */
 void life_make(struct life *life, struct vault_bench *bench, struct store_fault *fault, const char *fault_file);
 void life_remove(struct life *life);
+/* Another life over a copy of the data directory, mark and (where `of` has one) archive that lie in the folder `path`, with the keys of `of` and what it was told. It ends
+ * with life_kill or life_stop; the folder is the caller's. */
+void life_adopt(struct life *life, const struct life *of, const char *path);
 /* 0 once there is a hub link and a ready token; ERR_GONE when the store ended before. */
 int life_start(struct life *life);
 /* SIGKILL, or nothing when it ended already. */
@@ -66,8 +77,6 @@ int life_take(struct life *life, const char *role, struct span content, char ref
 int life_append(struct life *life, const char *type, struct lines *body);
 /* The content of an object, compared; 0, ERR_MISMATCH, or what the store said. */
 int life_compare(struct life *life, const char *role, const char *expected);
-/* STORE_ANCHOR: a stamp over what STORE_NOTE said, and one that failed. */
-int life_stamp(struct life *life, uint64_t size, struct span note, bool is_signed);
 /* Offers the reply of the session of `sending`. */
 int life_offer(struct life *life);
 /* How many records of that type the case has. */

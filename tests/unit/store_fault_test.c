@@ -95,7 +95,6 @@ static void go_through(struct life *life, long n)
 static void verify(struct life *life)
 {
 	static const char *const once[] = { "received", "approved", "signed", "sending", "reply", "closed" };
-	struct wire_message message, answer;
 	uint64_t left = 0;
 
 	for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
@@ -112,11 +111,7 @@ static void verify(struct life *life)
 	    life_compare(life, "request", "REQUEST") != 0 || life_compare(life, "reply", LIFE_REPLY) != 0) {
 		life_fail(life, "an object cannot be read back");
 	}
-	wire_begin(&message, WIRE_STORE_VERIFY, 0, 0);
-	if (life_ask(life, &message, &answer) != 0 || wire_number(&answer, WIRE_F_CODE, 1) != 0) {
-		life_fail(life, "damage at %llu: %.*s", (unsigned long long)wire_number(&answer, WIRE_F_INDEX, 0), (int)wire_span(&answer, WIRE_F_TEXT).length,
-		          (const char *)wire_span(&answer, WIRE_F_TEXT).data);
-	}
+	steps_verify(life);
 }
 
 /* Returns false when there was no n-th call any more. */

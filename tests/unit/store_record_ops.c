@@ -27,6 +27,11 @@ static void __attribute__((constructor)) open_trace(void)
 	trace_fd = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 }
 
+int store_record_fd(void)
+{
+	return trace_fd;
+}
+
 void store_record_to(int fd)
 {
 	trace_fd = fd;
