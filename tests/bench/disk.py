@@ -1,6 +1,10 @@
-"""Records per second of the journal with 1 and 64 writers, beside append and fdatasync alone (one record each, and 64) and SQLite, on the same disk with records
-as long."""
+"""Records per second of the journal with 1 and 64 writers, beside append and fdatasync alone (so many records in one write as there are writers) and SQLite, on the
+same disk with records as long.
 
+A disk that others use is twice as fast in one second as in the next. So the journal and its floor take turns of a tenth of a second (journal_rate.c), and what is
+compared are neighbours: the ratio is the median over all pairs of turns. SQLite takes its turn after them, and is compared with the journal of its round."""
+
+import statistics
 import subprocess
 
 from place import Unmeasured
@@ -11,24 +15,40 @@ SQLITE = {"sqlite-1": (1, 1), "sqlite-64": (64, 1), "sqlite-rows": (1, 64)}  # c
 ROUNDS, MILLISECONDS = {False: 3, True: 7}, {False: 600, True: 4000}
 
 
-def run(place, name, kind, size):
-    done = subprocess.run([place.helper("journal_rate"), kind, place.folder(name), str(size), str(MILLISECONDS[place.long])], check=False,
+def run(place, name, writers):
+    """One round of both: rates over all of it, the ratio of each pair of turns."""
+    done = subprocess.run([place.helper("journal_rate"), place.folder(name), str(writers), str(MILLISECONDS[place.long])], check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode != 0:
         raise Unmeasured(done.stderr.decode(errors="replace").strip())
-    records, seconds, cpu, size = done.stdout.split()
-    return {"rate": int(records) / float(seconds), "cpu": float(cpu) / int(records), "bytes": int(size)}
+    *pairs, (cpu, size) = [[float(word) for word in line.split()] for line in done.stdout.decode().splitlines()]
+    records, seconds, floor_records, floor_seconds = (sum(column) for column in zip(*pairs))
+    return {"rate": records / seconds, "floor": floor_records / floor_seconds, "ratios": [(a / b) / (c / d) for a, b, c, d in pairs], "cpu": cpu / records,
+            "flush": writers * floor_seconds / floor_records, "bytes": int(size)}
 
 
 def measure(place):
-    """{"append": [rounds], "group": [rounds], 1: [rounds], 64: [rounds], "sqlite-1", "sqlite-64", "sqlite-rows"} in turns."""
-    found = {"append": [], "group": [], **{name: [] for name in SQLITE}, **{writers: [] for writers in WRITERS}}
+    """{1: [rounds], 64: [rounds], "sqlite-1", "sqlite-64", "sqlite-rows"} in turns."""
+    found = {**{writers: [] for writers in WRITERS}, **{name: [] for name in SQLITE}}
     for number in range(ROUNDS[place.long]):
         for writers in WRITERS:
-            found[writers].append(run(place, f"journal-{writers}-{number}", "journal", writers))
-        for kind in ("append", "group"):
-            found[kind].append(run(place, f"{kind}-{number}", kind, found[1][-1]["bytes"]))
+            found[writers].append(run(place, f"journal-{writers}-{number}", writers))
+        size = found[1][-1]["bytes"]
         for name, (writers, rows) in SQLITE.items():
-            rate = sqlite.rate(place.folder(f"{name}-{number}"), found[1][-1]["bytes"], MILLISECONDS[place.long], writers, rows)
-            found[name].append({"rate": rate, "cpu": 0, "bytes": found[1][-1]["bytes"]})
+            found[name].append({"rate": sqlite.rate(place.folder(f"{name}-{number}"), size, MILLISECONDS[place.long], writers, rows)})
     return found
+
+
+def ratios(found, writers):
+    """Journal : floor, of every pair of turns."""
+    return [ratio for each in found[writers] for ratio in each["ratios"]]
+
+
+def beside_sqlite(found, writers, names):
+    """Journal : the better of those of SQLite, of every round."""
+    return [own["rate"] / max(found[name][number]["rate"] for name in names) for number, own in enumerate(found[writers])]
+
+
+def reachable(found, writers):
+    """What a floor as slow as this one leaves to whoever needs so much CPU for a record beside it: flush : flush + CPU."""
+    return statistics.median([each["flush"] / (each["flush"] + writers * each["cpu"]) for each in found[writers]])

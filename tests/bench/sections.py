@@ -5,6 +5,7 @@ import textwrap
 
 import accounts
 import cards
+import disk
 import keys
 from report import LINE, number, spread
 
@@ -166,16 +167,23 @@ def show_cards(table, found):
 
 
 def show_journal(table, found):
-    rates = {name: [r["rate"] for r in rounds] for name, rounds in found.items()}
-    base = statistics.median(rates["append"])
-    table.heading("9. Journal, records per second", *SPREAD, "ratio", "CPU each")
-    for name, label in (("append", "append + fdatasync"), (1, "1 writer"), ("sqlite-1", "SQLite, 1 writer"), ("group", "64 appended + fdatasync"),
-                        (64, "64 writers"), ("sqlite-64", "SQLite, 64 writers"), ("sqlite-rows", "SQLite, 64 rows at once")):
-        cpu = statistics.median([r["cpu"] for r in found[name]])
-        table.row(label, *spread(rates[name]), number(statistics.median(rates[name]) / base), f"{cpu * 1e6:.0f} us" if cpu else "-")
-    table.note(f"store/journal.h in a process of its own, records of {found[1][0]['bytes']} bytes, same disk; 64 writers: 64 records wait for each commit. SQLite "
-               "from Python, WAL, synchronous=FULL, each record a transaction of its own; 64 writers: as many connections and threads; 64 rows at once: one "
-               "connection that gathers them, as no two writers of SQLite can")
+    table.heading("9. Journal, records per second", *SPREAD, "CPU each")
+    for writers in disk.WRITERS:
+        rounds = found[writers]
+        table.row(f"{writers} appended + fdatasync", *spread([r["floor"] for r in rounds]))
+        table.row(f"{writers} writer{'s' if writers > 1 else ''}", *spread([r["rate"] for r in rounds]), f"{statistics.median(r['cpu'] for r in rounds) * 1e6:.0f} us")
+    for name, label in (("sqlite-1", "SQLite, 1 writer"), ("sqlite-64", "SQLite, 64 writers"), ("sqlite-rows", "SQLite, 64 rows at once")):
+        table.row(label, *spread([r["rate"] for r in found[name]]))
+    table.heading("   Ratios", "quartile", "median", "quartile")
+    for writers in disk.WRITERS:
+        table.row(f"journal : floor, {writers}", *(number(x) for x in statistics.quantiles(disk.ratios(found, writers), n=4)))
+    table.row("journal : SQLite, 64", *spread(disk.beside_sqlite(found, 64, ("sqlite-1", "sqlite-64"))))
+    table.row("64 : 64 rows of SQLite at once", *spread(disk.beside_sqlite(found, 64, ("sqlite-rows",))))
+    table.note(f"store/journal.h in a process of its own beside the floor, both in turns of 0.1 s, ratios of neighbours; records of {found[1][0]['bytes']} bytes, same disk, "
+               "both files reserved; 64 writers: 64 records wait for each commit, the floor puts 64 into one write and one fdatasync. "
+               f"Such a write and fdatasync took {statistics.median(r['flush'] for r in found[64]) * MS:.2f} ms; the CPU that 64 records need must come on top "
+               f"(journal : floor {disk.reachable(found, 64):.2f}, were it nothing else). SQLite from Python, WAL, synchronous=FULL, each record a transaction of its own; "
+               "64 writers: as many connections and threads; 64 rows at once: one connection that gathers them, as no two writers of SQLite can")
 
 
 def show_targets(table, values):
@@ -199,10 +207,10 @@ def show_targets(table, values):
             worst = max(above, key=above.get)
             lines.append(table.verdict(f"memory above idle while {phase}, most by {worst}", above[worst] / MIB, TARGET_MEMORY / MIB, "MiB", at_least=False))
     if "journal" in values:
-        rates = {name: statistics.median([r["rate"] for r in rounds]) for name, rounds in values["journal"].items()}
-        lines.append(table.verdict("1 writer beside append + fdatasync", rates[1] / rates["append"] * 100, 90, "%"))
-        lines.append(table.verdict("64 writers beside 64 appended + fdatasync", rates[64] / rates["group"] * 100, 90, "%"))
-        lines.append(table.verdict("64 writers beside SQLite, the better of 1 and 64", rates[64] / max(rates["sqlite-1"], rates["sqlite-64"]), 5))
+        found = values["journal"]
+        lines.append(table.verdict("1 writer beside append + fdatasync", statistics.median(disk.ratios(found, 1)) * 100, 90, "%"))
+        lines.append(table.verdict("64 writers beside 64 appended + fdatasync", statistics.median(disk.ratios(found, 64)) * 100, 90, "%"))
+        lines.append(table.verdict("64 writers beside SQLite, the better of 1 and 64", statistics.median(disk.beside_sqlite(found, 64, ("sqlite-1", "sqlite-64"))), 5))
     table.heading("Targets")
     for line in lines:
         table.line("  " + line)
