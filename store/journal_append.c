@@ -243,7 +243,7 @@ int journal_stage(struct journal *journal, const struct journal_append *append, 
 	struct table_case state = { 0 };
 	struct journal_case_entry *entry = NULL;
 	const bool of_case = append->case_number[0] != '\0';
-	size_t bytes = 0;
+	size_t bytes = 0, position = 0;
 	int err = 0;
 
 	if (journal->state != JOURNAL_READY) {
@@ -254,6 +254,7 @@ int journal_stage(struct journal *journal, const struct journal_append *append, 
 	}
 	if (of_case) {
 		entry = journal_cases_find(&journal->cases, append->case_number);
+		position = entry != NULL ? (size_t)(entry - journal->cases.entries) : 0;
 		err = check_prev(append, entry);
 	}
 	if (err != 0) {
@@ -267,9 +268,8 @@ int journal_stage(struct journal *journal, const struct journal_append *append, 
 	if (err != 0) {
 		return err;
 	}
-	if (of_case) {
-		entry = journal_cases_find(&journal->cases, append->case_number);
-		entry = entry != NULL ? entry : journal_cases_add(&journal->cases, append->case_number);
+	if (of_case) { /* the entries may have moved to make room */
+		entry = entry != NULL ? &journal->cases.entries[position] : journal_cases_add(&journal->cases, append->case_number);
 		entry->state = state;
 		journal_index_number(journal, append->case_number);
 	}

@@ -16,6 +16,7 @@ static bool parse_parts(struct span text, struct journal_ref *ref)
 	struct span part;
 	bool more = true;
 
+	ref->part_count = 0;
 	while (more) {
 		more = span_read_until(&text, ',', &part);
 		if (!more) {
@@ -34,17 +35,16 @@ static uint64_t parts_of(uint64_t size)
 	return size == 0 ? 1 : (size - 1) / JOURNAL_REF_PART_BYTES + 1;
 }
 
+/* Straight into `ret`: most references have one part of 240, and each record of a filing has two of them to be judged. */
 int journal_ref_parse(struct span text, struct journal_ref *ret)
 {
-	struct journal_ref ref = { 0 };
 	struct span size, generation, commitment;
 
-	if (!span_read_until(&text, ' ', &size) || !parse_number(size, &ref.size) || !span_read_until(&text, ' ', &generation) ||
-	    !parse_number(generation, &ref.generation) || ref.generation == 0 || !span_read_until(&text, ' ', &commitment) ||
-	    !span_parse_hex(commitment, ref.commitment, sizeof ref.commitment) || !parse_parts(text, &ref) || ref.part_count != parts_of(ref.size)) {
+	if (!span_read_until(&text, ' ', &size) || !parse_number(size, &ret->size) || !span_read_until(&text, ' ', &generation) ||
+	    !parse_number(generation, &ret->generation) || ret->generation == 0 || !span_read_until(&text, ' ', &commitment) ||
+	    !span_parse_hex(commitment, ret->commitment, sizeof ret->commitment) || !parse_parts(text, ret) || ret->part_count != parts_of(ret->size)) {
 		return ERR_FORMAT;
 	}
-	*ret = ref;
 	return 0;
 }
 

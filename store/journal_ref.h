@@ -25,7 +25,7 @@ struct journal_ref {
 	uint8_t parts[JOURNAL_REF_PARTS_MAX][32];
 };
 
-/* ERR_FORMAT unless it is exactly that form and the number of parts fits the size. */
+/* ERR_FORMAT unless it is exactly that form and the number of parts fits the size; what *ret holds then means nothing. parts[] behind part_count is not touched. */
 int journal_ref_parse(struct span text, struct journal_ref *ret);
 /* Writes the terminated text; its length or ERR_LIMIT. */
 int journal_ref_format(const struct journal_ref *ref, char *ret, size_t size);

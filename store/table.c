@@ -105,16 +105,19 @@ static bool next_word(struct span *list, struct span *ret)
 	return true;
 }
 
+/* Asked several times for each field of each record that is written or read: without a copy, without a second look. */
 static bool has_word(const char *list, struct span word)
 {
-	struct span rest = span_of_string(list), each;
+	const char *at = list, *end = strchrnul(at, ' ');
 
-	while (next_word(&rest, &each)) {
-		if (span_equals(each, word)) {
-			return true;
+	while ((size_t)(end - at) != word.length || memcmp(at, word.data, word.length) != 0) {
+		if (*end == '\0') {
+			return false;
 		}
+		at = end + 1;
+		end = strchrnul(at, ' ');
 	}
-	return false;
+	return word.length > 0;
 }
 
 static bool split_object(struct span name, struct span *ret_role)
@@ -151,12 +154,26 @@ static bool has_field(struct span body, struct span word)
 	return span_copy_string(word, name, sizeof name) && lines_find(body, name, &value) && !span_is_empty(value);
 }
 
+/* Words and lines both ascend, so that one walk over the body meets them all. */
+static bool walk_to(struct span *body, struct span word)
+{
+	const bool object = span_equals_string(word, "object-*");
+	struct span name, value;
+
+	while (lines_next(body, &name, &value)) {
+		if (object ? span_starts_with(name, object_prefix) : span_equals(name, word) && !span_is_empty(value)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int check_required(const struct table_rule *rule, struct span body, char why[TABLE_WHY_SIZE])
 {
 	struct span rest = span_of_string(rule->required), word;
 
 	while (next_word(&rest, &word)) {
-		if (!has_field(body, word)) {
+		if (!walk_to(&body, word)) {
 			(void)snprintf(why, TABLE_WHY_SIZE, "record %s lacks the field %.*s", rule->type, (int)word.length, (const char *)word.data);
 			return ERR_FORMAT;
 		}
@@ -310,7 +327,7 @@ static int check_archived(struct span body, char why[TABLE_WHY_SIZE])
 static int check_special(const struct table_rule *rule, struct span body, enum table_writer writer, char why[TABLE_WHY_SIZE])
 {
 	struct span value;
-	bool accepted = lines_find(body, "accepted", &value);
+	bool accepted = false;
 
 	if (rule->of_case && !lines_find(body, "case", &value)) {
 		(void)snprintf(why, TABLE_WHY_SIZE, "record %s lacks the field case", rule->type);
@@ -328,6 +345,7 @@ static int check_special(const struct table_rule *rule, struct span body, enum t
 	if (strcmp(rule->type, "rolled-back") != 0) {
 		return 0;
 	}
+	accepted = lines_find(body, "accepted", &value);
 	if (accepted ? !span_equals_string(value, "yes") || !lines_find(body, "by", &value) : !lines_find(body, "size", &value)) {
 		(void)snprintf(why, TABLE_WHY_SIZE, "rolled-back needs either size, or accepted: yes with by");
 		return ERR_FORMAT;

@@ -210,13 +210,13 @@ void lines_free(struct lines *lines)
 
 bool lines_next(struct span *text, struct span *ret_name, struct span *ret_value)
 {
-	struct span rest = *text, line, name, space;
+	struct span rest = *text, line, name;
 
-	if (!span_read_until(&rest, '\n', &line) || !span_read_until(&line, ':', &name) || !span_read_bytes(&line, 1, &space) || space.data[0] != ' ') {
+	if (!span_read_until(&rest, '\n', &line) || !span_read_until(&line, ':', &name) || line.length == 0 || line.data[0] != ' ') {
 		return false;
 	}
 	*ret_name = name;
-	*ret_value = line;
+	*ret_value = (struct span){ .data = line.data + 1, .length = line.length - 1 };
 	*text = rest;
 	return true;
 }

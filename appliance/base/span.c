@@ -132,35 +132,25 @@ bool span_parse_u64(struct span span, uint64_t *ret)
 	return true;
 }
 
-static bool hex_digit(uint8_t byte, uint8_t *ret)
-{
-	if (byte >= '0' && byte <= '9') {
-		*ret = (uint8_t)(byte - '0');
-		return true;
-	}
-	if (byte >= 'a' && byte <= 'f') {
-		*ret = (uint8_t)(byte - 'a' + 10);
-		return true;
-	}
-	return false;
-}
+/* Of each lower-case hex digit its value and one, 0 of any other byte: hashes are as good as random, and a processor that has to guess whether a digit or a
+ * letter comes next guesses wrong. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool span_parse_hex(struct span span, uint8_t *ret, size_t length)
 {
-	uint8_t high = 0, low = 0;
-
 	if (span.length != 2 * length) {
 		return false;
 	}
 	for (size_t i = 0; i < span.length; i++) {
-		if (!hex_digit(span.data[i], &high)) {
+		if (hex_values[span.data[i]] == 0) {
 			return false;
 		}
 	}
 	for (size_t i = 0; i < length; i++) {
-		(void)hex_digit(span.data[2 * i], &high);
-		(void)hex_digit(span.data[2 * i + 1], &low);
-		ret[i] = (uint8_t)(high << 4 | low);
+		ret[i] = (uint8_t)((hex_values[span.data[2 * i]] - 1) << 4 | (hex_values[span.data[2 * i + 1]] - 1));
 	}
 	return true;
 }

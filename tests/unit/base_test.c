@@ -48,6 +48,33 @@ static void test_span_readers_keep_still_on_failure(void **state)
 	assert_true(span_is_empty(span));
 }
 
+static void test_hex(void **state)
+{
+	uint8_t bytes[256], again[256];
+	char text[2 * sizeof bytes + 1], pair[2];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof bytes; i++) {
+		bytes[i] = (uint8_t)i;
+	}
+	hex_encode(bytes, sizeof bytes, text);
+	assert_true(span_parse_hex(span_of_string(text), again, sizeof again));
+	assert_memory_equal(bytes, again, sizeof bytes);
+	assert_false(span_parse_hex(span_of_string(text), again, sizeof again - 1));
+	for (unsigned i = 0; i < 256; i++) {
+		bool digit = (i >= '0' && i <= '9') || (i >= 'a' && i <= 'f');
+
+		pair[0] = '0';
+		pair[1] = (char)i;
+		assert_int_equal(span_parse_hex(span_of(pair, 2), again, 1), digit);
+		pair[0] = (char)i;
+		pair[1] = '0';
+		again[0] = 0x55;
+		assert_int_equal(span_parse_hex(span_of(pair, 2), again, 1), digit);
+		assert_true(digit || again[0] == 0x55);
+	}
+}
+
 static void test_utf8(void **state)
 {
 	(void)state;
@@ -325,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_span_numbers),
 		cmocka_unit_test(test_span_readers_keep_still_on_failure),
+		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_lines_are_canonical),
 		cmocka_unit_test(test_lines_refuse),

@@ -202,6 +202,34 @@ static void format_has_table(void **state)
 	assert_true(format_has(table_common(false)));
 }
 
+/* Required fields are looked for in one walk over the body, whose lines ascend: so must the words of the table. Each of them counts, also the last, and an empty value
+ * is none. */
+static void required_fields(void **state)
+{
+	const struct table_rule *rule = NULL;
+	const char *whole = "answers: 3\ncase: 2026-000001\nerror: x\nfar: none\n";
+	struct table_case found = { .last = table_find("request"), .begun = true };
+	char words[512];
+
+	(void)state;
+	for (size_t n = 0; (rule = table_nth(n)) != NULL; n++) {
+		const char *before = "";
+
+		assert_true(strlen(rule->required) < sizeof words);
+		(void)strcpy(words, rule->required);
+		for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " ")) {
+			assert_true(strcmp(before, word) < 0);
+			before = word;
+		}
+	}
+	assert_int_equal(check("not-sent", TABLE_STORE, whole, &found), 0);
+	assert_int_equal(check("not-sent", TABLE_STORE, "case: 2026-000001\nerror: x\nfar: none\n", &found), ERR_FORMAT);
+	assert_int_equal(check("not-sent", TABLE_STORE, "answers: 3\ncase: 2026-000001\nfar: none\n", &found), ERR_FORMAT);
+	assert_int_equal(check("not-sent", TABLE_STORE, "answers: 3\ncase: 2026-000001\nerror: x\n", &found), ERR_FORMAT);
+	assert_int_equal(check("not-sent", TABLE_STORE, "answers: 3\ncase: 2026-000001\nerror: \nfar: none\n", &found), ERR_FORMAT);
+	assert_int_equal(check("not-sent", TABLE_STORE, "answers: 3\ncase: 2026-000001\nerror: x\nfar: none\nfarther: x\n", &found), ERR_FORMAT);
+}
+
 static int print_table(void)
 {
 	const struct table_rule *rule = NULL;
@@ -217,8 +245,9 @@ static int print_table(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(head_round), cmocka_unit_test(mark_round),  cmocka_unit_test(references),   cmocka_unit_test(table_rules),
-		cmocka_unit_test(anchors),    cmocka_unit_test(one_sending), cmocka_unit_test(case_numbers), cmocka_unit_test(format_has_table),
+		cmocka_unit_test(head_round),   cmocka_unit_test(mark_round),       cmocka_unit_test(references),
+		cmocka_unit_test(table_rules),  cmocka_unit_test(anchors),          cmocka_unit_test(one_sending),
+		cmocka_unit_test(case_numbers), cmocka_unit_test(format_has_table), cmocka_unit_test(required_fields),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "--table") == 0) {
