@@ -278,6 +278,8 @@ def test_duplicates(vrep):
     assert vrep.result().number == 302
     vrep.portal.switch(age_s=48 * 3600 + 60)
     assert vrep.result().qualifier == "response"
+    vrep.portal.switch(duplicate_hours=72)
+    assert vrep.result().number == 302
     assert len(vrep.portal.ledger("accepted")) == 3
 
 

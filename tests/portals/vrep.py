@@ -12,7 +12,9 @@ By hand:
 
 Addresses (letters of either case) and their phases:
   POST /VREP/submission, /VREP/poll    submit, poll, close: Qualifier and Function say which, not the address
-  GET  /VREP/...                       an error envelope
+  POST /VREP/ws/public.svc             ws: Submit, Poll, Dispose of SOAP 1.2; what they do has the phases submit, poll, close
+  POST /ePodaniValidace.svc            validate: the validator, SOAP 1.1
+  GET  /VREP/...                       other: an error envelope
 Keys lie in the PKI's directory (tests/lib/pki.py, make_dis; made at the first start): submissions are encrypted for dis.pem, results
 sealed by dis.key; dis-next.pem is there for a changeover (switches dis_decrypt, dis_seal), dis-old.pem has expired.
 Signers: certificates under ca.pem. Switch registration=any takes all, =listed those that POST /signers named.
@@ -26,9 +28,11 @@ maintenance html200 (200) or status503, a slow answer slow_ms, a late result pol
 
 Ledger kinds:
   accepted   acknowledged, and DIS found nothing against it as a whole: state ok or partial
-  refused    by = gateway: no acknowledgement; by = dis: acknowledged, the result is a refusal. number, reason
+  refused    by = gateway or soap: no acknowledgement; by = dis: acknowledged, the result is a refusal. number, reason
   poll       correlation, count (of this id), answer (acknowledgement, response, error), number, vs_match
-  close      correlation, variant (A, B), count, answer, number, collected (a result had been handed out)
+  close      correlation, variant (A, B, WS), count, answer, number, collected (a result had been handed out)
+  validate   id, codes (what the validator found), reason (no good as SOAP)
+  get        a request without a body
   dropped | broken | not-found | simulator-error as with every simulator; registered: a signer
 accepted and refused: correlation, class, etype, vs, sha256 (of the plain data, also as xml_sha256), bytes, forms, encoding, recipient,
 vendor, signer_serial, signer_subject, digest, notes (departures from the specification that have no error number), deferred.
@@ -38,6 +42,9 @@ Further control addresses:
   GET  /submissions                  what is known of each id
   POST /release {"correlation": ID}  a deferred result is ready; without an id all of them
   POST /signers {"pem": CERTIFICATE, "classes": [...], "vs": [...]}   registers a signer; {"clear": true} forgets all
+  POST /jmhz {"idPodani": GUID, "state": 1 to 6, "errors": [{"part": "form", "code": 40101, "text": "..."}]}
+                                     what cJMHZ makes of a monthly report; without an id of all. Otherwise a report is in processing
+                                     (5) for jmhz_polls questions of the service DZMH, then complete (1) once all its packages are here
 """
 
 import datetime
@@ -53,11 +60,13 @@ sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__f
 
 import pki  # noqa: E402
 import portal_cms  # noqa: E402
+import vrep_answers as answers  # noqa: E402
 import vrep_cms  # noqa: E402
 import vrep_gateway as gateway  # noqa: E402
 import vrep_rules as rules  # noqa: E402
 import vrep_seal  # noqa: E402
 import vrep_switches  # noqa: E402
+import vrep_ws  # noqa: E402
 from portal_base import HTML, Portal, Reply, media_type, run  # noqa: E402
 from vrep_state import Register, Store, Taken  # noqa: E402
 
@@ -97,12 +106,14 @@ class Vrep(Portal):
 
     def load(self, lines):
         with self.state_lock:
-            self.register, self.store = Register(), Store(self.args.keep)
+            self.register, self.store, self.reports = Register(), Store(self.args.keep), answers.Reports()
             for line in lines:
                 if line["kind"] == "registered":
                     self.register.enter(line)
                 else:
                     self.store.recall(line)
+                if line.get("jmhz"):
+                    self.reports.enter(line["jmhz"], line["correlation"], line["vs"])
 
     # --- dispatch -----------------------------------------------------------------------------------------------
 
@@ -110,11 +121,16 @@ class Vrep(Portal):
         path = request.path.lower().rstrip("/")
         if request.method == "GET" and (path == "/vrep" or path.startswith("/vrep/")):
             return "other"
-        return {("POST", "/vrep/submission"): "submit", ("POST", "/vrep/poll"): "poll"}.get((request.method, path))
+        return {("POST", "/vrep/submission"): "submit", ("POST", "/vrep/poll"): "poll",
+                ("POST", "/vrep/ws/public.svc"): "ws", ("POST", "/epodanivalidace.svc"): "validate"}.get((request.method, path))
 
     def process(self, request, phase):
         if phase == "other":
             return self.without_body(request)
+        if phase == "ws":
+            return vrep_ws.Call(self, request).serve()
+        if phase == "validate":
+            return vrep_ws.validate(self, request)
         return self.pox(request, phase)
 
     def replace(self, shot):
@@ -227,6 +243,7 @@ class Vrep(Portal):
                 self.store.check_duplicate(submission, correlation, get)
             rules.check_structure(submission)
             outcome = rules.processed(submission, verdicts)
+            self.answer_query(request, submission, outcome)
         except rules.Refused as refused:
             reason = f"{refused.number}: {refused.why}"
             outcome = rules.refused(submission, refused)
@@ -237,6 +254,19 @@ class Vrep(Portal):
         taken = Taken(correlation, submission.cls, submission.vs, outcome, deferred)
         return taken, submission, reason
 
+    def answer_query(self, request, submission, outcome):
+        """Data that a query returns, and the certificate that a USRCERT announces. Raises Refused."""
+        reply = submission.service.reply
+        if reply is None:
+            return
+        shot = self.fire(request, "submit", *answers.FAULTS)
+        with self.state_lock:
+            outcome.data = answers.reply(self, submission, shot.name if shot else None, self.keys["dis"].der)
+            if reply == "usrcert":
+                line = Register.line_of(answers.new_certificate(submission.root))
+                self.register.enter(line)
+                self.ledger.add("registered", **line)
+
     def verdicts(self, request):
         get = self.switches.get
         refuse = get("refuse_forms") if self.fire(request, "submit", "partial") else ""
@@ -245,10 +275,12 @@ class Vrep(Portal):
 
     def enter(self, request, taken, submission, reason):
         """The submission is taken: memory, files of --keep, then its ledger line."""
-        with self.state_lock:
-            self.store.add(taken, submission.data if self.switches.get("keep_data") == "on" else None)
         state = taken.outcome.state
         more = {"by": "dis", "number": taken.outcome.number, "reason": reason} if state == "refused" else {}
+        with self.state_lock:
+            self.store.add(taken, submission.data if self.switches.get("keep_data") == "on" else None)
+            if taken.cls == "CSSZ_JMHZ" and state != "refused":
+                more["jmhz"] = self.reports.take(taken.correlation, taken.vs, submission.root)
         self.ledger.add("refused" if state == "refused" else "accepted", correlation=taken.correlation, state=state, **more,
                         deferred=taken.deferred, email=submission.email, path=request.path, **submission.describe(), **request.trace())
 
@@ -347,7 +379,7 @@ class Vrep(Portal):
 
     def control(self, method, path, query, body):
         action = {("GET", "/submissions"): self.show_submissions, ("POST", "/release"): self.release,
-                  ("POST", "/signers"): self.enrol}.get((method, path))
+                  ("POST", "/signers"): self.enrol, ("POST", "/jmhz"): self.say_state}.get((method, path))
         if action is None:
             return None
         return 200, "application/json", json.dumps(action(body), ensure_ascii=False).encode() + b"\n"
@@ -362,6 +394,10 @@ class Vrep(Portal):
             for taken in found:
                 taken.released = True
         return {"released": len(found)}
+
+    def say_state(self, body):
+        with self.state_lock:
+            return self.reports.say(body)
 
     def enrol(self, body):
         with self.state_lock:

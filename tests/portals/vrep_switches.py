@@ -1,5 +1,6 @@
 """Switches of the VREP simulator, and what those that spoil a result do to it (spec/cssz 13, 14.13)."""
 
+import vrep_answers
 import vrep_seal
 from portal_switches import DELIVERY, Switch
 from vrep_rules import NUMBERS, Outcome
@@ -38,12 +39,15 @@ def table():
 def results(switches):
     switches["partial"] = Switch("fault", "off", "the forms of refuse_forms are refused", phases=("submit",))
     switches["warnings"] = Switch("fault", "off", "the forms of warn_forms pass with a warning", phases=("submit",))
+    switches["validate_error"] = Switch("fault", "off", "the validator finds an error in a form", phases=("validate",))
     switches["late"] = Switch("fault", "off", "a poll for a result that is there: acknowledgement", phases=("poll",))
     switches["padded_class"] = Switch("fault", "off", "a blank after the Class of a result", phases=RESULT)
     switches["wrong_class"] = Switch("fault", "off", "the envelope of a result names another Class", phases=RESULT)
     switches["wrong_correlation"] = Switch("fault", "off", "the envelope of a result names another CorrelationID", phases=RESULT)
     for name, doc in SPOILING.items():
         switches[name] = Switch("fault", "off", doc, phases=RESULT)
+    for name, doc in vrep_answers.FAULTS.items():
+        switches[name] = Switch("fault", "off", doc, phases=("submit",))
     for name, doc in vrep_seal.FAULTS.items():
         switches[name] = Switch("fault", "off", "seal: " + doc, phases=RESULT)
 
@@ -57,6 +61,9 @@ def numbers(switches):
             ("duplicate_hours", 48, "identical data within so many hours are a duplicate"),
             ("duplicate_number", 300, "number of a duplicate (JMHZ: 20022)"),
             ("age_s", 0, "earlier submissions count as so much older, in seconds"),
+            ("notifications", 5, "so many notifications in an answer to DZDPN"),
+            ("max_days", 31, "a DZDPN for more days: 400"),
+            ("jmhz_polls", 1, "so many answers to DZMH say that a report is in processing"),
             ("form_number", 604, "number of a refused form's error")):
         switches[name] = Switch("number", value, doc)
 
@@ -74,6 +81,8 @@ def texts(switches):
             ("layout", "plain", "answers without or with white space between elements", ("plain", "indented")),
             ("end_point", "capitals", "spelling of ResponseEndPoint", ("capitals", "small")),
             ("registration", "any", "any: every signer under ca.pem; listed: those of POST /signers", ("any", "listed")),
+            ("ws_body", "any", "what a BodyPart of WS may hold", ("any", "govtalk", "message")),
+            ("ws_errors", "fault", "errors of the gateway over WS: a fault of SOAP, or GovTalkErrors in the data", ("fault", "data")),
             ("allow_ec", "off", "take signers with EC keys", onoff),
             ("poll_vs", "ignore", "a poll or close with another VS: ignored, or this error", ("ignore", "1046", "2000")),
             ("duplicates", "later", "later: the later one is refused; all: the earlier, too, while nobody has its result", ("later", "all", "off")),
