@@ -123,6 +123,9 @@ def test_intervals_spellings_and_lateness(vrep):
     polled = [vrep.poll(first.correlation) for _ in range(4)]
     assert [p.qualifier for p in polled] == ["acknowledgement"] * 3 + ["response"] and polled[0].end.get("PollInterval") == "3600"
     assert polled[3].end.text.endswith("/VREP/submission")
+    for words in ("0", "-5", "99999999999999999999", 'nic "<&>'):
+        vrep.portal.switch({"poll_interval.submit": words})
+        assert vrep.submit(nempri(2, note=str(len(words)))).end.get("PollInterval") == words
     vrep.portal.switch(late=2)
     assert [vrep.poll(first.correlation).qualifier for _ in range(3)] == ["acknowledgement"] * 2 + ["response"]
 

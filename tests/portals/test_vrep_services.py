@@ -43,8 +43,9 @@ def der64(path):
     ("CSSZ_REGZEC", "REGZEC25", samples.employees(more='ikmpsv="19" idppv="3"'), [("10", RC + ";19;3", "REGZEC25")]),
     ("CSSZ_REGZEC", "REGZEC25", samples.employees(act="2"), [("10", RC, "REGZEC25")]),
     ("CSSZ_PREZEC", "PREZEC26", samples.employees("PREZEC", 2026, act="9", more=f'id="{REPORT}"'), [("10", f"{RC};{REPORT}", "PREZEC26")]),
-    ("CSSZ_JMHZ", "JMHZ25", samples.jmhz(), [(REPORT[:-4] + "AAAA", ";", "SOUHRN"), (REPORT[:-4] + "BBBB", ";", "PVPOJ"),
-                                             (REPORT[:-4] + "0001", "1900000001;1", "FORM"), (REPORT[:-4] + "0002", "1900000002;2", "FORM")])], ids=itertools.count())
+    ("CSSZ_JMHZ", "JMHZ25", samples.jmhz(), [
+        (REPORT[:-4] + "AAAA", ";", "SOUHRN"), (REPORT[:-4] + "BBBB", ";", "PVPOJ"), (REPORT[:-4] + "0001", "1900000001;1", "FORM"),
+        (REPORT[:-4] + "0002", "1900000002;2", "FORM")])], ids=itertools.count())
 def test_items(vrep, cls, etype, data, items):
     result = vrep.result(data, cls, etype=etype)
     assert (result.qualifier, result.protocol.get("type"), result.protocol.get("count")) == ("response", cls, str(len(items)))

@@ -41,7 +41,7 @@ def malformed(why):
     return GatewayError(1001, why)
 
 
-def read(data, declared=True):
+def read(data):
     """Envelope of a request's bytes. Raises GatewayError; the part that was read is its attribute `envelope`."""
     envelope = Envelope()
     try:
@@ -150,7 +150,7 @@ class Answer:
         out = leaf("Class", self.cls) + leaf("Qualifier", self.qualifier) + leaf("Function", self.function) + "<TransactionID/>"
         out += leaf("CorrelationID", self.correlation)
         if self.end_point:
-            out += f'<ResponseEndPoint PollInterval="{self.interval}">{escape(self.end_point)}</ResponseEndPoint>'
+            out += f'<ResponseEndPoint PollInterval="{vrep_xml.attribute_text(str(self.interval))}">{escape(self.end_point)}</ResponseEndPoint>'
         if self.message:
             out += "<Transformation>XML</Transformation>"
         return out + leaf("GatewayTimestamp", self.timestamp)

@@ -6,11 +6,11 @@ import json
 import os
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 import portal_cms
 from vrep_rules import NUMBERS, Outcome, Refused
 from vrep_seal import general_item
-from cryptography.hazmat.primitives import serialization
 
 
 class Register:

@@ -55,7 +55,6 @@ def results(switches):
 def numbers(switches):
     for name, value, doc in (
             ("polls", 1, "so many polls of each submission are acknowledged before its result"),
-            ("poll_interval", 1, "PollInterval in seconds"),
             ("deferred", 300, "from so many forms on the result waits for POST /release"),
             ("max_request", 20 * 1024 * 1024, "longer requests: 1001"),
             ("duplicate_hours", 48, "identical data within so many hours are a duplicate"),
@@ -78,6 +77,7 @@ def texts(switches):
             ("seal_attributes", "on", "the CMS of the seal has signed attributes", onoff),
             ("root_xsig", "none", "the root of answers declares xsig: no; yes and the seal covers it as a declaration in scope; yes, and the "
              "seal was made before", ("none", "inherited", "alone")),
+            ("poll_interval", "1", "PollInterval in seconds, or any text", None),
             ("layout", "plain", "answers without or with white space between elements", ("plain", "indented")),
             ("end_point", "capitals", "spelling of ResponseEndPoint", ("capitals", "small")),
             ("registration", "any", "any: every signer under ca.pem; listed: those of POST /signers", ("any", "listed")),
