@@ -244,7 +244,7 @@ int evidence_open(struct journal *journal, const struct vault *vault, const char
 	}
 	name_objects(ret);
 	for (size_t i = 0; i < ret->object_count; i++) {
-		ret->objects[i].absent = !vault_object_exists(vault, &ret->objects[i].ref);
+		ret->objects[i].absent = !vault_object_readable(vault, &ret->objects[i].ref);
 	}
 	return ret->record_count == 0 ? ERR_NOTFOUND : 0;
 }

@@ -368,6 +368,24 @@ bool vault_object_exists(const struct vault *vault, const struct object_ref *ref
 	return true;
 }
 
+bool vault_object_readable(const struct vault *vault, const struct object_ref *ref)
+{
+	struct archive archive;
+	bool there = true;
+
+	if (vault_object_exists(vault, ref)) {
+		return true;
+	}
+	if (vault->archive[0] == '\0' || archive_open(vault->ops, vault->archive, vault->origin, &archive) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < ref->part_count && there; i++) {
+		there = part_exists(vault->ops, vault->vault_fd, ref->parts[i]) || part_exists(vault->ops, archive.vault_fd, ref->parts[i]);
+	}
+	archive_close(vault->ops, &archive);
+	return there;
+}
+
 void vault_part_remove(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES])
 {
 	char folder[3], name[HASH_TEXT_SIZE], path[HASH_TEXT_SIZE + 3];

@@ -52,8 +52,10 @@ int vault_part_write(struct vault *vault, const struct key *key, struct span con
 int vault_part_read(const struct vault *vault, const struct key *key, const uint8_t hash[OBJECT_HASH_BYTES], uint8_t *ret, size_t size, size_t *ret_length);
 /* Without a key: is the part there, and is it what was written? 0, ERR_NOTFOUND, ERR_DAMAGE, ERR_SYSTEM. */
 int vault_part_check(const struct vault *vault, const uint8_t hash[OBJECT_HASH_BYTES]);
-/* True when every part of it is on disk. */
+/* True when every part of it is in the vault. */
 bool vault_object_exists(const struct vault *vault, const struct object_ref *ref);
+/* The same where a part may lie in the archive too, when that is there now. */
+bool vault_object_readable(const struct vault *vault, const struct object_ref *ref);
 /* "<tag of the origin>/<owner>/": how the key identifiers of all generations of an owner begin. */
 void vault_owner_id(const struct vault *vault, const char *owner, char ret[VAULT_KEY_ID_SIZE]);
 /* --- erasure (vault_erase.c). Each is durable on 0, and may be repeated. --- */

@@ -3,11 +3,15 @@
 import hashlib
 import os
 import shutil
+import time
 
 import pytest
 
-import journal
+import exported
+import forms
 from box import is_root, until
+from conftest import BIN
+from test_backup import QUIET_S, backup, give_to_store, ids, manifest, restore, unpacked
 from test_erase import FIRST, SECOND, audit, erase, file_one, key_files, openssl_vault, parts_of, people, present, records, whole
 
 root_only = pytest.mark.skipif(not is_root(), reason="needs root: other callers' users")
@@ -177,3 +181,101 @@ def test_erasure_of_what_is_archived(depot):
     assert run(box)[0] == 0
     until(lambda: not present(box.archive, others), 20, box.log_tail)
     assert box.cli("journal", "verify")[0] == 0
+
+
+def export(box, number, name):
+    folder = os.path.join(box.dir, name)
+    os.makedirs(folder)
+    return box.run_cli("export", number, folder), folder
+
+
+def exported_contents(box, pki_dir, folder):
+    """The verifier's word on the contents of an export: damage, and how many agree."""
+    said = exported.audit(BIN, folder, box.hsm.describe()["ca"], os.path.join(pki_dir, "ca.pem"), os.path.join(pki_dir, "confirm-ca.pem"))[1]
+    assert not exported.findings(said, "damaged"), said
+    return {kind for kind, _ in exported.findings(said)}, said["contents"]
+
+
+@root_only
+@pytest.mark.parametrize("with_keys", [True, False], ids=["with-keys", "without-keys"])
+def test_a_backup_beside_the_archive(depot, epo, make_box, pki_dir, with_keys):
+    """What the archive holds is not in the backup, and not lost: put back on another box, the case is read, exported and brought back from the archive; while that is not
+    mounted it is said, and nothing is taken for damage. A box that was put back files nothing until a person agrees."""
+    box = depot
+    moved, document = file_one(box, "pryč.xml", "moved away")
+    init(box)
+    assert run(box, "--before", TOMORROW) == (0, {"archive-out": "1"})
+    stays, other = file_one(box, "zde.xml", "stays here")
+    parts, others = parts_of(box, moved), parts_of(box, stays)
+    epo.switch({"status500.test": "on"})
+    box.drop("otevřené.xml", forms.dphdp3(note="was open"))
+    opened = box.wait_state("otevřené.xml", "testing")["case"]
+    path = backup(box, "box.tar", *(["--with-keys"] if with_keys else []))
+    epo.switch({"status500.test": "off"})
+    box.cli("send", "--all")
+    box.wait_state(opened, "done", 60)
+    box.stop()
+    heard = len(epo.ledger())
+
+    folder = unpacked(path, os.path.join(box.dir, "unpacked"))
+    ends = [line for line in exported.read(folder, "backup", "end").decode().splitlines() if line.startswith("archived-parts: ")]
+    assert ends == [f"archived-parts: {len(parts)}"] and manifest(folder)["keys"] == ("yes" if with_keys else "no")
+    assert not present(folder, parts) and present(folder, others) == others
+
+    again = make_box(epo, start=False)
+    again.set("", archive_dir=box.archive)
+    people(again)
+    done = restore(again, path)
+    assert done.returncode == 0, done.stderr.decode()
+    if not with_keys:
+        assert not os.path.exists(os.path.join(again.data, "keys")) or not os.listdir(os.path.join(again.data, "keys"))
+        shutil.copytree(os.path.join(box.data, "keys"), os.path.join(again.data, "keys"), dirs_exist_ok=True)
+        for name in os.listdir(os.path.join(again.data, "keys")):
+            give_to_store(os.path.join(again.data, "keys", name))
+
+    # Not mounted.
+    away = box.archive + ".away"
+    os.rename(box.archive, away)
+    again.start()
+    assert "rolled-back" in ids(again.cli("status")[1])
+    again.wait_token()
+    done = again.run_cli("show", moved, "--xml")
+    assert done.returncode != 0 and b"archiv" in done.stderr
+    assert again.run_cli("show", stays, "--xml").stdout == other
+    code, rows = again.cli("journal", "verify")
+    assert code == 0 and ids(rows)["archived"] == "1"
+    done, out = export(again, moved, "unmounted")
+    assert done.returncode == 1 and "archivu" in (done.stdout + done.stderr).decode()
+    assert exported_contents(again, pki_dir, out) == ({"unsigned", "unstamped"}, 0)
+    code, rows = again.cli("maintenance", "leftovers")
+    assert (code, ids(rows)["orphans"]) == (0, "0")
+    assert present(away, parts) == parts
+
+    # Mounted again, and still rolled back: read it may be, filed nothing.
+    os.rename(away, box.archive)
+    assert again.run_cli("show", moved, "--xml").stdout == document
+    again.wait_state(opened, "uncertain", 30)
+    for words in (("send", "--all"), ("poll", "--all"), ("retry", opened, "--reason", "a try")):
+        again.run_cli(*words)
+    time.sleep(QUIET_S)
+    assert len(epo.ledger()) == heard, "a box that was put back asks and files nothing"
+    assert again.cli("journal", "accept", "--reason", "put back")[0] == 0
+
+    done, out = export(again, moved, "mounted")
+    assert done.returncode == 0, done.stderr.decode()
+    assert exported.read(out, "original") == document
+    kinds, contents = exported_contents(again, pki_dir, out)
+    assert kinds == {"unsigned", "unstamped"} and contents > 0
+    assert run(again, "--restore", moved) == (0, {"archive-back": "1"})
+    assert [event for event, _ in events(again, moved)] == ["out", "back"]
+    assert present(again.data, parts) == parts and not present(box.archive, parts)
+    assert again.run_cli("show", moved, "--xml").stdout == document
+    done, out = export(again, moved, "back")
+    assert done.returncode == 0 and exported.read(out, "original") == document
+    assert document in whole(openssl_vault(again, again.data), again, moved)
+    code, rows = again.cli("journal", "verify")
+    assert code == 0 and ids(rows).get("archived", "0") == "0"
+    assert audit(again) == set()
+    assert again.case(opened)["state"] == "uncertain"
+    accepted = [line["xml_sha256"] for line in epo.ledger("accepted")]
+    assert len(accepted) == len(set(accepted)) == 3
