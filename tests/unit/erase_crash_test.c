@@ -14,11 +14,9 @@
  *  every_sync_counts  the check can fail: without the syncs of one kind of file at a time it finds something that is lost, or that came back
  *
  * PODATELNA_STATES as in store_crash_test.c; a state costs two starts of the store, so of its list a fifth is tried. PODATELNA_CASE="SECTOR CUT N" runs one alone. */
-#include "store_crash_states.h"
-#include "store_fault_steps.h"
+#include "erase_crash_check.h"
 
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +25,8 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/err.h"
+#include "appliance/base/fdio.h"
 
-#define CASES 5
-#define OWNER_BYTES 256 /* the name of a part's key stands at its front */
-#define WAIT_MS 5000
-#define OTHER_BOOT "99999999-8888-7777-6666-555555555555"
 #define BOOT_BETWEEN "77777777-8888-7777-6666-555555555555"
 #define FEWER 5
 #define MUTANT_FEW 40
@@ -45,56 +40,6 @@ static int trace_fd = -1;
 static struct trace trace;
 static struct disk *disk;
 static struct check_tried tried;
-static char cases[CASES][16];
-
-/* --- what lies on a disk --- */
-
-static bool is_part_of(const char *path, const char *number)
-{
-	uint8_t head[OWNER_BYTES];
-	char owner[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, head, sizeof head);
-
-	(void)close(fd);
-	(void)snprintf(owner, sizeof owner, "/%s/", number);
-	return length > 0 && memmem(head, (size_t)length, owner, strlen(owner)) != NULL;
-}
-
-/* Nothing of a case is left: not its keys, not its content in the vault or the archive, not the note of what it was. */
-static bool is_gone(const struct life *at, const char *number, char why[CHECK_WHY_SIZE])
-{
-	char pattern[160];
-	glob_t found = { 0 };
-	bool gone = true;
-
-	if (steps_count_keys(at, number) > 0 || steps_is_seen(at, number)) {
-		(void)snprintf(why, CHECK_WHY_SIZE, "%s: %s", number, steps_is_seen(at, number) ? "its content would be recognised" : "there is a key of it");
-		return false;
-	}
-	(void)snprintf(pattern, sizeof pattern, "%s/*/vault/*/*", at->path);
-	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
-		for (size_t i = 0; i < found.gl_pathc && gone; i++) {
-			gone = !is_part_of(found.gl_pathv[i], number);
-			(void)snprintf(why, CHECK_WHY_SIZE, "%s: content of it lies there: %s", number, found.gl_pathv[i] + strlen(at->path));
-		}
-	}
-	globfree(&found);
-	return gone;
-}
-
-static bool gone_in_time(const struct life *at, const char *number, char why[CHECK_WHY_SIZE])
-{
-	uint64_t deadline = clock_deadline(WAIT_MS);
-
-	while (!is_gone(at, number, why)) {
-		if (clock_expired(deadline)) {
-			return false;
-		}
-		(void)usleep(2000);
-	}
-	return true;
-}
 
 /* --- the run --- */
 
@@ -173,35 +118,54 @@ static void maintain(void)
 	mark("");
 }
 
-/* Five cases at rest, the first with keys of two runs. One is erased; one goes to the archive and is erased there; one comes back and is erased; one stays in the archive;
+/* As the hub does it, after the last record that it knows. */
+static void keep(void)
+{
+	struct wire_message message, answer;
+	char text[64];
+	int length = snprintf(text, sizeof text, REST_KEPT, (unsigned long long)life.known - 1), fd = fd_memfd_sealed("kept", text, (size_t)length);
+
+	wire_begin(&message, WIRE_STORE_KEEP, 0, 0);
+	wire_put_number(&message, WIRE_F_INDEX, life.known - 1);
+	wire_put_bytes(&message, WIRE_F_HASH, span_of(life.hashes[life.known - 1], 32));
+	wire_put_number(&message, WIRE_F_SIZE, (uint64_t)length);
+	wire_put_fd(&message, fd);
+	assert_int_equal(life_ask(&life, &message, &answer), 0);
+	(void)close(fd);
+	mark("");
+}
+
+/* Five rest_cases at rest, the first with keys of two runs. One is erased; one goes to the archive and is erased there; one comes back and is erased; one stays in the archive;
  * one is never touched. */
 static void live(void)
 {
 	start();
-	file(cases[0]);
+	file(rest_cases[0]);
 	assert_int_equal(steps_checkpoint(&life), 0);
 	mark("");
 	assert_true(life_stop(&life));
 	start();
-	of_case(cases[0]);
+	of_case(rest_cases[0]);
 	refuse();
-	for (size_t i = 1; i < CASES; i++) {
-		file(cases[i]);
+	for (size_t i = 1; i < REST_CASES; i++) {
+		file(rest_cases[i]);
 		refuse();
 	}
+	keep();
 	assert_int_equal(steps_archive(&life, 3), 0);
-	erase(cases[0]);
-	move(cases[1], "out");
-	erase(cases[1]);
+	erase(rest_cases[0]);
+	move(rest_cases[1], "out");
+	erase(rest_cases[1]);
 	assert_int_equal(steps_renewal(&life), 0);
 	mark("");
 	life_kill(&life);
 	start();
-	move(cases[2], "out");
-	move(cases[3], "out");
+	move(rest_cases[2], "out");
+	move(rest_cases[3], "out");
 	maintain();
-	move(cases[2], "back");
-	erase(cases[2]);
+	move(rest_cases[2], "back");
+	erase(rest_cases[2]);
+	keep();
 	assert_true(life_stop(&life));
 	start();
 	assert_true(life_stop(&life));
@@ -231,155 +195,6 @@ static void record_run(void)
 	check_collect(&trace, disk, &tried);
 }
 
-/* --- what must hold --- */
-
-struct cut_marks {
-	const char *flying;
-	bool gone[CASES];
-};
-
-static struct cut_marks marks_of(const struct trace *run, size_t cut)
-{
-	struct cut_marks marks = { .flying = "" };
-
-	for (size_t i = 0; i < cut; i++) {
-		if (run->events[i].head.kind != TRACE_MARK) {
-			continue;
-		}
-		marks.flying = run->events[i].name;
-		for (size_t n = 0; n < CASES; n++) {
-			marks.gone[n] = marks.gone[n] || strcmp(run->events[i].name_to, cases[n]) == 0;
-		}
-	}
-	return marks;
-}
-
-static bool is_archive_there(const struct life *at)
-{
-	char path[160];
-
-	(void)snprintf(path, sizeof path, "%s/podatelna-archive", at->archive);
-	return access(path, F_OK) == 0;
-}
-
-static void begin(struct life *at)
-{
-	at->number[0] = '\0';
-	if (life_start(at) != 0 || strcmp(at->state, "ok") != 0) {
-		life_fail(at, "the store is '%s'", at->state);
-	}
-	if (life_replay(at) != 0) {
-		life_fail(at, "the store does not give its records");
-	}
-}
-
-/* The case as the records have it: gone, or whole. Returns its last record's type in at->last. */
-static void check_case(struct life *at, const char *number)
-{
-	char why[CHECK_WHY_SIZE] = "";
-
-	memcpy(at->number, number, sizeof at->number);
-	if (life_replay(at) != 0) {
-		life_fail(at, "the store does not give its records");
-	}
-	if (at->last[0] == '\0') {
-		return;
-	}
-	if (strcmp(at->last, "erased") == 0) {
-		if (!gone_in_time(at, number, why)) {
-			life_fail(at, "it is erased, and %s", why);
-		}
-		if (life_compare(at, "original", LIFE_ORIGINAL) != ERR_STATE) {
-			life_fail(at, "erased content of %s is not refused", number);
-		}
-		return;
-	}
-	if (life_compare(at, "original", LIFE_ORIGINAL) != 0 || (strcmp(at->last, "received") != 0 && life_compare(at, "report", STEPS_REPORT) != 0)) {
-		life_fail(at, "%s cannot be read", number);
-	}
-	if (!steps_is_seen(at, number)) {
-		life_fail(at, "the content of %s would not be recognised again", number);
-	}
-}
-
-static void check_all(struct life *at)
-{
-	for (size_t i = 0; i < CASES; i++) {
-		check_case(at, cases[i]);
-	}
-	if (is_archive_there(at) && steps_archive(at, 0) != 0) {
-		life_fail(at, "the archive is not there for the store");
-	}
-	steps_verify(at);
-}
-
-static void erase_all(struct life *at)
-{
-	char why[CHECK_WHY_SIZE] = "";
-
-	for (size_t i = 0; i < CASES; i++) {
-		bool left = false;
-		int err = 0;
-
-		check_case(at, cases[i]);
-		if (at->last[0] == '\0' || strcmp(at->last, "erased") == 0 || strcmp(at->last, "received") == 0) {
-			continue;
-		}
-		err = steps_rest(at, WIRE_STORE_ERASE, "erased", "", &left);
-		if (err != 0 || left || !is_gone(at, cases[i], why)) {
-			life_fail(at, "%s is erased afterwards: %s, left %d, %s", cases[i], err_name(err), left, why);
-		}
-	}
-	steps_verify(at);
-}
-
-static void go_on(struct life *at)
-{
-	begin(at);
-	check_all(at);
-	erase_all(at);
-	if (!life_stop(at)) {
-		life_fail(at, "the store ends by a signal");
-	}
-	begin(at);
-	check_all(at);
-	if (!life_stop(at)) {
-		life_fail(at, "the store ends by a signal");
-	}
-}
-
-static bool goes_on(struct life *at, char why[CHECK_WHY_SIZE])
-{
-	static struct life_escape escape;
-
-	at->escape = &escape;
-	if (setjmp(escape.to) != 0) {
-		(void)snprintf(why, CHECK_WHY_SIZE, "%.*s", CHECK_WHY_SIZE - 1, escape.why);
-		life_kill(at);
-		return false;
-	}
-	go_on(at);
-	return true;
-}
-
-static bool check(const struct states *run, const struct check_state *state, char why[CHECK_WHY_SIZE])
-{
-	static struct life at;
-	const struct cut_marks marks = marks_of(run->trace, state->cut);
-
-	assert_int_equal(setenv(TRACE_VARIABLE, "/dev/null", 1), 0);
-	assert_int_equal(setenv(TRACE_BOOT_VARIABLE, OTHER_BOOT, 1), 0);
-	life_adopt(&at, run->context, state->path);
-	at.known = state->known;
-	at.flying = marks.flying;
-	for (size_t i = 0; i < CASES; i++) {
-		if (marks.gone[i] && !is_gone(&at, cases[i], why)) {
-			return false;
-		}
-	}
-	return goes_on(&at, why) && (!states_is_audited(run) || check_audit(AUDIT_PROGRAM, state->path, why));
-}
-
 /* --- the tests --- */
 
 static struct states run_of(const struct trace *run, struct disk *of, const struct check_tried *run_tried, const struct life *told, size_t first_cut)
@@ -391,7 +206,7 @@ static struct states run_of(const struct trace *run, struct disk *of, const stru
 		                .data = life.data,
 		                .first_cut = first_cut,
 		                .audited = true,
-		                .check = check,
+		                .check = rest_check,
 		                .context = told };
 }
 
@@ -439,6 +254,7 @@ static void every_cut(void **state)
 		print_message("sectors of %u: %zu events, %zu states in the list, %llu tried so far\n", sectors[i], trace.count, all,
 		              (unsigned long long)run.tried_states);
 	}
+	assert_true(rest_recalled > 0);
 }
 
 /* --- what a cut left is finished, and that is cut off, too --- */
@@ -454,7 +270,7 @@ static void put_root(int fd, const char *path, const char *name)
 /* Gives the state to a recorded store until it has finished what there was to finish. */
 static void recover_recorded(struct life *at, const struct states *run, size_t cut, const char *path, const char *name, int fd)
 {
-	const struct cut_marks marks = marks_of(run->trace, cut);
+	const struct rest_marks marks = rest_marks(run->trace, cut);
 
 	put_root(fd, path, "data");
 	put_root(fd, path, "archive");
@@ -465,9 +281,9 @@ static void recover_recorded(struct life *at, const struct states *run, size_t c
 	put_mark(fd, at, marks.flying, "");
 	assert_int_equal(setenv(TRACE_BOOT_VARIABLE, BOOT_BETWEEN, 1), 0);
 	assert_int_equal(setenv(TRACE_VARIABLE, name, 1), 0);
-	begin(at);
+	rest_begin(at);
 	put_mark(fd, at, "", "");
-	check_all(at);
+	rest_check_all(at);
 	assert_true(life_stop(at));
 }
 

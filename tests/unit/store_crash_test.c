@@ -250,6 +250,8 @@ static const struct {
 	{ "data/keys/names-N.N.tmp", "the names are derived: each stands in the object `name` of its case, and what cannot be opened is made again" },
 	{ "data/names/N.N.tmp", "the same" },
 	{ "data/names/", "the same" },
+	{ "data/index/journal.tmp", "the index is derived and has a sum: one that is not whole is not used, and the next start reads more records" },
+	{ "data/index/", "the same" },
 };
 
 static const char *spare_why(const char *class)

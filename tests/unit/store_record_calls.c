@@ -1,4 +1,4 @@
-/* What a recorded podatelna-store asks of libc: the linker puts these in front (store_fault.cmake). */
+/* What a recorded podatelna-store asks of libc and of its journal: the linker puts these in front (store_fault.cmake). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crash_trace.h"
+#include "store/journal.h"
 
 int __wrap_close_range(unsigned first, unsigned last, int flags);
 
@@ -32,4 +33,16 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 	char *said = getenv(TRACE_BOOT_VARIABLE);
 
 	return said == NULL || strcmp(path, "/proc/sys/kernel/random/boot_id") != 0 ? __real_fopen(path, mode) : fmemopen(said, strlen(said), "r");
+}
+
+int __real_journal_open(const struct journal_options *options, struct journal **ret);
+int __wrap_journal_open(const struct journal_options *options, struct journal **ret);
+
+/* The index is kept from the first closed segment on. */
+int __wrap_journal_open(const struct journal_options *options, struct journal **ret)
+{
+	struct journal_options sooner = *options;
+
+	sooner.index_min_bytes = 1;
+	return __real_journal_open(&sooner, ret);
 }
