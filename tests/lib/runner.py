@@ -251,7 +251,7 @@ def run_groups(runner, groups):
         if "portals" in wanted:
             parts.append(pool.submit(timed, runner.pytest, "portals", ["portals"], 900))
         if "lint" in wanted:
-            parts.append(pool.submit(timed, runner.script, "lint", 1200))
+            parts.append(pool.submit(timed, runner.script, "lint", 2700))
         results += [p.result() for p in parts]
     if counted:
         add(runner.coverage)
