@@ -33,6 +33,7 @@ struct catalogue_partner {
 	bool compose_content; /* what is signed is made by the partner's program from the original */
 	bool stamp;
 	bool close;                       /* it is told once that its final word is stored here */
+	char *confirmation;               /* what the signed reply is, as the end of its file name: p7s (CMS), xml (a seal inside) */
 	enum catalogue_evidence evidence; /* `done` needs it (design 2) */
 	enum config_approval approval;    /* for forms that do not say */
 	uint64_t poll_first_ms, poll_max_ms, poll_give_up_ms;

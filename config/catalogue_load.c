@@ -27,6 +27,7 @@ static const struct schema_field partner_fields[] = {
 	{ "compose_content",  SCHEMA_BOOL,      false, P(compose_content),     "true", NULL, 0, 0 },
 	{ "stamp",            SCHEMA_BOOL,      false, P(stamp),               "false", NULL, 0, 0 },
 	{ "close",            SCHEMA_BOOL,      false, P(close),               "false", NULL, 0, 0 },
+	{ "confirmation",     SCHEMA_WORD_TEXT, false, P(confirmation),        "p7s", "p7s|xml", 0, 0 },
 	{ "evidence",         SCHEMA_WORD,      false, P(evidence),            NULL, "signed|channel", 0, 0 },
 	{ "approval",         SCHEMA_WORD,      false, P(approval),            "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "poll_first",       SCHEMA_DURATION,  false, P(poll_first_ms),       "60 s", NULL, 10, 30 * DAY_MS },

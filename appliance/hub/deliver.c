@@ -161,7 +161,10 @@ static void write_result(struct delivery *delivery)
 		add_object(delivery, "podano.p7s", "signed", 0);
 	}
 	if (of->confirmation_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
-		add_object(delivery, "potvrzeni.p7s", "reply", of->confirmation_index);
+		const struct hub_partner *partner = hub_partner_find(work->hub, of->partner);
+
+		add_object(delivery, partner != NULL && strcmp(partner->catalogue->confirmation, "xml") == 0 ? "potvrzeni.xml" : "potvrzeni.p7s", "reply",
+		           of->confirmation_index);
 	} else if (of->confirmation_index == 0 && of->file_reply_index != 0 && share->receipt_on_share == CONFIG_RECEIPT_FULL) {
 		add_object(delivery, "odpoved", "reply", of->file_reply_index);
 	}
@@ -248,7 +251,7 @@ static void remove_papers(const struct delivery *delivery, const char *folder)
 /* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */
 static void remove_result(const struct delivery *delivery)
 {
-	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "odpoved", "protokol.txt", "protokol-zkousky.txt" };
+	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "potvrzeni.xml", "odpoved", "protokol.txt", "protokol-zkousky.txt" };
 	char path[SHARE_PATH_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
 	_cleanup_close_ int directory = -1;
 

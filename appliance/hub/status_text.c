@@ -72,6 +72,7 @@ void status_text_papers(const char *names, size_t stride, size_t count, char ret
 		{ "stav.txt", NULL },
 		{ "podano.p7s", N_("the filing as it was signed and sent") },
 		{ "potvrzeni.p7s", N_("the authority's confirmation with its signature; keep it") },
+		{ "potvrzeni.xml", N_("the authority's confirmation with its seal; keep it") },
 		{ "odpoved", N_("the authority's reply as it came") },
 		{ "protokol.txt", N_("what the authority said of the filing") },
 		{ "protokol-zkousky.txt", N_("what the authority said of the test run before it") },

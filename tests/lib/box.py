@@ -26,12 +26,14 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cssz_forms  # noqa: E402
 import pki  # noqa: E402
 import softhsm  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 GROUP = "podatelna"
+SHIPPED = ("epo", "cssz")  # partners whose catalogue comes with the product
 USERS = {role: f"podatelna-{role}" for role in ("hub", "store", "token", "partner", "transport")}
 CLOSED = ("done", "data-error", "failed", "refused", "deleted")
 SETTLED = CLOSED + ("unknown", "held", "uncertain")
@@ -227,20 +229,23 @@ class Box:
                 conf[f'key "{key["name"]}"'] = {"token": token["label"], "uri": key["uri"], "use": [use],
                                                 **({"cert": key["cert"]} if use == "vault" else {})}
         for portal in self.portals:
-            conf[f'partner "{portal.name}"'] = self.partner(portal)
-            if portal.name != "epo":
+            conf[f'partner "{portal.partner}"'] = self.partner(portal)
+            if portal.partner not in SHIPPED:
                 shutil.copy(os.path.join(HERE, "catalogue", portal.name + ".conf"), self.catalogue)
         return conf
 
     def partner(self, portal):
         # A partner whose whole protocol is one address names it in its own code: there the URL is the server alone.
-        url = portal.url if portal.name == "epo" else portal.base
+        url = portal.url if portal.partner == "epo" else portal.base
         values = {"url": url, "env": "sandbox", "sign_key": "sign", "interval": "0",
                   "ca_file": os.path.join(self.pki, "ca.pem"), "allow_software_token": self.tokens.software, "poll_first": "200 ms",
                   "poll_max": "1 s", "connect_timeout": "3 s", "deadline": "20 s"}
-        if portal.name == "epo":
+        if portal.partner == "epo":
             values.update(anchors=os.path.join(self.pki, "confirm-ca.pem"), signer_cn=[pki.SANDBOX_CN],
                           signer_o=pki.OFFICE_O, test_first=True)
+        if portal.partner == "cssz":
+            dis = os.path.join(self.pki, "dis.pem")
+            values.update(encrypt_to=dis, signer_sha256=[pki.fingerprint(dis)], options=["vs=" + cssz_forms.VS])
         return values
 
     def pin_file(self, label, pin="file"):

@@ -22,10 +22,12 @@ class Simulator:
     """One running simulator. port: a fixed HTTPS port, so that a restarted one is found again."""
 
     BASES = {"epo": "/dpr", "toy": "/inbox", "tsa": "/TSS/TSS_user/", "vrep": "/VREP"}
+    PARTNERS = {"vrep": "cssz"}  # whose gateway it is, where the names differ
     PREEXEC = None  # called in the child before the program starts; tests let the kernel end it with its parent
 
     def __init__(self, name, workdir, pki_dir, settings=(), port=0, seed=None, keep=True):
         os.makedirs(workdir, exist_ok=True)
+        self.partner = self.PARTNERS.get(name, name)
         self.name, self.dir, self.pki = name, os.path.abspath(workdir), os.path.abspath(pki_dir)
         self.settings, self.port, self.seed, self.keep = list(settings), port, seed, keep
         self.ledger_path = os.path.join(self.dir, f"{name}.ledger")

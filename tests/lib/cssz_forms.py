@@ -1,0 +1,50 @@
+"""Forms for ČSSZ with invented data (variable symbols and birth numbers of the test ranges); only what the gateway looks at is there."""
+
+VS = "9900000001"
+S = "http://schemas.cssz.cz/"
+
+
+def document(root, namespace, inside, note=""):
+    return (f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{namespace}">'
+            f'<VENDOR productName="Ukázka" productVersion="1"/><!-- {note} -->{inside}</{root}>\n').encode()
+
+
+def pvpoj(note="", vs=VS):
+    return document("pvpoj", S + "POJ/PVPOJ2025", f"<prehled><variabilniSymbol>{vs}</variabilniSymbol><castka>1000</castka></prehled>", note)
+
+
+def person(n):
+    """A birth number of nobody: month 70 + x was never given out."""
+    return f"70{n % 100:02d}01{n % 10000:04d}"
+
+
+def regzec(note="", vs=VS, forms=1):
+    return document("REGZEC", S + "REGZEC/2025", "".join(
+        f'<employee sqnr="{n}"><comp vs="{vs}"/><client bno="{person(n)}"/></employee>' for n in range(1, forms + 1)), note)
+
+
+def nempri(note="", vs=VS, forms=1):
+    return document("NEMPRI", S + "nem/NEMPRI25", "".join(
+        f"<datovaVeta><zamestnani><VSZamestnavatel>{vs}</VSZamestnavatel></zamestnani><pojistenec><rodneCislo>{person(n)}</rodneCislo></pojistenec></datovaVeta>"
+        for n in range(1, forms + 1)), note)
+
+
+def vs_element(vs):
+    return f"<variabilniSymbol>{vs}</variabilniSymbol>"
+
+
+FORMS = {
+    "pvpoj": pvpoj, "regzec": regzec, "nempri": nempri,
+    "hzupn": lambda note: document("PodaniHZUPN", S + "nem/HZUPN20", f"<FormularHZUPN><zamestnani>{vs_element(VS)}</zamestnani></FormularHZUPN>", note),
+    "onz": lambda note: document("ONZ", S + "ONZ2022", "<onz/>", note),
+    "eldp": lambda note: document("RELDP", S + "ELDP09", "<eldp09/>", note),
+    "ozuspoj": lambda note: document("podaniOzuspoj", S + "POJ/OZUSPOJ23",
+                                     f"<formularOzuspoj><zamestnavatel><vs>{VS}</vs></zamestnavatel></formularOzuspoj>", note),
+    "osvc": lambda note: document("OSVC", S + "OSVC2025", "<prehled/>", note),
+    "jmhz": lambda note: document("jmhz", S + "JMHZ/podani/1.0",
+                                  f"<hlavicka><idPodani>018F0000-0000-7000-8000-000000000001</idPodani><typPodani>R</typPodani>{vs_element(VS)}"
+                                  "<mesic>4</mesic><rok>2026</rok><balikPoradi>1</balikPoradi><balikyPocet>1</balikyPocet><formularePocetVBaliku>3</formularePocetVBaliku><formularePocetCelkem>3</formularePocetCelkem></hlavicka>"
+                                  f'<souhrn xmlns="{S}JMHZ/souhrn/1.0"/><pvpoj xmlns="{S}JMHZ/PVPOJ/1.0"/><form xmlns="{S}JMHZ/form/1.0"/>', note),
+    "prezec": lambda note: document("PREZEC", S + "PREZEC/2026", f'<employee sqnr="1"><comp vs="{VS}"/></employee>', note),
+    "regzeldopl": lambda note: document("REGZELDOPL", S + "REGZELDOPL/2025", "<zamestnavatel/>", note),
+}
