@@ -20,6 +20,9 @@ static void say_table_faults(struct chain *chain, const struct fact *fact)
 	struct audit *audit = chain->audit;
 	const char *type = type_name(&audit->rules, fact->type), *field = fact->bad_field == RULE_NONE ? "" : audit->rules.field[fact->bad_field];
 
+	if ((fact->faults & FAULTS_TABLE) == 0) {
+		return;
+	}
 	if ((fact->faults & FAULT_BODY) != 0) {
 		audit_found(audit, AUDIT_FRAME, fact->index, "the body is not in its one form: lines, ascending names, UTF-8 without control characters");
 	} else if ((fact->faults & FAULT_TYPE) != 0) {

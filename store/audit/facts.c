@@ -7,34 +7,6 @@
 
 #define HEX_BYTES ((size_t)2 * AUDIT_HASH_BYTES)
 
-struct bytes fact_value(const struct fact *fact, unsigned field)
-{
-	if (!field_in(&fact->fields, field)) {
-		return (struct bytes){ .data = fact->body.data, .length = 0 };
-	}
-	return (struct bytes){ .data = fact->body.data + fact->where[field].at, .length = fact->where[field].length };
-}
-
-bool fact_has(const struct fact *fact, unsigned field)
-{
-	return field_in(&fact->fields, field);
-}
-
-bool fact_is(const struct fact *fact, unsigned field, const char *value)
-{
-	return field_in(&fact->fields, field) && bytes_equal(fact_value(fact, field), value);
-}
-
-bool fact_number(const struct fact *fact, unsigned field, uint64_t *ret)
-{
-	return field_in(&fact->fields, field) && frame_number(fact_value(fact, field), ret);
-}
-
-bool fact_type_is(const struct rules *rules, const struct fact *fact, enum rule_type type)
-{
-	return fact->type == rules->known[type];
-}
-
 bool by_read(struct bytes by, int64_t *ret_uid)
 {
 	uint64_t uid = 0;

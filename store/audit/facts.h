@@ -51,13 +51,37 @@ struct object_ref {
 /* Judges the record in `bytes` (header, body, trailer) that stands at the place of `index`. `ret_leaf` is its leaf hash as computed; when the trailer tells
  * another one, that one: the tree then shows whether it is the one that was written. */
 void fact_read(const struct rules *rules, struct bytes bytes, uint64_t index, struct fact *ret, uint8_t ret_leaf[AUDIT_HASH_BYTES]);
+
+/* Asked some thirty times of each record: within the header, so that no call is left of them. */
+static inline bool fact_has(const struct fact *fact, unsigned field)
+{
+	return field_in(&fact->fields, field);
+}
+
 /* The value of a field it has; empty otherwise. */
-struct bytes fact_value(const struct fact *fact, unsigned field);
-bool fact_has(const struct fact *fact, unsigned field);
-bool fact_is(const struct fact *fact, unsigned field, const char *value);
-bool fact_number(const struct fact *fact, unsigned field, uint64_t *ret);
+static inline struct bytes fact_value(const struct fact *fact, unsigned field)
+{
+	if (!fact_has(fact, field)) {
+		return (struct bytes){ .data = fact->body.data, .length = 0 };
+	}
+	return (struct bytes){ .data = fact->body.data + fact->where[field].at, .length = fact->where[field].length };
+}
+
+static inline bool fact_is(const struct fact *fact, unsigned field, const char *value)
+{
+	return fact_has(fact, field) && bytes_equal(fact_value(fact, field), value);
+}
+
+static inline bool fact_number(const struct fact *fact, unsigned field, uint64_t *ret)
+{
+	return fact_has(fact, field) && frame_number(fact_value(fact, field), ret);
+}
+
 /* By its enum rule_type. */
-bool fact_type_is(const struct rules *rules, const struct fact *fact, enum rule_type type);
+static inline bool fact_type_is(const struct rules *rules, const struct fact *fact, enum rule_type type)
+{
+	return fact->type == rules->known[type];
+}
 
 /* A case number ("2026-000001", perhaps a letter in front) as a number that is not 0, and back. */
 bool case_key(struct bytes number, uint64_t *ret);

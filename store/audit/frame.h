@@ -5,6 +5,8 @@
 #ifndef STORE_AUDIT_FRAME_H
 #define STORE_AUDIT_FRAME_H
 
+#include <string.h>
+
 #include "audit.h"
 
 #define FRAME_SEPARATOR 0x1e
@@ -66,7 +68,10 @@ bool frame_number(struct bytes text, uint64_t *ret);
 bool frame_hex(const uint8_t *text, uint8_t *ret, size_t size);
 /* `text` gets 2 * size digits and a zero byte. */
 void frame_to_hex(const uint8_t *bytes, size_t size, char *text);
-bool bytes_equal(struct bytes bytes, const char *string);
+static inline bool bytes_equal(struct bytes bytes, const char *string)
+{
+	return strlen(string) == bytes.length && memcmp(bytes.data, string, bytes.length) == 0;
+}
 
 /* CRC-32C (RFC 3720), by the processor's instruction where it has one. */
 uint32_t frame_crc(struct bytes bytes);

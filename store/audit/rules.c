@@ -70,14 +70,26 @@ static uint32_t hash_of(const void *bytes, size_t length)
 	return hash ^ hash >> 15;
 }
 
+/* Of the length and three bytes: enough for the few names of one table, and every line of every record asks for one. */
+static uint32_t name_slot(const uint8_t *name, size_t length)
+{
+	uint32_t bytes = (uint32_t)name[0] | (uint32_t)name[length / 2] << 8 | (uint32_t)name[length - 1] << 16 | (uint32_t)(length & 0xff) << 24;
+
+	return bytes * 2654435769U >> (32 - FIELD_SLOT_BITS); /* 2^32 divided by the golden ratio */
+}
+
 uint8_t rules_field(const struct rules *rules, const uint8_t *name, size_t length)
 {
-	uint32_t slot = hash_of(name, length) % sizeof rules->field_hash;
+	uint32_t slot = 0;
 
+	if (length == 0 || length > FRAME_NAME_MAX) {
+		return RULE_NONE;
+	}
+	slot = name_slot(name, length);
 	while (rules->field_hash[slot] != RULE_NONE) {
 		const char *each = rules->field[rules->field_hash[slot]];
 
-		if (length <= FRAME_NAME_MAX && memcmp(each, name, length) == 0 && each[length] == '\0') {
+		if (memcmp(each, name, length) == 0 && each[length] == '\0') {
 			return rules->field_hash[slot];
 		}
 		slot = (slot + 1) % sizeof rules->field_hash;
@@ -101,12 +113,14 @@ uint8_t rules_type(const struct rules *rules, const char padded[FRAME_TYPE_BYTES
 static bool field_intern(struct rules *rules, struct bytes name, unsigned *ret)
 {
 	uint8_t found = rules_field(rules, name.data, name.length);
-	uint32_t slot = hash_of(name.data, name.length) % sizeof rules->field_hash;
 
 	if (found == RULE_NONE) {
+		uint32_t slot = 0;
+
 		if (rules->field_count == FIELDS_MAX || name.length == 0 || name.length > FRAME_NAME_MAX) {
 			return false;
 		}
+		slot = name_slot(name.data, name.length);
 		while (rules->field_hash[slot] != RULE_NONE) {
 			slot = (slot + 1) % sizeof rules->field_hash;
 		}

@@ -10,6 +10,7 @@
 
 #define RULES_MAX 62 /* types: a bit each in a set, and one for the beginning of a case */
 #define FIELDS_MAX 128
+#define FIELD_SLOT_BITS 10
 #define ROLE_COUNT 11
 #define RULE_NONE 0xff
 
@@ -102,7 +103,7 @@ struct rules {
 	uint8_t known[TYPE_KNOWN]; /* number of each enum rule_type */
 	char field[FIELDS_MAX][FRAME_NAME_MAX + 1];
 	size_t field_count;
-	uint8_t field_hash[1024], type_hash[256]; /* RULE_NONE: nothing */
+	uint8_t field_hash[1 << FIELD_SLOT_BITS], type_hash[256]; /* RULE_NONE: nothing */
 	struct field_set common_case, common_box;
 };
 

@@ -9,7 +9,7 @@
 #include "walk.h"
 #include "words.h"
 
-#define BLOCKS 6
+#define BLOCKS 4
 #define CHUNK 256 /* records; whole groups of the tree */
 
 enum block_state {
@@ -146,6 +146,11 @@ static bool over(const struct scan *scan)
 	return scan->failed || scan->stopped || (scan->whole && scan->next_chain == scan->next_read);
 }
 
+static size_t chunks_of(const struct block *block)
+{
+	return (block->walked.count + CHUNK - 1) / CHUNK;
+}
+
 static void run_chain(struct scan *scan, struct block *block)
 {
 	block->state = BLOCK_CHAINING;
@@ -173,38 +178,50 @@ static void run_read(struct scan *scan, struct block *block)
 
 static void run_judge(struct scan *scan, struct block *block)
 {
-	size_t chunk = block->taken++, chunks = (block->walked.count + CHUNK - 1) / CHUNK;
+	size_t chunk = block->taken++;
 
 	(void)pthread_mutex_unlock(&scan->lock);
 	judge(scan, block, chunk);
 	(void)pthread_mutex_lock(&scan->lock);
-	if (++block->finished == chunks) {
+	if (++block->finished == chunks_of(block)) {
 		block->state = BLOCK_JUDGED;
 		(void)pthread_cond_broadcast(&scan->changed);
 	}
 }
 
+/* Whether the next block should be read now. Not while every thread has records to judge: what is read early leaves the processor's caches before it is judged. */
+static bool wants_read(const struct scan *scan)
+{
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < BLOCKS; i++) {
+		const struct block *block = &scan->blocks[i];
+
+		if (block->state == BLOCK_READING) {
+			return false;
+		}
+		waiting += block->state == BLOCK_JUDGING ? chunks_of(block) - block->taken : 0;
+	}
+	return !scan->whole && waiting < scan->audit->settings.threads && scan->blocks[scan->next_read % BLOCKS].state == BLOCK_EMPTY;
+}
+
 /* One piece of work, or a wait for some. Called with the lock held. */
 static void work_once(struct scan *scan)
 {
-	struct block *chained = &scan->blocks[scan->next_chain % BLOCKS], *read = &scan->blocks[scan->next_read % BLOCKS];
-	bool reading = false;
+	struct block *chained = &scan->blocks[scan->next_chain % BLOCKS];
 
-	for (size_t i = 0; i < BLOCKS; i++) {
-		reading = reading || scan->blocks[i].state == BLOCK_READING;
-	}
 	if (chained->state == BLOCK_JUDGED && scan->next_chain < scan->next_read) {
 		run_chain(scan, chained);
 		return;
 	}
-	if (!reading && !scan->whole && read->state == BLOCK_EMPTY) {
-		run_read(scan, read);
+	if (wants_read(scan)) {
+		run_read(scan, &scan->blocks[scan->next_read % BLOCKS]);
 		return;
 	}
 	for (uint64_t n = scan->next_chain; n < scan->next_read; n++) {
 		struct block *block = &scan->blocks[n % BLOCKS];
 
-		if (block->state == BLOCK_JUDGING && block->taken * CHUNK < block->walked.count) {
+		if (block->state == BLOCK_JUDGING && block->taken < chunks_of(block)) {
 			run_judge(scan, block);
 			return;
 		}

@@ -24,6 +24,14 @@ enum audit_pass {
 	PASS_COUNT,
 };
 
+/* Which content a reference names: the same one exactly when all of it is the same, as each reference has one form only. */
+struct content_id {
+	uint64_t size;
+	uint32_t generation, part_count;
+	uint8_t commitment[AUDIT_HASH_BYTES];
+	uint8_t parts[AUDIT_HASH_BYTES]; /* the only part's hash; of several the SHA-256 of their list */
+};
+
 struct audit_case {
 	uint64_t key;
 	uint64_t first, last; /* indexes */
@@ -36,9 +44,10 @@ struct audit_case {
 	bool failed, accepted;          /* the last closed */
 	bool has_signature, verified, approved, approval_needed, two_person;
 	bool owes_signed;
-	uint64_t sending, intent, request;      /* index + 1 of the last; sending 0: none open */
-	uint8_t request_hash[AUDIT_HASH_BYTES]; /* SHA-256 of the text of the last request's object-request */
-	int64_t received_by, asked_by;          /* uid; -1 box, -2 nobody */
+	bool requested;
+	uint64_t sending, intent;      /* index + 1 of the last; sending 0: none open */
+	struct content_id request;     /* object-request of the last request */
+	int64_t received_by, asked_by; /* uid; -1 box, -2 nobody */
 	char keep_until[11];
 	uint64_t erased;   /* index + 1 of the record that erased it */
 	uint64_t archived; /* index + 1 of the last archived: out; 0 when it is back */

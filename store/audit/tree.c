@@ -90,7 +90,7 @@ void tree_finish_groups(struct tree *tree, uint64_t from, uint64_t to)
 
 void tree_advance(struct tree *tree, uint64_t size)
 {
-	for (unsigned level = TREE_KEPT + 1; level < TREE_LEVELS && size >> level > 0; level++) {
+	for (unsigned level = TREE_KEPT + 1; level < TREE_LEVELS && size >> level > tree->size >> level; level++) { /* nothing new here: nothing new above */
 		for (uint64_t i = tree->size >> level; i < size >> level; i++) {
 			tree_node(tree->nodes[level - 1][2 * i], tree->nodes[level - 1][2 * i + 1], tree->nodes[level][i]);
 		}

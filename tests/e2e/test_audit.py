@@ -292,6 +292,38 @@ def test_duties(plan, name):
     assert {writer.records[index].case for _, index in damage(told)} == {writer.places[label].case}, told["findings"]
 
 
+def other_hash(text):
+    return ("1" if text[0] == "0" else "0") + text[1:]
+
+
+OTHER_REFERENCES = {
+    "the same": lambda size, generation, own, parts: (size, generation, own, parts),
+    "size": lambda size, generation, own, parts: (str(int(size) + 1), generation, own, parts),
+    "generation": lambda size, generation, own, parts: (size, "2", own, parts),
+    "commitment": lambda size, generation, own, parts: (size, generation, other_hash(own), parts),
+    "last part": lambda size, generation, own, parts: (size, generation, own, [*parts[:-1], other_hash(parts[-1])]),
+    "order": lambda size, generation, own, parts: (size, generation, own, parts[::-1]),
+}
+
+
+@pytest.mark.parametrize("big", (0, 2 << 20), ids=("one-part", "three-parts"))
+def test_what_was_sent_is_what_was_requested(plan, big):
+    """Each word of the reference counts, whether the content has one part or several."""
+    made = logmaker.content("request", b"request" + bytes(big))
+    for name, change in OTHER_REFERENCES.items():
+        def other(writer, change=change):
+            size, generation, own, parts = made(writer).split(" ")
+            size, generation, own, parts = change(size, generation, own, parts.split(","))
+            return f"{size} {generation} {own} {','.join(parts)}"
+        log = logmaker.ordinary(cases=3)
+        both(fields(f"{CASE}.request", object_request=made), fields(f"{CASE}.sending", object_request=other))(log)
+        data, writer = plan(log)
+        code, told = records_only(data, "--no-objects")
+        good = name == "the same" or (name == "order" and not big)
+        assert damage(told) == ([] if good else [("duty", writer.places[f"{CASE}.sending"].index)]), (name, told["findings"])
+        assert code == (YES if good else DAMAGED)
+
+
 def test_taken_up_again(plan):
     """closed: failed may be taken up again by a person with a reason, and not otherwise."""
     for by, reason, verdict, good in (("uid:1000", "again", "failed", True), ("box", "again", "failed", False), ("uid:1000", None, "failed", False),

@@ -69,6 +69,33 @@ static void test_crc(void **state)
 	assert_int_equal(frame_crc(of("")), 0);
 }
 
+/* Every byte in every place of a hash, and of something shorter: only lower-case digits are any. */
+static void test_hex(void **state)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t hash[AUDIT_HASH_BYTES], four[4];
+	char text[2 * AUDIT_HASH_BYTES + 1];
+
+	(void)state;
+	for (size_t at = 0; at < 2 * sizeof hash; at++) {
+		for (int byte = 0; byte < 256; byte++) {
+			const char *digit = byte == 0 ? NULL : strchr(digits, byte);
+			uint8_t value = digit == NULL ? 0 : (uint8_t)(digit - digits), wanted = (uint8_t)(at % 2 == 0 ? value << 4 | 0x5 : 0xa0 | value);
+
+			for (size_t i = 0; i < sizeof hash; i++) {
+				memcpy(text + 2 * i, "a5", 3);
+			}
+			text[at] = (char)byte;
+			assert_int_equal(frame_hex((uint8_t *)text, hash, sizeof hash), digit != NULL);
+			assert_int_equal(frame_hex((uint8_t *)text, four, sizeof four), digit != NULL || at >= 2 * sizeof four);
+			for (size_t i = 0; digit != NULL && i < sizeof hash; i++) {
+				assert_int_equal(hash[i], i == at / 2 ? wanted : 0xa5);
+				assert_int_equal(i < sizeof four ? four[i] : hash[i], hash[i]);
+			}
+		}
+	}
+}
+
 static void test_time(void **state)
 {
 	static const char *const wrong[] = { "2026-02-29T00:00:00.000Z", "2026-13-01T00:00:00.000Z", "2026-00-01T00:00:00.000Z", "2026-01-32T00:00:00.000Z",
@@ -242,9 +269,9 @@ static void test_case_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crc),     cmocka_unit_test(test_time),         cmocka_unit_test(test_numbers),   cmocka_unit_test(test_text),
-		cmocka_unit_test(test_body),    cmocka_unit_test(test_record),       cmocka_unit_test(test_every_bit), cmocka_unit_test(test_table_faults),
-		cmocka_unit_test(test_objects), cmocka_unit_test(test_case_numbers),
+		cmocka_unit_test(test_crc),          cmocka_unit_test(test_hex),     cmocka_unit_test(test_time),         cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_text),         cmocka_unit_test(test_body),    cmocka_unit_test(test_record),       cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_table_faults), cmocka_unit_test(test_objects), cmocka_unit_test(test_case_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, load, NULL);
