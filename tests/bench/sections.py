@@ -8,6 +8,7 @@ import cards
 import disk
 import keys
 from report import LINE, number, spread
+import scale_table
 
 MS, MIB = 1000.0, 1024.0 * 1024.0
 TARGET_RATIO, TARGET_SLOW, TARGET_FOUR, TARGET_POST_S, TARGET_MEMORY = 4.0, 0.98, 3.9, 0.050, 16 * 1024 * 1024
@@ -211,6 +212,8 @@ def show_targets(table, values):
         lines.append(table.verdict("1 writer beside append + fdatasync", statistics.median(disk.ratios(found, 1)) * 100, 90, "%"))
         lines.append(table.verdict("64 writers beside 64 appended + fdatasync", statistics.median(disk.ratios(found, 64)) * 100, 90, "%"))
         lines.append(table.verdict("64 writers beside SQLite, the better of 1 and 64", statistics.median(disk.beside_sqlite(found, 64, ("sqlite-1", "sqlite-64"))), 5))
+    if "scale" in values:
+        lines += scale_table.targets(table, values["scale"])
     table.heading("Targets")
     for line in lines:
         table.line("  " + line)
