@@ -112,7 +112,7 @@ static void read_text(int fd, char ret[BENCH_TEXT_SIZE])
 
 struct late_job {
 	struct bench *bench;
-	int fds[1 + BENCH_INPUTS_MAX];
+	int fds[1 + BENCH_FDS_MAX];
 };
 
 /* Later, so that the store has written what the job reads. */
@@ -154,7 +154,7 @@ static int on_partner(void *context, struct channel *channel, struct wire_messag
 	assert_true(wire_string(message, WIRE_F_KIND, bench->job.kind, sizeof bench->job.kind));
 	assert_true(wire_string(message, WIRE_F_NAME, bench->job.partner, sizeof bench->job.partner));
 	assert_true(span_copy_string(wire_span(message, WIRE_F_LINES), bench->job.parameters, sizeof bench->job.parameters));
-	assert_in_range(bench->job.fd_count, bench->job_inputs, BENCH_INPUTS_MAX);
+	assert_in_range(bench->job.fd_count, bench->job_inputs, BENCH_FDS_MAX);
 	late->bench = bench;
 	for (size_t i = 0; i <= bench->job.fd_count; i++) {
 		late->fds[i] = wire_take_fd(message, i);

@@ -9,15 +9,14 @@
 
 #define BENCH_CASE "2026-000001"
 #define BENCH_TEXT_SIZE 1024
-#define BENCH_INPUTS_MAX 4
+#define BENCH_FDS_MAX 6
 #define BENCH_RECORDS_MAX 64
 
 /* A job as it came to the partner's program. The content of an object of the case is "content of ROLE". */
 struct bench_job {
 	char kind[32], partner[32];
 	char parameters[BENCH_TEXT_SIZE]; /* lines */
-	char inputs[BENCH_INPUTS_MAX][BENCH_TEXT_SIZE];
-	int outputs[BENCH_INPUTS_MAX];
+	char inputs[BENCH_FDS_MAX][BENCH_TEXT_SIZE];
 	size_t fd_count; /* inputs and outputs */
 };
 

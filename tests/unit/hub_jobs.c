@@ -117,7 +117,7 @@ static void to_final(const char *catalogue)
 	bench_record(&final, "sent", "evidence: channel\nobject-receipt: 5 1 aa bb\nstage: state\nverdict: offline\n");
 	bench_record(&final, "request", "attempt: 1\nobject-request: 5 1 aa bb\npurpose: poll\n");
 	bench_record(&final, "reply", "far: reply-done\nhttp-status: 200\nobject-reply: 5 1 aa bb\n");
-	final.job_inputs = 2;
+	final.job_inputs = 3;
 }
 
 /* The content of a signed reply says so. */
@@ -130,6 +130,10 @@ static void test_partial_signed(void **state)
 	flow_confirm(&final.hub, final.of);
 	bench_settle(&final);
 	assert_non_null(strstr(final.job.parameters, "purpose: confirmation\n"));
+	assert_int_equal(final.job.fd_count, 5);
+	assert_string_equal(final.job.inputs[0], "content of confirmation");
+	assert_string_equal(final.job.inputs[1], "content of original");
+	assert_string_equal(final.job.inputs[2], "content of receipt");
 	assert_string_equal(bench_said(&final, "closed", "verdict"), "partial");
 	assert_string_equal(bench_said(&final, "closed", "evidence"), "signed");
 	assert_string_equal(bench_said(&final, "closed", "warnings"), "2");
