@@ -10,7 +10,7 @@
 
 static bool is_wrong(const struct hub_case *each)
 {
-	return each->state == CASE_DATA_ERROR || each->state == CASE_REFUSED || each->state == CASE_FAILED;
+	return (each->state == CASE_DATA_ERROR && !each->partial) || each->state == CASE_REFUSED || each->state == CASE_FAILED;
 }
 
 /* What has waited longest comes first. */
@@ -51,6 +51,7 @@ static void sort_in(struct overview *overview, const struct hub_case *each)
 	} else if (overview->now_ms - each->changed_ms < OVERVIEW_CLOSED_DAYS * DAY_MS) {
 		add(&overview->closed, each);
 		overview->closed_wrong += is_wrong(each) ? 1 : 0;
+		overview->closed_partial += each->state == CASE_DATA_ERROR && each->partial ? 1 : 0;
 	}
 }
 

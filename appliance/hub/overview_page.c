@@ -152,6 +152,11 @@ void overview_write(FILE *page, const struct overview *overview, bool stamp)
 		html_format(page, _("Not accepted: %zu. Put the file right and hand it in again."), overview->closed_wrong);
 		(void)fputs("</p>\n", page);
 	}
+	if (overview->closed_partial > 0) {
+		(void)fputs("<p class=\"wrong\">", page);
+		html_format(page, _("Accepted in part only: %zu. Hand in only what was refused, put right."), overview->closed_partial);
+		(void)fputs("</p>\n", page);
+	}
 	write_list(page, overview, &overview->closed);
 	if (overview->closed.count == 0) {
 		write_nothing(page, _("Nothing was closed."));

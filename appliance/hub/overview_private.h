@@ -43,7 +43,8 @@ struct overview {
 	uint64_t mono_ms;   /* the same moment, for what the hub plans */
 	const char *reason; /* why nothing is worked on, untranslated; "" when it is */
 	struct overview_list person, work, closed;
-	size_t closed_wrong; /* of closed.total: not accepted */
+	size_t closed_wrong;   /* of closed.total: not accepted */
+	size_t closed_partial; /* of closed.total: accepted in part */
 	struct overview_task tasks[OVERVIEW_TASKS_MAX];
 	size_t task_count;
 	struct overview_certificate certificates[OVERVIEW_CERTIFICATES_MAX];

@@ -258,6 +258,22 @@ static void test_bounded(void **state)
 	assert_true(strlen(page) < 300000);
 }
 
+/* Taken in part: whoever handed the whole in again would file the good part twice. */
+static void test_partial(void **state)
+{
+	(void)state;
+	make_hub("en", "numbers");
+	add(CASE_DATA_ERROR, "DPHDP3", HOUR_MS)->partial = true;
+	add(CASE_DONE, "DPHKH1", HOUR_MS)->warnings = 3;
+	(void)render();
+	assert_non_null(strstr(page, "Accepted in part only: 1. Hand in only what was refused"));
+	assert_null(strstr(page, "Not accepted:"));
+	assert_null(strstr(page, "hand the file in again"));
+	assert_non_null(strstr(page, ">closed, accepted in part only<"));
+	assert_non_null(strstr(page, "The authority took a part of the filing and refused the rest"));
+	assert_non_null(strstr(page, ">closed, accepted, with reservations (3)<"));
+}
+
 static void test_box(void **state)
 {
 	(void)state;
@@ -358,11 +374,8 @@ static int save_all(const char *folder)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_person_first),
-		cmocka_unit_test(test_no_personal_data),
-		cmocka_unit_test(test_names_are_escaped),
-		cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_box),
+		cmocka_unit_test(test_person_first), cmocka_unit_test(test_no_personal_data), cmocka_unit_test(test_names_are_escaped),
+		cmocka_unit_test(test_bounded),      cmocka_unit_test(test_partial),          cmocka_unit_test(test_box),
 		cmocka_unit_test(test_stable),
 	};
 
