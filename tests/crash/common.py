@@ -258,10 +258,11 @@ def original(box, number):
     target = os.path.join(box.dir, "export")
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
-    box.run_cli("export", number, target)
+    done = box.run_cli("export", number, target)
     try:
         names = [n for n in os.listdir(target) if n.startswith("original")]
         if not names:
+            say(f"export of {number} ends with {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
             return None
         with open(os.path.join(target, names[0]), "rb") as f:
             return f.read()
