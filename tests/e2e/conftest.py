@@ -84,7 +84,7 @@ def epo(running_epo):
 
 @pytest.fixture(scope="session")
 def running_vrep(work, pki_dir):
-    with Simulator("vrep", os.path.join(work, "vrep"), pki.make_dis(pki_dir), seed=7) as portal:
+    with Simulator("vrep", os.path.join(work, "vrep"), pki_dir, seed=7) as portal:
         yield portal
 
 

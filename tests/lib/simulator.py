@@ -13,6 +13,8 @@ import time
 import urllib.error
 import urllib.request
 
+import pki
+
 PORTALS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "portals")
 START_S = 20
 STOP_S = 10
@@ -23,6 +25,7 @@ class Simulator:
 
     BASES = {"epo": "/dpr", "toy": "/inbox", "tsa": "/TSS/TSS_user/", "vrep": "/VREP"}
     PARTNERS = {"vrep": "cssz"}  # whose gateway it is, where the names differ
+    PREPARE = {"vrep": pki.make_dis}  # long work of the first start, outside of START_S
     PREEXEC = None  # called in the child before the program starts; tests let the kernel end it with its parent
 
     def __init__(self, name, workdir, pki_dir, settings=(), port=0, seed=None, keep=True):
@@ -44,6 +47,8 @@ class Simulator:
         return os.path.join(self.dir, f"{self.name}.{suffix}")
 
     def start(self):
+        if self.name in self.PREPARE:
+            self.PREPARE[self.name](self.pki)
         for suffix in ("port", "control-port"):
             if os.path.exists(self.path(suffix)):
                 os.unlink(self.path(suffix))

@@ -67,7 +67,7 @@ def running_tsa(tmp_path_factory, pki_dir):
 
 @pytest.fixture(scope="session")
 def running_vrep(tmp_path_factory, pki_dir):
-    with Simulator("vrep", str(tmp_path_factory.mktemp("vrep")), pki.make_dis(pki_dir), seed=7) as portal:
+    with Simulator("vrep", str(tmp_path_factory.mktemp("vrep")), pki_dir, seed=7) as portal:
         yield portal
 
 

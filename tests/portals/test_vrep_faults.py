@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import http.client
+import random
 import re
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 
 import vrep_answers
 import vrep_rules
+import vrep_samples as samples
 import vrep_seal
 import vrep_switches
 from vrep_client import XML_TYPE, nempri, openssl
@@ -258,6 +260,47 @@ def test_changeover(vrep):
     assert vrep.sealed(answer.raw, "dis-next") is None and vrep.sealed(answer.raw) == "signer"
     vrep.portal.switch(dis_decrypt="dis-next")
     assert vrep.result().number == 17810
+
+
+def spoiled(dice, data):
+    """A few bytes changed, left out, put in or doubled."""
+    data = bytearray(data)
+    for _ in range(dice.choice((1, 1, 2, 5))):
+        at = dice.randrange(len(data))
+        kind = dice.randrange(4)
+        if kind == 0:
+            data[at] = dice.randrange(256)
+        elif kind == 1:
+            del data[at:at + dice.choice((1, 3, 40))]
+        elif kind == 2:
+            data[at:at] = dice.choice((b"<", b">", b"&", b"\0", b"\xff", b"9" * 30, b"<a/>", "č".encode()))
+        else:
+            data[at:at] = data[at:at + dice.randrange(60)]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("what", ["envelope", "data", "signature", "body", "poll"])
+def test_bad_input_is_answered(vrep, what):
+    """Whatever comes is answered by an envelope and, when it was acknowledged, by a sealed result; the fixture looks for lines `simulator-error`."""
+    vrep.portal.switch(polls=0, duplicates="off")
+    dice, data, number = random.Random(what), samples.jmhz(), vrep.submit().correlation
+    signature, body = vrep.sign(data), vrep.encrypt(data)
+    for _ in range(60 if what != "data" else 15):
+        if what == "poll":
+            sent = spoiled(dice, vrep.envelope("CSSZ_NEM_PRI", "poll", dice.choice(("submit", "delete")), number))
+        elif what == "data":
+            sent = vrep.envelope("CSSZ_JMHZ", body=vrep.message(spoiled(dice, data), "JMHZ25"))
+        else:
+            parts = {n: base64.b64encode(spoiled(dice, part) if what == n else part).decode() for n, part in (("signature", signature), ("body", body))}
+            sent = vrep.envelope("CSSZ_JMHZ", body=vrep.message(data, "JMHZ25", encoding="raw", **parts))
+            sent = spoiled(dice, sent) if what == "envelope" else sent
+        answer = vrep.post(sent)
+        if answer.qualifier == "acknowledgement" and answer.function == "submit":
+            result = vrep.poll(answer.correlation, answer.cls)
+            assert result.protocol is not None and result.qualifier in ("response", "error")
+            assert (result.qualifier == "error") == (result.number is not None)
+        else:
+            assert answer.number is not None or answer.qualifier in ("response", "acknowledgement")
 
 
 def test_times_of_faults_and_bad_switches(vrep):

@@ -6,7 +6,6 @@ are here and jmhz_polls questions were asked, then complete (1), or what POST /j
 """
 
 import base64
-import binascii
 import datetime
 import gzip
 import re
@@ -15,7 +14,6 @@ import zlib
 from cryptography import x509
 
 import vrep_cms
-from portal_cms import parse_cert
 from vrep_rules import Refused
 from vrep_services import guid_of, jmhz_parts, symbols
 from vrep_xml import escape
@@ -47,10 +45,10 @@ def asker(root):
     found = [e for e in root.walk() if e.local == "SifrovaciCertifikat"]
     try:
         cert_der = base64.b64decode(re.sub(r"\s", "", found[0].text()) if found else "", validate=True)
-        cert = parse_cert(cert_der)
+        cert = vrep_cms.read_cert(cert_der)
         if not isinstance(x509.load_der_x509_certificate(cert_der).public_key(), vrep_cms.rsa.RSAPublicKey):
             raise ValueError("not RSA")
-    except (binascii.Error, ValueError, TypeError) as fault:
+    except vrep_cms.CMS_FAULTS as fault:
         raise Refused(201, f"SifrovaciCertifikat: {fault}") from fault
     if cert.not_after < datetime.datetime.utcnow():
         raise Refused(202, "SifrovaciCertifikat has expired")
@@ -133,9 +131,9 @@ def new_certificate(root):
             continue
         try:
             cert_der = base64.b64decode(words, validate=True)
-            parse_cert(cert_der)
+            vrep_cms.read_cert(cert_der)
             return cert_der
-        except (binascii.Error, ValueError):
+        except vrep_cms.CMS_FAULTS:
             continue
     raise Refused(201, "no certificate in the data")
 
@@ -244,4 +242,7 @@ def reply(portal, submission, fault, other):
         return None
     cert_der = asker(root)
     plain = dzdpn(root, vs, get("notifications"), get("max_days")) if service.reply == "dzdpn" else dznp(root, vs)
-    return returned(plain, cert_der, fault, other)
+    try:
+        return returned(plain, cert_der, fault, other)
+    except vrep_cms.CMS_FAULTS as failed:
+        raise Refused(201, f"nothing can be encrypted for SifrovaciCertifikat: {failed}") from failed

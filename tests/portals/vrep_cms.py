@@ -9,7 +9,7 @@ import os
 from asn1crypto import cms as asn1_cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives import padding as block_padding
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -27,7 +27,8 @@ BY_OID = {oid: name for name, (oid, _) in DIGESTS.items()}
 CIPHERS = {"2.16.840.1.101.3.4.1.2": (algorithms.AES, 16), "2.16.840.1.101.3.4.1.22": (algorithms.AES, 24),
            "2.16.840.1.101.3.4.1.42": (algorithms.AES, 32), "1.2.840.113549.3.7": (algorithms.TripleDES, 24)}
 AES128_CBC = "2.16.840.1.101.3.4.1.2"
-CMS_FAULTS = (ValueError, TypeError, KeyError, IndexError, OverflowError)
+# What the libraries raise over foreign bytes.
+CMS_FAULTS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, UnsupportedAlgorithm)
 
 
 class CmsError(ValueError):
@@ -49,6 +50,15 @@ class Key:
         parsed = asn1_x509.Certificate.load(self.der)
         self.issuer, self.serial = parsed.issuer.dump(), parsed.serial_number
         self.sid = der.sequence(self.issuer, der.integer(self.serial))
+
+
+def read_cert(cert_der):
+    """portal_cms.Cert of foreign bytes. ValueError, whatever the library's own kind of error is: it has one for a version, others for
+    doubled extensions, names, algorithms."""
+    try:
+        return portal_cms.parse_cert(cert_der)
+    except Exception as fault:
+        raise ValueError(f"certificate: {fault}") from fault
 
 
 def notes_of(data, what, notes):
@@ -101,9 +111,9 @@ def verify_detached(signed, data, notes):
         digest = BY_OID.get(signer["digest_algorithm"]["algorithm"].dotted)
         if digest in (None, "sha1"):
             raise CmsError(104, "digest algorithm of the signature")
-        check_signer(signer, portal_cms.parse_cert(cert_der), data, digest, notes)
-        others = [portal_cms.parse_cert(c) for c in certs if c != cert_der]
-        return Signature(portal_cms.parse_cert(cert_der), others, digest, notes)
+        check_signer(signer, read_cert(cert_der), data, digest, notes)
+        others = [read_cert(c) for c in certs if c != cert_der]
+        return Signature(read_cert(cert_der), others, digest, notes)
     except CmsError:
         raise
     except CMS_FAULTS as fault:

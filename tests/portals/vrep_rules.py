@@ -240,7 +240,10 @@ def parse(data):
 
 def check_certificate(submission, policy, now):
     signature, cert = submission.signature, submission.signature.cert
-    known = cert.issuer != cert.subject and portal_cms.chained(cert, signature.others, policy.anchors)
+    try:
+        known = cert.issuer != cert.subject and portal_cms.chained(cert, signature.others, policy.anchors)
+    except vrep_cms.CMS_FAULTS as fault:
+        raise Refused(101, f"the chain cannot be judged: {fault}") from fault
     if not known or not cert.signs:
         raise Refused(101, "not issued by the known authority, or not for signatures")
     if not policy.allow_ec and not isinstance(cert.key, portal_cms.rsa.RSAPublicKey):
