@@ -104,7 +104,8 @@ def test_warnings(vrep, box):
     assert "s výhradou" in paper(box, case, "protokol.txt")
 
 
-@pytest.mark.parametrize("fault", ["seal_wrong_key", "seal_altered_result", "seal_altered_digest", "seal_missing", "seal_expired_time", "wrong_type", "ok_with_error", "response_refused"])
+@pytest.mark.parametrize("fault", ["seal_wrong_key", "seal_altered_result", "seal_altered_digest", "seal_missing", "seal_expired_time", "wrong_type",
+                                   "ok_with_error", "response_refused"])
 def test_doubtful_results(vrep, box, fault):
     """A result whose seal does not hold, or that contradicts itself, is no word of ČSSZ: a person must look. Nothing is sent again."""
     vrep.switch(**{fault: "on"})

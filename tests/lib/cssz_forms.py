@@ -33,6 +33,19 @@ def vs_element(vs):
     return f"<variabilniSymbol>{vs}</variabilniSymbol>"
 
 
+def guid(n):
+    return f"018F0000-0000-7000-8000-{n:012d}"
+
+
+def jmhz_inside():
+    """One package, whole: the summary, PVPOJ and one person."""
+    counts = "".join(f"<{name}>{value}</{name}>" for name, value in (
+        ("mesic", 4), ("rok", 2026), ("balikPoradi", 1), ("balikyPocet", 1), ("formularePocetVBaliku", 3), ("formularePocetCelkem", 3)))
+    parts = "".join(f'<{name} xmlns="{S}JMHZ/{space}/1.0" id="{guid(n)}"/>'
+                    for n, (name, space) in enumerate((("souhrn", "souhrn"), ("pvpoj", "PVPOJ"), ("form", "form")), 2))
+    return f"<hlavicka><idPodani>{guid(1)}</idPodani><typPodani>R</typPodani>{vs_element(VS)}{counts}</hlavicka>{parts}"
+
+
 FORMS = {
     "pvpoj": pvpoj, "regzec": regzec, "nempri": nempri,
     "hzupn": lambda note: document("PodaniHZUPN", S + "nem/HZUPN20", f"<FormularHZUPN><zamestnani>{vs_element(VS)}</zamestnani></FormularHZUPN>", note),
@@ -41,10 +54,7 @@ FORMS = {
     "ozuspoj": lambda note: document("podaniOzuspoj", S + "POJ/OZUSPOJ23",
                                      f"<formularOzuspoj><zamestnavatel><vs>{VS}</vs></zamestnavatel></formularOzuspoj>", note),
     "osvc": lambda note: document("OSVC", S + "OSVC2025", "<prehled/>", note),
-    "jmhz": lambda note: document("jmhz", S + "JMHZ/podani/1.0",
-                                  f"<hlavicka><idPodani>018F0000-0000-7000-8000-000000000001</idPodani><typPodani>R</typPodani>{vs_element(VS)}"
-                                  "<mesic>4</mesic><rok>2026</rok><balikPoradi>1</balikPoradi><balikyPocet>1</balikyPocet><formularePocetVBaliku>3</formularePocetVBaliku><formularePocetCelkem>3</formularePocetCelkem></hlavicka>"
-                                  f'<souhrn xmlns="{S}JMHZ/souhrn/1.0"/><pvpoj xmlns="{S}JMHZ/PVPOJ/1.0"/><form xmlns="{S}JMHZ/form/1.0"/>', note),
+    "jmhz": lambda note: document("jmhz", S + "JMHZ/podani/1.0", jmhz_inside(), note),
     "prezec": lambda note: document("PREZEC", S + "PREZEC/2026", f'<employee sqnr="1"><comp vs="{VS}"/></employee>', note),
     "regzeldopl": lambda note: document("REGZELDOPL", S + "REGZELDOPL/2025", "<zamestnavatel/>", note),
 }
