@@ -101,6 +101,15 @@ struct server_intent {
 	struct server_intent *next;
 };
 
+/* The batch under construction. */
+struct server_batch {
+	size_t waiters, seen; /* records' askers; how many there were at the last look for more */
+	unsigned looks;       /* for more, so far */
+	bool gathered;        /* it has waited for more */
+	size_t before;        /* waiters of the batch before */
+	uint64_t took_ms;     /* its commit */
+};
+
 struct server {
 	struct child *child;
 	struct loop *loop;
@@ -126,6 +135,7 @@ struct server {
 	struct server_evidence *evidences; /* pieces of exports under way */
 	struct server_unwrap *unwraps;
 	struct server_waiter *waiters, **waiters_end;
+	struct server_batch batch;
 	struct server_recent *recent;
 	size_t recent_count;
 	struct server_known known;
@@ -177,6 +187,9 @@ int server_stage_one(struct server *server, enum table_writer writer, const char
                      void *context, char why[TABLE_WHY_SIZE]);
 /* Commits now and calls who waits. */
 void server_commit(struct server *server);
+/* How long a batch waits for those who waited for the one before and were answered just now: 0 unless they are more than twice as many as came so far, and a commit
+ * takes longer than the wait. */
+uint64_t server_gather_ms(const struct server_batch *batch);
 void server_arm_checkpoint(struct server *server);
 /* STORE_APPENDED of a receipt. */
 void server_answer_appended(struct channel *channel, uint64_t request, const struct journal_receipt *receipt);

@@ -8,6 +8,9 @@
 #include "appliance/base/lines.h"
 #include "appliance/base/log.h"
 
+#define LOOKS_MAX 8
+#define GATHER_MS 1 /* the clock of the loop has no shorter one */
+
 struct server_waiter {
 	struct server_waiter *next;
 	struct journal_receipt receipt;
@@ -15,12 +18,48 @@ struct server_waiter {
 	void *context;
 };
 
+uint64_t server_gather_ms(const struct server_batch *batch)
+{
+	return batch->waiters < batch->before / 2 && batch->took_ms >= 2 * GATHER_MS ? GATHER_MS : 0;
+}
+
+static void on_commit_timer(void *context, uint32_t events);
+
+static int arm_commit(struct server *server, uint64_t wait_ms)
+{
+	int id = 0;
+
+	if (server->commit_timer > 0) {
+		return 0;
+	}
+	id = loop_timer(server->loop, clock_deadline(wait_ms), on_commit_timer, server);
+	if (id < 0) {
+		return id;
+	}
+	server->commit_timer = id;
+	return 0;
+}
+
+/* Who has to wait for a flush of the disk waits for one, not for that of those before him and then his own. While the store read and staged what had come, more may
+ * have: it looks again as long as each look finds something, for a few looks. And those who were answered together come back one after the other: the first of them
+ * waits a moment for the rest, where a flush takes longer than that moment. */
 static void on_commit_timer(void *context, uint32_t events)
 {
 	struct server *server = context;
+	struct server_batch *batch = &server->batch;
+	uint64_t wait_ms = 0;
 
 	(void)events;
 	server->commit_timer = 0;
+	if (batch->waiters > batch->seen && batch->looks < LOOKS_MAX) {
+		wait_ms = batch->gathered ? 0 : server_gather_ms(batch);
+		batch->gathered = batch->gathered || wait_ms > 0;
+		batch->seen = batch->waiters;
+		batch->looks++;
+		if (arm_commit(server, wait_ms) == 0) {
+			return;
+		}
+	}
 	server_commit(server);
 }
 
@@ -72,6 +111,7 @@ void server_arm_checkpoint(struct server *server)
 void server_commit(struct server *server)
 {
 	struct server_waiter *waiters = server->waiters;
+	const uint64_t begun_ms = clock_mono_ms();
 	int err = ERR_READONLY;
 
 	loop_cancel(server->loop, server->commit_timer);
@@ -81,6 +121,7 @@ void server_commit(struct server *server)
 	if (!server->fault) {
 		err = journal_commit(server->journal);
 	}
+	server->batch = (struct server_batch){ .before = server->batch.waiters, .took_ms = clock_mono_ms() - begun_ms };
 	if (err != 0 && !server->fault) {
 		struct journal_facts facts;
 
@@ -102,21 +143,6 @@ void server_commit(struct server *server)
 	server_arm_checkpoint(server);
 }
 
-static int arm_commit(struct server *server)
-{
-	int id = 0;
-
-	if (server->commit_timer > 0) {
-		return 0;
-	}
-	id = loop_timer(server->loop, clock_mono_ms(), on_commit_timer, server);
-	if (id < 0) {
-		return id;
-	}
-	server->commit_timer = id;
-	return 0;
-}
-
 int server_stage(struct server *server, const struct journal_append *append, server_staged done, void *context, char why[TABLE_WHY_SIZE])
 {
 	struct server_waiter *waiter = NULL;
@@ -126,13 +152,13 @@ int server_stage(struct server *server, const struct journal_append *append, ser
 		return ERR_READONLY;
 	}
 	waiter = calloc(1, sizeof *waiter);
-	err = waiter == NULL ? ERR_MEMORY : arm_commit(server);
+	err = waiter == NULL ? ERR_MEMORY : arm_commit(server, 0);
 	if (err == 0) {
 		err = journal_stage(server->journal, append, &waiter->receipt, why);
 	}
 	if (err == ERR_AGAIN) { /* the batch is full */
 		server_commit(server);
-		err = server->fault ? ERR_READONLY : arm_commit(server);
+		err = server->fault ? ERR_READONLY : arm_commit(server, 0);
 		if (err == 0) {
 			err = journal_stage(server->journal, append, &waiter->receipt, why);
 		}
@@ -145,6 +171,7 @@ int server_stage(struct server *server, const struct journal_append *append, ser
 	waiter->context = context;
 	*server->waiters_end = waiter;
 	server->waiters_end = &waiter->next;
+	server->batch.waiters++;
 	return 0;
 }
 
