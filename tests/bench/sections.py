@@ -173,6 +173,8 @@ def show_journal(table, found):
         rounds = found[writers]
         table.row(f"{writers} appended + fdatasync", *spread([r["floor"] for r in rounds]))
         table.row(f"{writers} writer{'s' if writers > 1 else ''}", *spread([r["rate"] for r in rounds]), f"{statistics.median(r['cpu'] for r in rounds) * 1e6:.0f} us")
+        rounds = found[f"store-{writers}"]
+        table.row("the same over the store's socket", *spread([r["rate"] for r in rounds]), f"{statistics.median(r['cpu'] for r in rounds) * 1e6:.0f} us")
     for name, label in (("sqlite-1", "SQLite, 1 writer"), ("sqlite-64", "SQLite, 64 writers"), ("sqlite-rows", "SQLite, 64 rows at once")):
         table.row(label, *spread([r["rate"] for r in found[name]]))
     table.heading("   Ratios", "quartile", "median", "quartile")
@@ -180,11 +182,13 @@ def show_journal(table, found):
         table.row(f"journal : floor, {writers}", *(number(x) for x in statistics.quantiles(disk.ratios(found, writers), n=4)))
     table.row("journal : SQLite, 64", *spread(disk.beside_sqlite(found, 64, ("sqlite-1", "sqlite-64"))))
     table.row("64 : 64 rows of SQLite at once", *spread(disk.beside_sqlite(found, 64, ("sqlite-rows",))))
+    table.row("records a flush, 64 at the socket", *spread([r["gathered"] for r in found["store-64"]]))
     table.note(f"store/journal.h in a process of its own beside the floor, both in turns of 0.1 s, ratios of neighbours; records of {found[1][0]['bytes']} bytes, same disk, "
                "both files reserved; 64 writers: 64 records wait for each commit, the floor puts 64 into one write and one fdatasync. "
                f"Such a write and fdatasync took {statistics.median(r['flush'] for r in found[64]) * MS:.2f} ms; the CPU that 64 records need must come on top "
                f"(journal : floor {disk.reachable(found, 64):.2f}, were it nothing else). SQLite from Python, WAL, synchronous=FULL, each record a transaction of its own; "
-               "64 writers: as many connections and threads; 64 rows at once: one connection that gathers them, as no two writers of SQLite can")
+               "64 writers: as many connections and threads; 64 rows at once: one connection that gathers them, as no two writers of SQLite can. At the socket one process "
+               "asks for all writers, a request for each record, and reads the answers and the notices of records that a hub gets; records of the box, CPU of the store")
 
 
 def show_targets(table, values):
