@@ -8,6 +8,7 @@
 #include "mark.h"
 
 #define JOURNAL_NAME_SIZE 64
+#define JOURNAL_OPEN_MODE 0640 /* of the segment that is being written */
 #define JOURNAL_YEARS_MAX 128
 #define JOURNAL_MISSED_MAX 64 /* quarantined pieces that one start writes records for; the rest is left for the next */
 #define JOURNAL_RECORDS_MAX UINT64_C(4000000000)

@@ -1,6 +1,7 @@
 #include "journal_private.h"
 #include "journal_note.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,14 +354,31 @@ static int quarantine_tail(struct journal *journal, const struct pass *pass)
 	return file_replace(journal->ops, journal->quarantine_fd, name, data, (size_t)have, 0440);
 }
 
+/* Who closed the segment was killed between its mode and its name. */
+static int make_writable(const struct journal *journal, const char *name)
+{
+	int fd = file_open_read(journal->ops, journal->segment_fd, name), err = fd < 0 ? fd : 0;
+
+	if (err == 0 && journal->ops->fchmod(journal->ops, fd, JOURNAL_OPEN_MODE) != 0) {
+		err = file_error();
+	}
+	file_close(journal->ops, &fd);
+	return err;
+}
+
 /* Opens the last segment for writing where it stands. */
 static int resume_segment(struct journal *journal)
 {
 	const struct journal_segment *last = &journal->segments[journal->segment_count - 1];
 	char name[JOURNAL_NAME_SIZE];
 
+	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+
 	journal_segment_name(last->first, "open", name);
-	journal->open_fd = journal->ops->openat(journal->ops, journal->segment_fd, name, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0);
+	journal->open_fd = journal->ops->openat(journal->ops, journal->segment_fd, name, flags, 0);
+	if (journal->open_fd < 0 && errno == EACCES && make_writable(journal, name) == 0) {
+		journal->open_fd = journal->ops->openat(journal->ops, journal->segment_fd, name, flags, 0);
+	}
 	journal->open_bytes = last->bytes;
 	journal->reserved = 0;
 	return journal->open_fd < 0 ? file_error() : 0;

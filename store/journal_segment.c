@@ -49,7 +49,7 @@ int journal_segment_begin(struct journal *journal, uint64_t first)
 		return err;
 	}
 	journal_segment_name(first, "open", name);
-	fd = ops->openat(ops, journal->segment_fd, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	fd = ops->openat(ops, journal->segment_fd, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, JOURNAL_OPEN_MODE);
 	if (fd < 0) {
 		return file_error();
 	}

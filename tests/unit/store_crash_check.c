@@ -121,18 +121,33 @@ static bool check_facts(const struct check_state *state, const struct journal *j
 	return true;
 }
 
+/* The store is not root, whom no mode stops. */
+static int open_as_user(const struct fileops *ops, int dir, const char *path, int flags, mode_t mode)
+{
+	struct stat info;
+
+	(void)ops;
+	if ((flags & O_ACCMODE) != O_RDONLY && fstatat(dir, path, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IWUSR) == 0) {
+		errno = EACCES;
+		return -1;
+	}
+	return fileops_posix.openat(&fileops_posix, dir, path, flags, mode);
+}
+
 /* One start; the second one finds all in order. */
 static bool start(const struct check_state *state, int data_fd, bool again, char why[CHECK_WHY_SIZE])
 {
 	char mark[PATH_SIZE];
 	struct replay replay = { .state = state, .good = true };
-	struct journal_options options = { .ops = &fileops_posix, .data_fd = data_fd, .mark_path = mark, .box_letter = "", .boot_id = OTHER_BOOT };
+	struct fileops ops = fileops_posix;
+	struct journal_options options = { .ops = &ops, .data_fd = data_fd, .mark_path = mark, .box_letter = "", .boot_id = OTHER_BOOT };
 	struct journal *journal = NULL;
 	struct journal_facts facts;
 	bool good = false;
 	int err = 0;
 
 	(void)snprintf(mark, sizeof mark, "%s/mark/mark", state->path);
+	ops.openat = open_as_user;
 	options.on_record = again ? NULL : on_record;
 	options.context = &replay;
 	err = journal_open(&options, &journal);
