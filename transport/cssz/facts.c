@@ -37,12 +37,11 @@ static bool parse_path(const char *text, struct path *ret)
 	for (;;) {
 		size_t length = strcspn(text, "/");
 		bool attribute = text[0] == '@';
-		char *place = attribute ? ret->attribute : ret->names[ret->count];
 
 		if (length <= (attribute ? 1U : 0U) || length >= NAME_SIZE || (!attribute && ret->count == NAMES_MAX)) {
 			return false;
 		}
-		(void)snprintf(place, NAME_SIZE, "%.*s", (int)(length - attribute), text + attribute);
+		(void)snprintf(attribute ? ret->attribute : ret->names[ret->count], NAME_SIZE, "%.*s", (int)(length - attribute), text + attribute);
 		ret->count += attribute ? 0 : 1;
 		text += length;
 		if (text[0] == '\0' || attribute) {

@@ -79,7 +79,7 @@ static void report_item(struct result *result, const struct item *item, bool bad
 
 static void on_item(struct result *result, const struct xml_element *element)
 {
-	struct item item;
+	struct item item = { .number = "" };
 	bool bad = false, empty = false;
 
 	take(element, "sqnr", item.number, sizeof item.number);
