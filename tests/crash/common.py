@@ -209,19 +209,22 @@ def story(found):
 
 
 def settle(box, expected, deadline_s, states=boxes.SETTLED):
-    """Waits until the inbox is empty and every case is in one of the states. Returns (cases, what still waits)."""
+    """Waits until the inbox is empty and every case is in one of the states. Returns (cases, what still waits).
+    A box that does not answer, as it is being restarted, has settled nothing."""
     deadline = time.monotonic() + deadline_s * boxes.SLOW
     while True:
         try:
-            cases = box.cases()
+            code, rows = box.cli("list")
         except (AssertionError, OSError):
-            cases = []
+            code, rows = -1, []
+        answers, cases = code == 0, sorted((r for r in rows if r["kind"] == "case"), key=lambda r: r["case"])
         waiting = [c for c in cases if c["state"] not in states]
         inbox, claims = inbox_files(box), claimed_files(box)
-        if not waiting and not inbox and not claims and len(cases) >= expected:
+        if answers and not waiting and not inbox and not claims and len(cases) >= expected:
             return cases, []
         if time.monotonic() > deadline:
-            left = [f"{c['case']} {c['state']}: {c.get('reason')}" for c in waiting]
+            left = [] if answers else ["the box does not answer"]
+            left += [f"{c['case']} {c['state']}: {c.get('reason')}" for c in waiting]
             left += [f"in Podat: {n}" for n in inbox] + [f"in the claim folder: {n}" for n in claims]
             left += [f"only {len(cases)} cases of {expected}"] if len(cases) < expected else []
             return cases, left
