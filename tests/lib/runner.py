@@ -7,6 +7,7 @@ what the tools report (ctest, JUnit files of pytest), one for a program that onl
 
 import argparse
 import concurrent.futures
+import fnmatch
 import glob
 import os
 import re
@@ -23,11 +24,16 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(TOP, "tests")
 GROUPS = ("lint", "unit", "e2e", "card", "portals", "crash", "fuzz", "coverage", "bench", "image")
 CPUS = os.cpu_count() or 2
-# The rest is the third.
+# What stands in none is the last part.
 E2E_PARTS = (("test_filing.py", "test_people.py", "test_toy.py", "test_rights.py"), ("test_inbox.py", "test_token.py", "test_console.py", "test_attacks.py"),
              ("test_stamps.py", "test_stamp_causes.py", "test_client_tls.py", "test_anchors.py", "test_report.py"),
-             ("test_clock.py", "test_tool.py", "test_keys.py", "test_mail.py", "test_proxy.py", "test_several_tokens.py"))
+             ("test_clock.py", "test_tool.py", "test_keys.py", "test_mail.py", "test_proxy.py", "test_several_tokens.py"),
+             ("test_archive.py", "test_backup.py", "test_erase.py", "test_evidence.py", "test_maintenance.py", "test_renew.py", "test_second_route.py",
+              "test_audit.py", "test_audit_anchors.py", "test_attacks_anchors.py"),
+             ("test_cssz*.py",))
 TAIL_LINES = 60
+FAILED_LINE = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)|^\s+\d+ - (\S+) \((?:Failed|Timeout|SEGFAULT|Subprocess aborted|Not Run|SIG\w+|Child killed|Exception: \S+)\)", re.M)
+FAILED_NAMES_MAX = 40
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
 SHOWN = ("bench",)  # groups whose output is worth reading when nothing failed, too
 FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
@@ -189,6 +195,11 @@ def read(path):
         return f.read()
 
 
+def failed_names(log):
+    names = [pytest or ctest for pytest, ctest in FAILED_LINE.findall(read(log))]
+    return list(dict.fromkeys(names))[:FAILED_NAMES_MAX]
+
+
 def timed(function, *arguments, **named):
     begun = time.monotonic()
     result = function(*arguments, **named)
@@ -205,6 +216,8 @@ def report(result):
     if result.shown:
         say("\n".join("    " + line for line in read(result.log).splitlines()))
     elif result.failed and result.log:
+        for name in failed_names(result.log):  # all of them before any one's own words: a reader may get only the beginning
+            say(f"    failed: {name}")
         lines = [line for line in read(result.log).splitlines() if not GOOD_LINE.search(line)]
         say("\n".join("    " + line for line in lines[-TAIL_LINES:]))
         say(f"    whole log: {result.log}")
@@ -213,7 +226,7 @@ def report(result):
 def e2e_parts():
     """Lists of test files that take about the same time."""
     files = sorted(os.path.relpath(p, TESTS) for p in glob.glob(os.path.join(TESTS, "e2e", "test_*.py")))
-    parts = [[f for f in files if os.path.basename(f) in part] for part in E2E_PARTS]
+    parts = [[f for f in files if any(fnmatch.fnmatch(os.path.basename(f), pattern) for pattern in part)] for part in E2E_PARTS]
     return [part for part in (*parts, [f for f in files if not any(f in p for p in parts)]) if part]
 
 
