@@ -148,8 +148,9 @@ struct server {
 	struct server_seal seal;
 	struct server_notes notes;
 	struct server_sweep sweep;
-	struct server_depot *depot; /* content under way to or from the archive */
-	pid_t depot_pid;            /* of a child that hung there and is not gone yet; 0: none */
+	struct server_depot *depot;         /* content under way to or from the archive */
+	struct server_depot *depot_waiting; /* first in, first out */
+	pid_t depot_pid;                    /* of a child that hung there and is not gone yet; 0: none */
 
 	int commit_timer, checkpoint_timer, names_timer;
 	int64_t last_utc_ms;   /* of the last record whose time can be believed; 0: none */

@@ -14,7 +14,7 @@
 
 int server_archive_remove(struct server *server, const char *case_number, uint64_t id, server_archive_done done, void *context)
 {
-	struct server_depot wanted = { .action = DEPOT_REMOVE, .id = id, .done = done, .context = context };
+	struct server_depot wanted = { .action = DEPOT_REMOVE, .id = id, .wait_ms = SERVER_ERASE_WAIT_MS, .done = done, .context = context };
 
 	(void)snprintf(wanted.case_number, sizeof wanted.case_number, "%s", case_number);
 	return server_depot_start(server, &wanted);
@@ -22,7 +22,7 @@ int server_archive_remove(struct server *server, const char *case_number, uint64
 
 bool server_archive_busy(const struct server *server, const char *case_number)
 {
-	return server->depot != NULL && strcmp(server->depot->case_number, case_number) == 0;
+	return server_depot_has(server, case_number);
 }
 
 const char *server_archive_obstacle(const struct server *server, const char *case_number)
@@ -205,7 +205,7 @@ static int check_case(const struct server *server, const struct moving *moving, 
 
 static int begin(struct moving *moving, const struct wire_message *message, char why[TABLE_WHY_SIZE])
 {
-	struct server_depot wanted = { .done = on_copied, .context = moving };
+	struct server_depot wanted = { .wait_ms = SERVER_ARCHIVE_WAIT_MS, .done = on_copied, .context = moving };
 	struct server *server = moving->server;
 	const char *event = NULL;
 	int err = ERR_FORMAT;
@@ -291,7 +291,11 @@ void server_archive_look(struct server *server, const struct wire_message *messa
 	struct looking *looking = malloc(sizeof *looking);
 	uint64_t bits = wire_number(message, WIRE_F_BITS, 0);
 	struct server_depot wanted = {
-		.action = (bits & 1) != 0 ? DEPOT_INIT : DEPOT_LOOK, .same_disk = (bits & 2) != 0, .done = on_looked, .context = looking
+		.action = (bits & 1) != 0 ? DEPOT_INIT : DEPOT_LOOK,
+		.same_disk = (bits & 2) != 0,
+		.wait_ms = SERVER_ARCHIVE_WAIT_MS,
+		.done = on_looked,
+		.context = looking,
 	};
 	int err = ERR_MEMORY;
 

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SERVER_ARCHIVE_MS 900000 /* for one case */
+#define SERVER_ARCHIVE_MS 900000     /* for one case */
+#define SERVER_ARCHIVE_WAIT_MS 60000 /* for its turn; with the work itself less than the hub waits */
 #define SERVER_ARCHIVE_PARTS_MAX 65536
 
 struct server;
@@ -28,9 +29,9 @@ typedef void (*server_archive_done)(void *context, int err, const struct server_
 
 void server_archive(struct server *server, const struct wire_message *message);
 void server_archive_look(struct server *server, const struct wire_message *message);
-/* Content of an erased case leaves the archive with that id. A negative error: `done` does not come (ERR_BUSY, ERR_NOTFOUND: no archive is configured). */
+/* Content of an erased case leaves the archive with that id, when its turn comes. Errors as those of server_depot_start. */
 int server_archive_remove(struct server *server, const char *case_number, uint64_t id, server_archive_done done, void *context);
-/* Is content of this case being moved? */
+/* Is content of this case being moved, or to be moved? */
 bool server_archive_busy(const struct server *server, const char *case_number);
 /* Why the content of a case cannot be read now, in English; NULL when it can, or when that is not the archive's matter. */
 const char *server_archive_obstacle(const struct server *server, const char *case_number);

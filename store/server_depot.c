@@ -86,6 +86,14 @@ static _Noreturn void run_child(const struct server_depot *depot, int fd)
 
 /* --- the child in the store --- */
 
+static void next_one(struct server *server);
+
+static void release(struct server_depot *depot)
+{
+	free(depot->parts);
+	free(depot);
+}
+
 /* A child that hangs on a disk cannot be waited for; no other is begun before it is gone. */
 static bool child_gone(struct server *server)
 {
@@ -114,8 +122,8 @@ static void end(struct server_depot *depot, int err, const struct server_archive
 		}
 		server->depot_pid = 0;
 	}
-	free(depot->parts);
-	free(depot);
+	release(depot);
+	next_one(server);
 	done(context, err, result);
 }
 
@@ -186,6 +194,91 @@ static int fork_child(struct server_depot *depot)
 	return 0;
 }
 
+/* Its turn has come. What is not begun is the caller's still. */
+static int start(struct server_depot *depot)
+{
+	struct server *server = depot->server;
+	int err = child_gone(server) ? 0 : ERR_BUSY;
+
+	if (err == 0 && depot->case_number[0] != '\0') {
+		vault_owner_id(server->vault, depot->case_number, depot->owner_id);
+		err = erase_each_object(server->journal, depot->case_number, add_parts, depot);
+	}
+	if (err == 0) {
+		err = fork_child(depot);
+	}
+	server->depot = err == 0 ? depot : NULL;
+	return err;
+}
+
+/* --- who waits --- */
+
+static void leave_queue(struct server_depot *depot)
+{
+	struct server_depot **at = &depot->server->depot_waiting;
+
+	while (*at != depot) {
+		at = &(*at)->next;
+	}
+	*at = depot->next;
+	depot->next = NULL;
+	loop_cancel(depot->server->loop, depot->timer);
+	depot->timer = 0;
+}
+
+static void give_up(struct server_depot *depot, int err)
+{
+	server_archive_done done = depot->done;
+	void *context = depot->context;
+
+	release(depot);
+	done(context, err, NULL);
+}
+
+/* One that cannot be begun must not hold up those behind it. */
+static void next_one(struct server *server)
+{
+	while (server->depot == NULL && server->depot_waiting != NULL) {
+		struct server_depot *depot = server->depot_waiting;
+		int err = 0;
+
+		leave_queue(depot);
+		err = start(depot);
+		if (err != 0) {
+			give_up(depot, err);
+		}
+	}
+}
+
+static void on_waited(void *context, uint32_t events)
+{
+	struct server_depot *depot = context;
+
+	(void)events;
+	depot->timer = 0;
+	leave_queue(depot);
+	give_up(depot, ERR_BUSY);
+}
+
+static int wait_for_turn(struct server_depot *depot)
+{
+	struct server_depot **at = &depot->server->depot_waiting;
+	size_t count = 0;
+
+	for (; *at != NULL; at = &(*at)->next) {
+		count++;
+	}
+	if (count >= SERVER_DEPOT_WAITING_MAX) {
+		return ERR_BUSY;
+	}
+	depot->timer = loop_timer(depot->server->loop, clock_deadline(depot->wait_ms), on_waited, depot);
+	if (depot->timer < 0) {
+		return depot->timer;
+	}
+	*at = depot;
+	return 0;
+}
+
 int server_depot_start(struct server *server, const struct server_depot *wanted)
 {
 	struct server_depot *depot = NULL;
@@ -194,9 +287,6 @@ int server_depot_start(struct server *server, const struct server_depot *wanted)
 
 	if (server->settings->archive_dir[0] == '\0') {
 		return ERR_NOTFOUND;
-	}
-	if (server->depot != NULL || !child_gone(server)) {
-		return ERR_BUSY;
 	}
 	depot = malloc(sizeof *depot);
 	if (depot == NULL) {
@@ -207,20 +297,21 @@ int server_depot_start(struct server *server, const struct server_depot *wanted)
 	depot->fd = -1;
 	journal_facts(server->journal, &facts);
 	memcpy(depot->origin, facts.origin, sizeof depot->origin);
-	if (depot->case_number[0] != '\0') {
-		vault_owner_id(server->vault, depot->case_number, depot->owner_id);
-		err = erase_each_object(server->journal, depot->case_number, add_parts, depot);
-	}
-	if (err == 0) {
-		err = fork_child(depot);
-	}
+	err = server->depot != NULL ? wait_for_turn(depot) : start(depot);
 	if (err != 0) {
-		free(depot->parts);
-		free(depot);
-		return err;
+		release(depot);
 	}
-	server->depot = depot;
-	return 0;
+	return err;
+}
+
+bool server_depot_has(const struct server *server, const char *case_number)
+{
+	bool found = server->depot != NULL && strcmp(server->depot->case_number, case_number) == 0;
+
+	for (const struct server_depot *each = server->depot_waiting; each != NULL && !found; each = each->next) {
+		found = strcmp(each->case_number, case_number) == 0;
+	}
+	return found;
 }
 
 void server_archive_stop(struct server *server)

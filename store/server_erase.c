@@ -19,7 +19,6 @@ struct erasing {
 	struct journal_receipt receipt;
 	int err;           /* of keys and content; 0: all of it is gone */
 	uint64_t archive;  /* where the records say that content is; 0: in none */
-	unsigned waits;    /* for the archive while other content was being moved */
 	bool name_left;    /* stands in files of names that are locked now */
 	bool archive_left; /* the archive was not there */
 };
@@ -122,17 +121,10 @@ static void on_archive(void *context, int err, const struct server_archive_resul
 }
 
 /* Also where no record says that content is in the archive: a move that was cut off before its record leaves a copy there. */
-static void leave_archive(void *context, uint32_t events)
+static void leave_archive(struct erasing *erasing)
 {
-	struct erasing *erasing = context;
-	struct server *server = erasing->server;
-	int err = server_archive_remove(server, erasing->case_number, erasing->archive, on_archive, erasing);
+	int err = server_archive_remove(erasing->server, erasing->case_number, erasing->archive, on_archive, erasing);
 
-	(void)events;
-	if (err == ERR_BUSY && erasing->waits++ < SERVER_ERASE_WAITS &&
-	    loop_timer(server->loop, clock_deadline(SERVER_ERASE_WAIT_MS), leave_archive, erasing) > 0) {
-		return;
-	}
 	if (err != 0) {
 		on_archive(erasing, err, NULL);
 	}
@@ -164,7 +156,7 @@ static void destroy(struct erasing *erasing)
 		log_error("%s is erased, and not everything could be destroyed yet: %s", erasing->case_number, err_name(erasing->err));
 	}
 	erasing->archive = journal_case_find(server->journal, erasing->case_number, &found) == 0 ? found.archived : 0;
-	leave_archive(erasing, 0);
+	leave_archive(erasing);
 }
 
 static void on_recorded(void *context, int err, const struct journal_receipt *receipt)
@@ -353,11 +345,6 @@ static void on_sweep(void *context, uint32_t events)
 		err = server_archive_remove(server, found.number, found.archived, on_swept, server);
 		if (err == 0) {
 			return; /* on_swept goes on */
-		}
-		if (err == ERR_BUSY && sweep->waits++ < SERVER_ERASE_WAITS) {
-			sweep->next--;
-			arm(server, SERVER_ERASE_WAIT_MS);
-			return;
 		}
 		err = is_no_archive(found.archived, err) ? 0 : err;
 	}

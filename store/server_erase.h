@@ -10,8 +10,7 @@
 
 #define SERVER_ERASE_AGAIN_MS 60000   /* what could not be finished is tried again, after pauses that double */
 #define SERVER_ERASE_MOST_MS 21600000 /* up to these six hours */
-#define SERVER_ERASE_WAIT_MS 100      /* while other content is being moved to or from the archive */
-#define SERVER_ERASE_WAITS 100        /* so often; then it counts as not finished */
+#define SERVER_ERASE_WAIT_MS 10000    /* while other content is being moved to or from the archive; then it counts as not finished */
 
 struct server;
 struct wire_message;
@@ -25,7 +24,6 @@ struct server_sweep {
 	bool everywhere;            /* the archive is looked into also for cases that no record says to be there: after an unclean end, or when somebody asks */
 	bool asked, asked_archived; /* for another one, while this one was under way */
 	uint64_t archive;           /* of the case whose content is leaving the archive now; 0: no record says that it is in one */
-	unsigned waits;
 	int timer;
 	uint64_t pause_ms;
 };

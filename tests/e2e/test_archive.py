@@ -1,5 +1,6 @@
 """The archive: content of closed cases moved to another folder and back; what lies where is looked at in the files, what can be read with openssl."""
 
+import concurrent.futures
 import hashlib
 import os
 import shutil
@@ -178,7 +179,14 @@ def test_erasure_of_what_is_archived(depot):
     assert code == 0 and len([r for r in rows if r.get("name") == "not-erased"]) == 2
     assert not key_files(box.data, other) and present(away, others) == others
     os.rename(away, box.archive)
-    assert run(box)[0] == 0
+    # Each look makes the box remove what was erased: another one, or a move, waits for its turn instead of being turned away.
+    third, _ = file_one(box, "c.xml", "later")
+    for _ in range(6):
+        assert run(box)[0] == 0
+    assert run(box, "--before", TOMORROW) == (0, {"archive-out": "1"})
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert [code for code, _ in pool.map(lambda _: run(box), range(8))] == [0] * 8
+    assert run(box, "--restore", third) == (0, {"archive-back": "1"})
     until(lambda: not present(box.archive, others), 20, box.log_tail)
     assert box.cli("journal", "verify")[0] == 0
 
