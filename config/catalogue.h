@@ -31,6 +31,7 @@ struct catalogue_partner {
 	char *sign_want;       /* words about the certificate, for the token ("epo") */
 	bool test_first;
 	bool compose_content; /* what is signed is made by the partner's program from the original */
+	bool check;           /* a form is looked at by the partner's program before it is decided whether it may go (job.h) */
 	bool stamp;
 	bool close;                       /* it is told once that its final word is stored here */
 	char *confirmation;               /* what the signed reply is, as the end of its file name: p7s (CMS), xml (a seal inside) */

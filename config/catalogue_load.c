@@ -25,6 +25,7 @@ static const struct schema_field partner_fields[] = {
 	{ "sign_want",        SCHEMA_TEXT,      false, P(sign_want),           "", NULL, 0, 0 },
 	{ "test_first",       SCHEMA_BOOL,      false, P(test_first),          "false", NULL, 0, 0 },
 	{ "compose_content",  SCHEMA_BOOL,      false, P(compose_content),     "true", NULL, 0, 0 },
+	{ "check",            SCHEMA_BOOL,      false, P(check),               "false", NULL, 0, 0 },
 	{ "stamp",            SCHEMA_BOOL,      false, P(stamp),               "false", NULL, 0, 0 },
 	{ "close",            SCHEMA_BOOL,      false, P(close),               "false", NULL, 0, 0 },
 	{ "confirmation",     SCHEMA_WORD_TEXT, false, P(confirmation),        "p7s", "p7s|xml", 0, 0 },

@@ -19,6 +19,7 @@ static const struct explanation known[] = {
 	{ "special", N_("It is not an ordinary file."), N_("Copy an ordinary file into the folder.") },
 	{ "directory", N_("It is a folder, not a file."), N_("Copy the files one by one into the folder.") },
 	{ "too-large", N_("The file is larger than the box accepts."), N_("Check the file. The administrator can change the limit (share.max_file).") },
+	{ "unfit", N_("The authority cannot take the file as it is."), N_("Read below what is wrong. Put it right and hand in a new file.") },
 	{ "incomplete", N_("The end of the file never came: it was probably copied only in part."), N_("Copy the whole file again.") },
 	{ "still-open", N_("Some program kept the file open for writing all the time."), N_("Close it in the program that made it and copy it again.") },
 	{ "approval of a second person", N_("A filing of this kind goes out only when a second person approves it."),

@@ -16,6 +16,7 @@
 #include "card.h"
 #include "flow.h"
 #include "form_page.h"
+#include "paper.h"
 #include "share.h"
 #include "status_text.h"
 
@@ -203,6 +204,22 @@ static void add_page(struct delivery *delivery, const char *name)
 	}
 }
 
+/* What the check found stands on the card itself: it is read where the file is. */
+static void add_findings(struct delivery *delivery, struct share_file *card)
+{
+	char text[CARD_MAX_BYTES];
+	struct paper paper;
+
+	paper_begin(&paper, text, sizeof text);
+	paper_blank(&paper);
+	paper_words(&paper, _("What is wrong with it"), "");
+	if (fd_write_all(card->fd, text, strlen(text)) != 0) {
+		work_fail(delivery->work, ERR_SYSTEM, "a card cannot be written");
+		return;
+	}
+	work_copy(delivery->work, delivery->work->of->number, "report", 0, card->fd);
+}
+
 static void write_card(struct delivery *delivery)
 {
 	struct work *work = delivery->work;
@@ -222,7 +239,9 @@ static void write_card(struct delivery *delivery)
 	if (of->state != CASE_UNCERTAIN) {
 		add_object(delivery, name, "original", 0);
 	}
-	if (of->has_report) {
+	if (of->state == CASE_REFUSED && of->has_report) {
+		add_findings(delivery, card);
+	} else if (of->has_report) {
 		card = add_file(delivery, name, ".protokol.txt");
 		if (card != NULL) {
 			work_copy(work, of->number, "report", 0, card->fd);

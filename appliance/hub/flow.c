@@ -30,6 +30,18 @@ void flow_record_result(struct work *work, const char *name, const char *result_
 	}
 }
 
+void flow_record_outputs(struct work *work)
+{
+	for (size_t i = 0; i < work->output_count; i++) {
+		char name[LINES_NAME_MAX + 1];
+
+		if (work->outputs[i].taken) {
+			(void)snprintf(name, sizeof name, "object-%s", work->outputs[i].role);
+			lines_set(&work->record, name, work->outputs[i].ref);
+		}
+	}
+}
+
 void flow_note_death(struct work *work)
 {
 	/* ERR_GONE and ERR_DEADLINE are how a crash or a kill looks from here; a job that says what is wrong speaks of its input. */
@@ -63,11 +75,16 @@ static void add_options(const struct config_list *options, struct lines *ret)
 
 void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret)
 {
-	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
-	const struct catalogue_form *form = partner == NULL ? NULL : catalogue_form_find(hub->catalogue, partner->catalogue->name, of->form);
+	flow_form_parameters(hub, of->partner, of->form, of->env, ret);
+}
 
-	lines_set(ret, "form", of->form);
-	lines_set(ret, "env", of->env);
+void flow_form_parameters(struct hub *hub, const char *partner_name, const char *form_name, const char *env, struct lines *ret)
+{
+	const struct hub_partner *partner = hub_partner_find(hub, partner_name);
+	const struct catalogue_form *form = partner == NULL ? NULL : catalogue_form_find(hub->catalogue, partner->catalogue->name, form_name);
+
+	lines_set(ret, "form", form_name);
+	lines_set(ret, "env", env);
 	if (partner != NULL) {
 		add_options(&partner->catalogue->options, ret);
 		if (form != NULL) {

@@ -94,7 +94,17 @@ void flow_next(struct hub *hub, struct hub_case *of);
 /* Looks at all open cases. */
 void flow_all(struct hub *hub);
 void flow_recognise(struct hub *hub, struct hub_case *of); /* flow_intake.c: received -> recognised, unknown, refused */
-void flow_decide(struct hub *hub, struct hub_case *of);    /* recognised -> approved or held */
+void flow_decide(struct hub *hub, struct hub_case *of);    /* recognised -> approved or held; refused, where the partner's program finds it unfit */
+/* What was recognised and is decided now. */
+struct decision {
+	struct lines recognised; /* the record that goes before, in the same batch; nothing in it: it stands in the journal already */
+	const char *partner, *env, *form;
+	bool approval_needed, two_person;
+};
+/* May it go? Appends the decision, and what was recognised before it; `work` keeps nothing of `decision`. */
+void flow_decision(struct work *work, struct decision *decision);
+/* flow_check.c: asks the partner's program first where its catalogue wants that, then as flow_decision. */
+void flow_check(struct work *work, const struct decision *decision);
 /* What the catalogue and the configuration ask for: the stricter of the two. */
 enum config_approval flow_approval(const struct hub_partner *partner, const struct catalogue_form *form);
 /* The evidence that the partner owes for a filing it accepts: the value of `owes` in `recognised` (FORMAT.txt, section 6). */
@@ -122,6 +132,10 @@ void flow_deliver(struct hub *hub, struct hub_case *of); /* deliver.c: papers to
 
 /* Parameters that every job of a partner gets: form, env, options. */
 void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret);
+/* The same for a case that does not say yet whose it is. */
+void flow_form_parameters(struct hub *hub, const char *partner, const char *form, const char *env, struct lines *ret);
+/* The objects that a job left, as object-ROLE of the record under construction. */
+void flow_record_outputs(struct work *work);
 /* Puts `case` and, for later records, nothing else into work->record and empties it first. */
 void flow_record_begin(struct work *work);
 /* A job died: counted against the step unless the partner's program died with it. */

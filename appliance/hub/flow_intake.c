@@ -60,31 +60,43 @@ const char *flow_owes(const struct hub_partner *partner)
 	return partner->catalogue->evidence == CATALOGUE_SIGNED ? "signed" : "channel";
 }
 
-/* May it go? Begins the record that says so; its type. */
-static const char *begin_decision(struct work *work, bool approval_needed, bool two_person)
+/* Begins the record that says whether it may go; its type. */
+static const char *begin_decision(struct work *work, const struct decision *decision)
 {
 	const struct hub_case *of = work->of;
 
-	flow_record_begin(work);
+	lines_set(&work->record, "case", of->number);
 	lines_set(&work->record, "by", "box");
 	if (of->seen[0] != '\0' && !of->duplicate_cleared) {
 		lines_setf(&work->record, "reason", "duplicate of %s", of->seen);
 		return "held";
 	}
-	if (approval_needed) {
-		lines_set(&work->record, "reason", two_person ? "approval of a second person needed" : "approval needed");
+	if (decision->approval_needed) {
+		lines_set(&work->record, "reason", decision->two_person ? "approval of a second person needed" : "approval needed");
 		return "held";
 	}
 	lines_set(&work->record, "reason", "no approval needed");
 	return "approved";
 }
 
+void flow_decision(struct work *work, struct decision *decision)
+{
+	const char *type = begin_decision(work, decision);
+
+	if (decision->recognised.count > 0) {
+		/* Both in one batch; flow_decide is for a case that a person classified, or whose second record a power cut took. */
+		work_append_two(work, "recognised", &decision->recognised, type, on_appended);
+	} else {
+		work_append(work, type, on_appended);
+	}
+	lines_free(&decision->recognised);
+}
+
 static void append_recognised(struct work *work, const struct catalogue_match *match)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, match->partner->name);
-	_cleanup_lines_ struct lines recognised = { 0 };
+	struct decision decision = { .form = match->id };
 	enum config_approval approval = CONFIG_APPROVAL_NONE;
-	const char *decision = NULL;
 
 	if (partner == NULL) {
 		append_unknown(work, "partner-not-configured");
@@ -102,11 +114,13 @@ static void append_recognised(struct work *work, const struct catalogue_match *m
 	flow_record_result(work, "version", "version");
 	flow_record_result(work, "period", "period");
 	flow_record_result(work, "encoding", "encoding");
-	/* Both in one batch; flow_decide is for a case that a person classified, or whose second record a power cut took. */
-	recognised = work->record;
+	decision.recognised = work->record;
 	work->record = (struct lines){ 0 };
-	decision = begin_decision(work, approval != CONFIG_APPROVAL_NONE, approval == CONFIG_APPROVAL_TWO_PERSON);
-	work_append_two(work, "recognised", &recognised, decision, on_appended);
+	decision.partner = partner->config->name;
+	decision.env = config_env_name(partner->config->env);
+	decision.approval_needed = approval != CONFIG_APPROVAL_NONE;
+	decision.two_person = approval == CONFIG_APPROVAL_TWO_PERSON;
+	flow_check(work, &decision);
 }
 
 static void on_recognised(struct work *work)
@@ -213,11 +227,12 @@ void flow_recognise(struct hub *hub, struct hub_case *of)
 
 void flow_decide(struct hub *hub, struct hub_case *of)
 {
+	const struct decision decision = {
+		.partner = of->partner, .env = of->env, .form = of->form, .approval_needed = of->approval_needed, .two_person = of->two_person
+	};
 	struct work *work = work_begin(hub, of);
 
 	if (work != NULL) {
-		const char *decision = begin_decision(work, of->approval_needed, of->two_person);
-
-		work_append(work, decision, on_appended);
+		flow_check(work, &decision);
 	}
 }

@@ -24,25 +24,13 @@ static void on_appended(struct work *work)
 	}
 }
 
-static void put_outputs(struct work *work)
-{
-	for (size_t i = 0; i < work->output_count; i++) {
-		char name[LINES_NAME_MAX + 1];
-
-		if (work->outputs[i].taken) {
-			(void)snprintf(name, sizeof name, "object-%s", work->outputs[i].role);
-			lines_set(&work->record, name, work->outputs[i].ref);
-		}
-	}
-}
-
 static void begin_outcome(struct work *work)
 {
 	flow_record_begin(work);
 	lines_set(&work->record, "evidence", work_result(work, "evidence")[0] != '\0' ? work_result(work, "evidence") : "channel");
 	flow_record_result(work, "reason", "reason");
 	flow_record_result(work, "errors", "errors");
-	put_outputs(work);
+	flow_record_outputs(work);
 }
 
 /* What a person attached to a case that waits for its result was no confirmation of it: the case goes on waiting. */
@@ -344,7 +332,7 @@ static void on_verified(struct work *work)
 	flow_record_result(work, "signer", "signer-sha256");
 	flow_record_result(work, "signer-name", "signer-name");
 	if (valid) {
-		put_outputs(work);
+		flow_record_outputs(work);
 	}
 	work_append(work, "verified", on_appended);
 }

@@ -73,6 +73,7 @@ static void test_every_card_fits(void **state)
 		                               "special",
 		                               "directory",
 		                               "too-large",
+		                               "unfit: there is no form in it",
 		                               "incomplete",
 		                               "still-open",
 		                               "doctype",

@@ -16,6 +16,12 @@
  *                    version (attribute verzePis of the child), encoding (declared, lower case; "utf-8" when absent), wellformed yes|no, period (e.g. 2030-01; when the format is known),
  *                    doctype yes|no, fault (words, when not well-formed)
  *
+ * kind `check`       [1] original, [2] out: human report (as [5] of classify; without personal data): why it cannot be filed and what to do
+ *   parameters: form ; env ; language ; option.<name>. For partners whose catalogue says check = true, once, before it is decided whether a filing may go
+ *   result: fit = yes | no (it can never be filed as it is: the box refuses it), reason (English words, when not), report = yes | no
+ *           and as far as the partner knows them, for the record of the decision: forms (how many are in it), deferred = yes (the partner works on so
+ *           many only later, and says when by its results)
+ *
  * kind `compose`     [1] source object(s) as `what` says, [last] output
  *   parameters: what = content | test | file | poll | close ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
@@ -138,6 +144,7 @@ struct partner {
 	int (*classify)(struct job *job);
 	int (*receipt)(struct job *job);
 	int (*verify)(struct job *job); /* NULL: its signed replies are attached CMS */
+	int (*check)(struct job *job);  /* NULL: its catalogue does not ask for it */
 };
 
 #endif

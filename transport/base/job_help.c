@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
@@ -165,4 +166,23 @@ int job_each_chunk(int fd, uint64_t limit, int (*on_bytes)(void *context, struct
 		}
 	}
 	return length < 0 ? (int)length : 0;
+}
+
+int job_keep(int from, uint64_t limit, int *ret)
+{
+	uint8_t chunk[CHUNK_BYTES];
+	ssize_t length = 0;
+	uint64_t total = 0;
+	int err = 0;
+
+	*ret = fd_memfd_open("kept");
+	if (*ret < 0) {
+		return *ret;
+	}
+	while (err == 0 && (length = fd_read_full(from, chunk, sizeof chunk)) > 0) {
+		total += (uint64_t)length;
+		err = total > limit ? ERR_LIMIT : fd_write_all(*ret, chunk, (size_t)length);
+	}
+	err = err != 0 ? err : length < 0 ? (int)length : 0;
+	return err != 0 ? err : lseek(*ret, 0, SEEK_SET) == 0 ? 0 : ERR_SYSTEM;
 }

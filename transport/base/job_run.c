@@ -46,14 +46,29 @@ static int run_verify(struct job *job)
 	return partner != NULL && partner->verify != NULL ? partner->verify(job) : job_verify(job);
 }
 
+static int run_check(struct job *job)
+{
+	const struct partner *partner = partner_find(job->partner);
+
+	return run_of_partner(job, partner == NULL ? NULL : &partner->check);
+}
+
 const struct job_kind job_kinds[] = {
-	{ "recognise", job_recognise },     { "compose", run_compose },
-	{ "classify", run_classify },       { "verify", run_verify },
-	{ "receipt", run_receipt },         { "render", job_render },
-	{ "digest", job_digest },           { "stamp-query", job_stamp_query },
-	{ "stamp-reply", job_stamp_reply }, { "stamp-imprint", job_stamp_imprint },
-	{ "stamp-embed", job_stamp_embed }, { "trust-chain", job_trust_chain },
-	{ "trust-crl", job_trust_crl },     { NULL, NULL },
+	{ "recognise", job_recognise },
+	{ "compose", run_compose },
+	{ "classify", run_classify },
+	{ "verify", run_verify },
+	{ "receipt", run_receipt },
+	{ "render", job_render },
+	{ "digest", job_digest },
+	{ "stamp-query", job_stamp_query },
+	{ "stamp-reply", job_stamp_reply },
+	{ "stamp-imprint", job_stamp_imprint },
+	{ "stamp-embed", job_stamp_embed },
+	{ "trust-chain", job_trust_chain },
+	{ "trust-crl", job_trust_crl },
+	{ "check", run_check },
+	{ NULL, NULL },
 };
 
 int job_run(const struct job_kind *kinds, struct job *job)

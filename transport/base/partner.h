@@ -67,6 +67,8 @@ void job_copy_value(struct span from, char *ret, size_t size);
 void job_trim(char *text);
 /* RFC 3986 2.3: everything but unreserved characters as %XX. False when it does not fit. */
 bool job_percent_encode(struct span from, char *ret, size_t size);
+/* All that can be read from `from`, at most `limit` bytes (ERR_LIMIT), as a memory file at its beginning: what is a pipe can be read only once. */
+int job_keep(int from, uint64_t limit, int *ret);
 /* Hands over everything that can be read from `fd`, at most `limit` bytes (ERR_LIMIT), in pieces. */
 int job_each_chunk(int fd, uint64_t limit, int (*on_bytes)(void *context, struct span bytes), void *context);
 

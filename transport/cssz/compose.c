@@ -13,7 +13,6 @@
 #include "envelope.h"
 #include "facts.h"
 
-#define CONTENT_MAX_BYTES (UINT64_C(20) << 20)  /* a request is refused here above 20 MiB (spec/cssz 2): of data, before what is around them */
 #define SIGNATURE_MAX_BYTES (UINT64_C(1) << 20) /* a detached CMS with its chain */
 #define CERTIFICATES_MAX_BYTES (UINT64_C(1) << 20)
 #define REPLY_MAX_BYTES (UINT64_C(20) << 20)
@@ -110,8 +109,8 @@ static int read_content(struct job *job, int original, struct parts *parts)
 	if (!parts->gzip && strcmp(encoding, "raw") != 0) {
 		return job_fail(job, ERR_UNSUPPORTED, "the option encoding knows gzip and raw");
 	}
-	int err = parts->gzip ? deflate_fd(original, DEFLATE_GZIP, CONTENT_MAX_BYTES, &parts->packed)
-	                      : fd_read_all(original, CONTENT_MAX_BYTES, &parts->original, &parts->original_length);
+	int err = parts->gzip ? deflate_fd(original, DEFLATE_GZIP, CSSZ_DATA_MAX_BYTES, &parts->packed)
+	                      : fd_read_all(original, CSSZ_DATA_MAX_BYTES, &parts->original, &parts->original_length);
 
 	return err == 0 ? 0 : job_fail(job, err, err == ERR_LIMIT ? "the form is larger than ČSSZ takes (20 MiB)" : "the form cannot be read");
 }
@@ -160,25 +159,6 @@ static int write_message(struct job *job, int out, const struct parts *parts)
 	return err == 0 ? 0 : job_fail(job, err, "the message cannot be written");
 }
 
-/* [2] is a stream that is read twice: for what the envelope says of it, and for what is in it. */
-static int keep(int from, int *ret)
-{
-	uint8_t chunk[65536];
-	ssize_t length = 0;
-	uint64_t total = 0;
-	int err = 0;
-
-	*ret = fd_memfd_open("original");
-	if (*ret < 0) {
-		return *ret;
-	}
-	while (err == 0 && (length = fd_read_full(from, chunk, sizeof chunk)) > 0) {
-		total += (uint64_t)length;
-		err = total > CONTENT_MAX_BYTES ? ERR_LIMIT : fd_write_all(*ret, chunk, (size_t)length);
-	}
-	return err != 0 ? err : length < 0 ? (int)length : 0;
-}
-
 static int compose_file(struct job *job)
 {
 	_cleanup_(cleanup_parts) struct parts parts = { 0 };
@@ -186,12 +166,12 @@ static int compose_file(struct job *job)
 	const char *fault = NULL;
 	int err = fd_read_all(job_input(job, 1), SIGNATURE_MAX_BYTES, &parts.signature, &parts.signature_length);
 
-	err = err != 0 ? err : keep(job_input(job, 2), &original);
+	err = err != 0 ? err
+	               : job_keep(job_input(job, 2), CSSZ_DATA_MAX_BYTES, &original); /* read twice: for what the envelope says of it, and for what is in it */
 	err = err != 0 ? err : fd_read_all(job_input(job, 3), CERTIFICATES_MAX_BYTES, &parts.certificates, &parts.certificates_length);
 	if (err != 0) {
 		return job_fail(job, err, err == ERR_LIMIT ? "the form is larger than ČSSZ takes (20 MiB)" : "signature, form or certificates cannot be read");
 	}
-	(void)lseek(original, 0, SEEK_SET);
 	fault = cssz_facts_read(job, original, &parts.facts, &err);
 	if (fault != NULL) {
 		return job_fail(job, err == 0 ? ERR_FORMAT : err, "%s", fault);
@@ -200,6 +180,9 @@ static int compose_file(struct job *job)
 	err = read_content(job, original, &parts);
 	err = err != 0 ? err : envelop(job, &parts);
 	err = err != 0 ? err : write_message(job, job_fd(job, 4), &parts);
+	if (err == 0 && lseek(job_fd(job, 4), 0, SEEK_CUR) > (off_t)cssz_request_max(job)) {
+		err = job_fail(job, ERR_LIMIT, "the request is larger than ČSSZ takes");
+	}
 	if (err != 0) {
 		return err;
 	}

@@ -6,6 +6,9 @@
  *   vs           variable symbol of the firm: used where the form has no vs-path, and must equal what stands there otherwise
  *   vs-path      where the form has it: /A/b/c or /A/b/@c; //b/@c at any depth. All that are found must be equal
  *   forms-path   each such element is one form (limits of 7); absent: one filing, one form
+ *   forms-max    so many forms may be in one filing; default 1500
+ *   deferred-from so many forms and more ČSSZ processes only in the evening; default 300, 0: never (7, item 2)
+ *   request-max  bytes of a request as it is sent, at most; default 20 MiB (2)
  *   partial      yes: the service takes good forms and refuses bad ones (7, item 4)
  *   cipher       aes-256-cbc (default), aes-128-cbc, aes-192-cbc, des-ede3-cbc
  *   encoding     gzip (default), raw
@@ -23,6 +26,9 @@
 #define CSSZ_ID_SIZE 129
 #define CSSZ_PATH_SIZE 257
 #define CSSZ_FORMS_MAX 1500
+#define CSSZ_DEFERRED_FROM 300
+#define CSSZ_DATA_MAX_BYTES (UINT64_C(20) << 20) /* of the form itself: jobs hold it in memory */
+#define CSSZ_REQUEST_MAX_BYTES (UINT64_C(20) << 20)
 
 extern const struct partner cssz_partner;
 
@@ -31,9 +37,12 @@ int cssz_compose(struct job *job);
 int cssz_classify(struct job *job);
 int cssz_verify(struct job *job);
 int cssz_receipt_text(struct job *job);
+int cssz_check(struct job *job);
 
 /* Short words that need no escaping in XML, a URL or a record: letters, digits, '_', '-', '.', ':'; not empty. */
 bool cssz_is_plain(const char *text);
+/* The option request-max. */
+uint64_t cssz_request_max(const struct job *job);
 /* CorrelationID (3.2). */
 bool cssz_is_id(const char *text);
 

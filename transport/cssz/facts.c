@@ -151,6 +151,7 @@ const char *cssz_facts_read(const struct job *job, int fd, struct cssz_facts *re
 	struct reader reader = { 0 };
 	struct xml_outcome outcome;
 	char vs_path[CSSZ_PATH_SIZE], form_path[CSSZ_PATH_SIZE];
+	uint64_t forms_max = job_parameter_u64(job, "option.forms-max", CSSZ_FORMS_MAX);
 	const char *fault = NULL;
 
 	memset(ret, 0, sizeof *ret);
@@ -169,8 +170,10 @@ const char *cssz_facts_read(const struct job *job, int fd, struct cssz_facts *re
 	if (fault == NULL && ret->vs[0] == '\0') {
 		fault = "there is no variable symbol: neither in the form nor in the configuration";
 	}
-	if (fault == NULL && (ret->forms < 1 || ret->forms > CSSZ_FORMS_MAX)) {
-		fault = ret->forms < 1 ? "there is no form in it" : "there are more than 1500 forms in it";
+	if (fault == NULL && (ret->forms < 1 || ret->forms > forms_max)) {
+		fault = ret->forms < 1   ? "there is no form in it"
+		        : forms_max == 1 ? "there are several forms in it: exactly one is allowed"
+		                         : "there are more forms in it than one filing may have";
 	}
 	return fault;
 }
