@@ -132,6 +132,7 @@ static void compose(struct closing *closing)
 	closing->hub->closing = closing;
 	flow_job_parameters(closing->hub, closing->of, &parameters);
 	lines_set(&parameters, "what", "close");
+	lines_set(&parameters, "url", hub_partner_find(closing->hub, closing->of->partner)->config->url);
 	lines_set(&parameters, "stage", closing->of->stage);
 	work->context = closing;
 	work_output_keep(work);

@@ -112,6 +112,7 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 	}
 	flow_job_parameters(hub, of, &parameters);
 	lines_set(&parameters, "what", purpose_name(purpose));
+	lines_set(&parameters, "url", partner->config->url);
 	if (partner->config->email[0] != '\0') {
 		lines_set(&parameters, "email", partner->config->email);
 	}

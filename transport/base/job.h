@@ -23,7 +23,7 @@
  *           many only later, and says when by its results)
  *
  * kind `compose`     [1] source object(s) as `what` says, [last] output
- *   parameters: what = content | test | file | poll | close ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
+ *   parameters: what = content | test | file | poll | close ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; url (address of the partner, to which `path` will be appended) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
  *       Where it follows from the form alone, the outsides of the later requests too, their names after `test.` and `file.`: then no job is run for these,
  *       and what is sent is the signed object.

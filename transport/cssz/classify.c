@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
 #include "../base/receipt.h"
@@ -140,7 +141,7 @@ static int classify_poll(struct job *job, const struct cssz_reply *reply, uint64
 int cssz_classify(struct job *job)
 {
 	char purpose[OPTION_SIZE];
-	struct cssz_reply reply;
+	_cleanup_(cssz_reply_free) struct cssz_reply reply = { .inside = NULL };
 	uint64_t status = job_parameter_u64(job, "http-status", 0);
 	int err = ERR_INTERNAL;
 
@@ -157,5 +158,7 @@ int cssz_classify(struct job *job)
 	if (err != 0) {
 		return job_fail(job, err, "the reply cannot be read");
 	}
+	/* WS names the operation that it answers: one to another question is none to this. */
+	reply.envelope = reply.envelope && (reply.operation[0] == '\0' || strcmp(reply.operation, purpose[0] == 'f' ? "Submit" : "Poll") == 0);
 	return purpose[0] == 'f' ? classify_filing(job, &reply, status) : classify_poll(job, &reply, status);
 }

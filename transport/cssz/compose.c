@@ -6,51 +6,21 @@
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
+#include "../base/base64.h"
 #include "../base/deflate.h"
 #include "../base/receipt.h"
 #include "cssz.h"
 #include "encrypt.h"
-#include "envelope.h"
 #include "facts.h"
+#include "road.h"
 
 #define SIGNATURE_MAX_BYTES (UINT64_C(1) << 20) /* a detached CMS with its chain */
 #define CERTIFICATES_MAX_BYTES (UINT64_C(1) << 20)
-#define REPLY_MAX_BYTES (UINT64_C(20) << 20)
-#define DEADLINE_MS 60000 /* spec/cssz 2 */
 #define WORD_SIZE 33
-#define BASE64_IN 49152 /* a multiple of 3: pieces join without padding between them */
-#define BASE64_OUT (BASE64_IN / 3 * 4 + 1)
 
 static int write_text(int fd, const char *text)
 {
 	return fd_write_all(fd, text, strlen(text));
-}
-
-/* One line, as the samples have it. */
-static int write_base64(int fd, struct span from)
-{
-	unsigned char text[BASE64_OUT];
-	struct span piece;
-	int err = 0;
-
-	while (err == 0 && from.length > 0) {
-		(void)span_read_bytes(&from, from.length < BASE64_IN ? from.length : BASE64_IN, &piece);
-		err = fd_write_all(fd, text, (size_t)EVP_EncodeBlock(text, piece.data, (int)piece.length));
-	}
-	return err;
-}
-
-static int tell_outside(struct job *job, const char *path_option, const char *path)
-{
-	char value[CSSZ_PATH_SIZE];
-
-	(void)job_parameter(job, path_option, path, value, sizeof value);
-	lines_set(&job->result, "method", "POST");
-	lines_set(&job->result, "path", value);
-	lines_set(&job->result, "header.1", "Content-Type: text/xml; charset=utf-8");
-	lines_set_u64(&job->result, "reply-limit", REPLY_MAX_BYTES);
-	lines_set_u64(&job->result, "deadline-ms", DEADLINE_MS);
-	return 0;
 }
 
 /* What is the same for all requests about one service. */
@@ -74,6 +44,10 @@ static int compose_content(struct job *job)
 	}
 	if (read_service(job, class_name, key_type) != 0) {
 		return job_fail(job, ERR_FORMAT, "the catalogue does not say the class of this form");
+	}
+	err = road_check(job);
+	if (err != 0) {
+		return err;
 	}
 	lines_set(&job->result, "same", "yes");
 	return 0;
@@ -137,6 +111,7 @@ static int write_message(struct job *job, int out, const struct parts *parts)
 	static const char header[] = "<Header><Signature xmlns:dt=\"urn:schemas-microsoft-com:datatypes\" dt:dt=\"bin.base64\">";
 	static const char middle[] = "</Signature><Vendor productName=\"Podatelna\" version=\"" PODATELNA_VERSION "\"/></Header>";
 	char class_name[CSSZ_CLASS_SIZE], key_type[WORD_SIZE], etype[WORD_SIZE], start[512], body[256];
+	struct road road;
 	struct envelope envelope = { .kind = ENVELOPE_SUBMIT, .class_name = class_name, .vs = parts->facts.vs, .key_type = key_type, .correlation_id = "" };
 	int err = read_service(job, class_name, key_type);
 
@@ -148,15 +123,15 @@ static int write_message(struct job *job, int out, const struct parts *parts)
 	(void)snprintf(body, sizeof body,
 	               "<Body xmlns:dt=\"urn:schemas-microsoft-com:datatypes\" encrypted=\"yes\" contentEncoding=\"%s\" dt:dt=\"bin.base64\">",
 	               parts->gzip ? "gzip" : "raw");
-	err = envelope_begin(out, &envelope);
+	err = road_begin(job, out, &envelope, &road);
 	err = err != 0 ? err : write_text(out, start);
-	err = err != 0 ? err : write_base64(out, span_of(parts->signature, parts->signature_length));
+	err = err != 0 ? err : base64_write(out, span_of(parts->signature, parts->signature_length));
 	err = err != 0 ? err : write_text(out, middle);
 	err = err != 0 ? err : write_text(out, body);
-	err = err != 0 ? err : write_base64(out, span_of(parts->enveloped, parts->enveloped_length));
+	err = err != 0 ? err : base64_write(out, span_of(parts->enveloped, parts->enveloped_length));
 	err = err != 0 ? err : write_text(out, "</Body></Message>");
-	err = err != 0 ? err : envelope_end(out);
-	return err == 0 ? 0 : job_fail(job, err, "the message cannot be written");
+	err = err != 0 ? err : road_end(out, &road);
+	return err == 0 || job->reason[0] != '\0' ? err : job_fail(job, err, "the message cannot be written");
 }
 
 static int compose_file(struct job *job)
@@ -187,12 +162,13 @@ static int compose_file(struct job *job)
 		return err;
 	}
 	lines_set(&job->result, "same", "no");
-	return tell_outside(job, "option.path-submit", "/VREP/submission");
+	return road_tell_outside(job, ENVELOPE_SUBMIT);
 }
 
 static int compose_question(struct job *job, bool close)
 {
 	char class_name[CSSZ_CLASS_SIZE], key_type[WORD_SIZE], vs[CSSZ_VS_SIZE], id[CSSZ_ID_SIZE], variant[WORD_SIZE], receipt[RECEIPT_MAX_BYTES];
+	struct road road;
 	struct envelope envelope = { .kind = ENVELOPE_POLL, .class_name = class_name, .vs = vs, .key_type = key_type, .correlation_id = id };
 	ssize_t length = fd_read_full(job_input(job, 1), receipt, sizeof receipt);
 	struct span lines = span_of(receipt, length > 0 ? (size_t)length : 0);
@@ -210,13 +186,13 @@ static int compose_question(struct job *job, bool close)
 		return job_fail(job, ERR_FORMAT, "the option key-type is malformed");
 	}
 	envelope.kind = !close ? ENVELOPE_POLL : by_request ? ENVELOPE_CLOSE_REQUEST : ENVELOPE_CLOSE_POLL;
-	err = envelope_begin(job_fd(job, 2), &envelope);
-	err = err != 0 ? err : envelope_end(job_fd(job, 2));
+	err = road_begin(job, job_fd(job, 2), &envelope, &road);
+	err = err != 0 ? err : road_end(job_fd(job, 2), &road);
 	if (err != 0) {
-		return job_fail(job, err, "the question cannot be written");
+		return job->reason[0] != '\0' ? err : job_fail(job, err, "the question cannot be written");
 	}
 	lines_set(&job->result, "same", "no");
-	return by_request ? tell_outside(job, "option.path-submit", "/VREP/submission") : tell_outside(job, "option.path-poll", "/VREP/poll");
+	return road_tell_outside(job, envelope.kind);
 }
 
 int cssz_compose(struct job *job)

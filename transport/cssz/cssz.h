@@ -1,4 +1,4 @@
-/* cssz.h - the Czech social security (ČSSZ), interface VREP over POX (spec/cssz): what a request looks like and what a reply means.
+/* cssz.h - the Czech social security (ČSSZ), interface VREP over POX or WS (spec/cssz): what a request looks like and what a reply means.
  *
  * Options (option.<name>), of the partner, of a form or of the configuration:
  *   class        service class, e.g. CSSZ_PVPOJ (8.1). Without it a form cannot be sent
@@ -14,7 +14,9 @@
  *   encoding     gzip (default), raw
  *   key-type     of the key that carries the variable symbol; default vars
  *   close        a: poll/delete to the poll address (default), b: request/delete to the submission address (4.4)
- *   path-submit, path-poll   behind the address of the configuration; default /VREP/submission, /VREP/poll
+ *   road         pox (default): the envelope posted as it is; ws: the interface WS, SOAP (11)
+ *   ws-body      govtalk (default): WS carries the whole envelope; message: only the message that is in it
+ *   path-submit, path-poll, path-ws   behind the address of the configuration; default /VREP/submission, /VREP/poll, /VREP/ws/public.svc
  */
 #ifndef TRANSPORT_CSSZ_CSSZ_H
 #define TRANSPORT_CSSZ_CSSZ_H

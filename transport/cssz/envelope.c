@@ -19,7 +19,6 @@ int envelope_begin(int fd, const struct envelope *envelope)
 		(void)snprintf(id, sizeof id, "<CorrelationID>%s</CorrelationID>", envelope->correlation_id);
 	}
 	length = snprintf(head, sizeof head,
-	                  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	                  "<GovTalkMessage xmlns=\"http://www.govtalk.gov.uk/CM/envelope\"><EnvelopeVersion>2.0</EnvelopeVersion>"
 	                  "<Header><MessageDetails><Class>%s</Class><Qualifier>%s</Qualifier><Function>%s</Function>%s%s</MessageDetails></Header>"
 	                  "<GovTalkDetails><Keys>%s%s%s%s%s</Keys>"

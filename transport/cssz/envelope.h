@@ -13,7 +13,7 @@ struct envelope {
 	const char *correlation_id; /* "": of a submission */
 };
 
-/* Everything up to and including <Body>, and everything from </Body>. 0 or a negative error. */
+/* Everything from the root, without a declaration, up to and including <Body>, and everything from </Body>. 0 or a negative error. */
 int envelope_begin(int fd, const struct envelope *envelope);
 int envelope_end(int fd);
 

@@ -1,8 +1,10 @@
 #include "reply.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../appliance/base/err.h"
+#include "soap.h"
 
 #define GOVTALK "http://www.govtalk.gov.uk/CM/envelope"
 
@@ -11,6 +13,7 @@ struct reader {
 	char *collecting;
 	size_t size, depth;
 	bool in_error;
+	struct soap_answer soap;
 };
 
 /* Elements of the envelope whose text is kept. Their names are unique within the envelope outside of Body. */
@@ -46,7 +49,11 @@ static int on_start(void *context, const struct xml_element *element)
 	struct span value;
 
 	if (element->depth == 1) {
+		reply->soap = span_equals_string(element->name, "Envelope") && span_equals_string(element->space, SOAP_SPACE);
 		reply->envelope = span_equals_string(element->name, "GovTalkMessage") && span_equals_string(element->space, GOVTALK);
+	}
+	if (reply->soap) {
+		return soap_answer_start(&reader->soap, element);
 	}
 	if (span_equals_string(element->name, "ProcessingResult")) {
 		reply->has_result = true; /* by its local name (6.1) */
@@ -73,6 +80,9 @@ static int on_text(void *context, struct span text)
 {
 	struct reader *reader = context;
 
+	if (reader->reply->soap) {
+		return soap_answer_text(&reader->soap, text);
+	}
 	if (reader->collecting != NULL) {
 		size_t have = strlen(reader->collecting);
 
@@ -86,6 +96,10 @@ static int on_end(void *context, struct span name, size_t depth)
 	struct reader *reader = context;
 
 	(void)name;
+	if (reader->reply->soap) {
+		soap_answer_end(&reader->soap, depth);
+		return 0;
+	}
 	if (reader->collecting != NULL && depth == reader->depth) {
 		job_trim(reader->collecting);
 		reader->collecting = NULL;
@@ -96,16 +110,50 @@ static int on_end(void *context, struct span name, size_t depth)
 	return 0;
 }
 
+static const struct xml_handler events = { .start = on_start, .text = on_text, .end = on_end };
+
+static int finish(struct reader *reader, int err, const struct xml_outcome *outcome)
+{
+	struct cssz_reply *reply = reader->reply;
+
+	reply->wellformed = err == 0;
+	memcpy(reply->fault, outcome->fault, sizeof reply->fault);
+	if (err == 0 && reply->soap) {
+		soap_answer_finish(&reader->soap);
+	}
+	soap_answer_free(&reader->soap);
+	return err == ERR_FORMAT || err == ERR_LIMIT ? 0 : err;
+}
+
 int cssz_reply_read(int fd, uint64_t limit, struct cssz_reply *ret)
 {
-	static const struct xml_handler events = { .start = on_start, .text = on_text, .end = on_end };
-	struct reader reader = { .reply = ret };
+	struct reader reader = { .reply = ret, .soap = { .reply = ret } };
 	struct xml_outcome outcome;
 	int err = ERR_INTERNAL;
 
 	memset(ret, 0, sizeof *ret);
 	err = xmlwalk_read(fd, limit, &events, &reader, &outcome);
-	ret->wellformed = err == 0;
-	memcpy(ret->fault, outcome.fault, sizeof ret->fault);
-	return err == ERR_FORMAT || err == ERR_LIMIT ? 0 : err;
+	return finish(&reader, err, &outcome);
+}
+
+int cssz_reply_parse(struct span text, struct cssz_reply *ret)
+{
+	struct reader reader = { .reply = ret, .soap = { .reply = ret } };
+	_cleanup_xmlwalk_ struct xmlwalk *walk = xmlwalk_new(&events, &reader);
+	int err = ERR_MEMORY;
+
+	memset(ret, 0, sizeof *ret);
+	if (walk == NULL) {
+		return err;
+	}
+	err = xmlwalk_feed(walk, text);
+	err = err != 0 ? err : xmlwalk_finish(walk);
+	return finish(&reader, err, xmlwalk_outcome(walk));
+}
+
+void cssz_reply_free(struct cssz_reply *reply)
+{
+	free(reply->inside);
+	reply->inside = NULL;
+	reply->inside_length = 0;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "../../appliance/base/cleanup.h"
+#include "../base/base64.h"
 
 #define TIMESTAMP_NAMESPACE "http://www.cssz.cz/emp/timestamp"
 #define TEXT_SIZE 65
@@ -57,25 +58,6 @@ static bool read_moment(struct xmlnode *stamp, int64_t *ret)
 	return *ret != 0;
 }
 
-/* Base64 with or without line breaks, whole. */
-static bool decode(const char *text, unsigned char **ret, size_t *ret_length)
-{
-	EVP_ENCODE_CTX *context = EVP_ENCODE_CTX_new();
-	size_t length = strlen(text);
-	int first = 0, last = 0;
-	bool good = false;
-
-	*ret = length > SEAL_SIGNATURE_MAX_BYTES ? NULL : malloc(length + 4);
-	if (context != NULL && *ret != NULL) {
-		EVP_DecodeInit(context);
-		good = EVP_DecodeUpdate(context, *ret, &first, (const unsigned char *)text, (int)length) >= 0 &&
-		       EVP_DecodeFinal(context, *ret + first, &last) == 1;
-	}
-	EVP_ENCODE_CTX_free(context);
-	*ret_length = good ? (size_t)first + (size_t)last : 0;
-	return good && *ret_length > 0;
-}
-
 static const char *read_signature(struct seal *seal)
 {
 	struct xmlnode *signature = xmltree_child(xmltree_child(seal->message, "Header"), "Signature"), *value = NULL;
@@ -94,14 +76,15 @@ static const char *read_signature(struct seal *seal)
 	}
 	value = xmltree_child(signature, "SignatureValue");
 	text = xmltree_text(value);
-	if (text == NULL || !decode(text, &seal->cms, &seal->cms_length)) {
+	if (text == NULL || !base64_decode(span_of_string(text), SEAL_SIGNATURE_MAX_BYTES, &seal->cms, &seal->cms_length)) {
 		return "the value of the seal is not base64";
 	}
 	xmltree_clear(value);
 	return NULL;
 }
 
-const char *seal_read(struct span reply, struct seal *ret)
+/* Message of a GovTalk envelope. */
+static const char *read_envelope(struct span reply, struct seal *ret)
 {
 	ret->reply = xmltree_read(reply, SEAL_REPLY_MAX_BYTES);
 	if (ret->reply == NULL) {
@@ -111,6 +94,33 @@ const char *seal_read(struct span reply, struct seal *ret)
 		return "the answer is not an envelope";
 	}
 	ret->message = xmltree_child(xmltree_child(xmltree_root(ret->reply), "Body"), "Message");
+	return NULL;
+}
+
+/* Message of what WS carries: bodies, and Body in it (spec/cssz 11). */
+static const char *read_inside(const struct cssz_reply *outside, struct seal *ret)
+{
+	ret->reply = outside->inside == NULL ? NULL : xmltree_read(span_of(outside->inside, outside->inside_length), SEAL_REPLY_MAX_BYTES);
+	if (ret->reply == NULL || !xmltree_is(xmltree_root(ret->reply), "bodies")) {
+		return "the answer holds no message";
+	}
+	ret->message = xmltree_child(xmltree_child(xmltree_root(ret->reply), "Body"), "Message");
+	return NULL;
+}
+
+const char *seal_read(struct span reply, struct seal *ret)
+{
+	_cleanup_(cssz_reply_free) struct cssz_reply outside = { .inside = NULL };
+	const char *fault = cssz_reply_parse(reply, &outside) != 0 ? "no memory" : NULL;
+
+	if (fault == NULL) {
+		fault = outside.soap ? read_inside(&outside, ret) : read_envelope(reply, ret);
+	}
+	if (fault != NULL) {
+		return fault;
+	}
+	memcpy(ret->class_name, outside.class_name, sizeof ret->class_name);
+	memcpy(ret->qualifier, outside.qualifier, sizeof ret->qualifier);
 	if (ret->message == NULL || !xmltree_is_only_child(ret->message)) {
 		return "the answer does not hold exactly one message";
 	}

@@ -30,22 +30,20 @@ static void copy(char *text, char *ret, size_t size)
 /* The gateway's outside is not sealed; where it says something else than the sealed inside, a person must look (6.2 item 5, 6.3 item 7). */
 static const char *contradiction(const struct seal *seal)
 {
-	struct xmlnode *root = xmltree_root(seal->reply), *result = xmltree_find(seal->message, "ProcessingResult"), *item = NULL;
-	char class_name[WORD_SIZE], type[WORD_SIZE], qualifier[WORD_SIZE], number[WORD_SIZE], verdict[WORD_SIZE];
+	struct xmlnode *result = xmltree_find(seal->message, "ProcessingResult"), *item = NULL;
+	char type[WORD_SIZE], number[WORD_SIZE], verdict[WORD_SIZE];
 
 	if (result == NULL) {
 		return "the sealed message holds no result";
 	}
-	copy(xmltree_text(xmltree_find(root, "Class")), class_name, sizeof class_name);
-	copy(xmltree_text(xmltree_find(root, "Qualifier")), qualifier, sizeof qualifier);
 	copy(xmltree_attribute(result, "type"), type, sizeof type);
-	if (strcmp(class_name, type) != 0) {
+	if (strcmp(seal->class_name, type) != 0) {
 		return "the sealed result is of another service than the answer";
 	}
 	item = xmltree_find(result, "Item");
 	copy(xmltree_attribute(item, "sqnr"), number, sizeof number);
 	copy(xmltree_attribute(item, "result"), verdict, sizeof verdict);
-	if (strcmp(qualifier, "response") == 0 && number[0] == '\0' && strcmp(verdict, "ERROR") == 0) {
+	if (strcmp(seal->qualifier, "response") == 0 && number[0] == '\0' && strcmp(verdict, "ERROR") == 0) {
 		return "the gateway says accepted and the sealed result refused";
 	}
 	return NULL;
