@@ -105,6 +105,7 @@ struct config_partner {
 	char *ca_file;                               /* PEM, "": the roots of the system */
 	char *anchors;                               /* PEM, trust anchors for signed replies; "": none */
 	char *encrypt_to;                            /* PEM, certificates that the partner wants messages encrypted for; "": none */
+	struct config_list encrypt_to_sha256;        /* those of them that are approved, 64 lower-case hex digits each; a person may approve others */
 	struct config_list signer_cn;                /* accepted common names of the signer of replies; empty: any under the anchors */
 	char *signer_o;
 	struct config_list signer_sha256; /* pinned certificates, 64 lower-case hex digits */

@@ -145,7 +145,8 @@ static void check_partners(const struct config *config, struct config_report *re
 		if (r == 0 && known == NULL) {
 			COMPLAIN(report, config, _("partner \"%s\": the catalogue does not know it"), partner->name);
 		}
-		if (known != NULL && known->evidence == CATALOGUE_SIGNED && partner->anchors[0] == '\0' && partner->signer_sha256.count == 0) {
+		if (known != NULL && known->evidence == CATALOGUE_SIGNED && partner->anchors[0] == '\0' && partner->signer_sha256.count == 0 &&
+		    partner->encrypt_to[0] == '\0') {
 			COMPLAIN(report, config, _("partner \"%s\" signs its receipts: \"anchors\" or \"signer_sha256\" must say whose signature counts"),
 			         partner->name);
 		}

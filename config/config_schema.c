@@ -126,6 +126,7 @@ static const struct schema_field partner_fields[] = {
 	{ "ca_file",              SCHEMA_PATH,     false, AT(config_partner, ca_file),              "", NULL, 0, 0 },
 	{ "anchors",              SCHEMA_PATH,     false, AT(config_partner, anchors),              "", NULL, 0, 0 },
 	{ "encrypt_to",           SCHEMA_PATH,     false, AT(config_partner, encrypt_to),           "", NULL, 0, 0 },
+	{ "encrypt_to_sha256",    SCHEMA_HEX256,   true,  AT(config_partner, encrypt_to_sha256),    "", NULL, 0, 0 },
 	{ "signer_cn",            SCHEMA_TEXT,     true,  AT(config_partner, signer_cn),            "", NULL, 0, 0 },
 	{ "signer_o",             SCHEMA_TEXT,     false, AT(config_partner, signer_o),             "", NULL, 0, 0 },
 	{ "signer_sha256",        SCHEMA_HEX256,   true,  AT(config_partner, signer_sha256),        "", NULL, 0, 0 },

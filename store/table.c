@@ -25,7 +25,7 @@ static const struct table_rule rules[] = {
 	{ "clock-accepted", BOX, H | S, "by reason", "off-ms", "", 0 },
 	{ "rolled-back", BOX, S | H, "reason", "accepted mark-hash mark-index size", "", 0 },
 	{ "recovered", BOX, S, "from-index quarantined-bytes sha256", "file", "", 0 },
-	{ "config", BOX, H, "sha256", "version", "", 0 },
+	{ "config", BOX, H, "sha256", "from partner version what", "", 0 },
 	{ "token", BOX, S | H | T, "event token", "serial-sha256", "", QUIET },
 	{ "pin-try", BOX, S | T, "serial-sha256 source token", "fingerprint", "", QUIET },
 	{ "unwrap", BOX, S, "token what", "generation key sha256", "", QUIET },
@@ -323,6 +323,24 @@ static int check_archived(struct span body, char why[TABLE_WHY_SIZE])
 	return 0;
 }
 
+/* Whether a partner's certificate counts, only a person says, and why. */
+static int check_config(struct span body, char why[TABLE_WHY_SIZE])
+{
+	struct span what, by, sha256;
+	uint8_t bytes[32];
+
+	if (!lines_find(body, "what", &what)) {
+		return 0;
+	}
+	if ((!span_equals_string(what, "certificate-approved") && !span_equals_string(what, "certificate-revoked")) || !has_fields(body, "by partner reason") ||
+	    !lines_find(body, "by", &by) || !span_starts_with(by, "uid:") || !lines_find(body, "sha256", &sha256) ||
+	    !span_parse_hex(sha256, bytes, sizeof bytes)) {
+		(void)snprintf(why, TABLE_WHY_SIZE, "config about a certificate needs a person, a reason, partner and sha256 (64 hex digits)");
+		return ERR_FORMAT;
+	}
+	return 0;
+}
+
 /* What the words of the table cannot say (FORMAT.txt, notes under the table). */
 static int check_special(const struct table_rule *rule, struct span body, enum table_writer writer, char why[TABLE_WHY_SIZE])
 {
@@ -341,6 +359,9 @@ static int check_special(const struct table_rule *rule, struct span body, enum t
 	}
 	if (strcmp(rule->type, "archived") == 0) {
 		return check_archived(body, why);
+	}
+	if (strcmp(rule->type, "config") == 0) {
+		return check_config(body, why);
 	}
 	if (strcmp(rule->type, "rolled-back") != 0) {
 		return 0;

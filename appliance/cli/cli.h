@@ -84,6 +84,7 @@ enum cli_option_id {
 	CLI_O_RESTORE,
 	CLI_O_INIT,
 	CLI_O_SAME_DISK,
+	CLI_O_FROM,
 	CLI_O_COUNT,
 };
 

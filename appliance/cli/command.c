@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/clock.h"
 #include "../base/fdio.h"
 #include "../base/state.h"
 #include "../base/text.h"
@@ -161,6 +162,24 @@ static int run_stamps(struct cli *cli, const struct cli_call *call)
 	return code == CLI_YES ? cli_talk(cli, &filtered, call->word_count, -1, -1) : code;
 }
 
+/* The box takes moments; the day is read here, where people write it. */
+static int run_approve_cert(struct cli *cli, const struct cli_call *call)
+{
+	struct cli_call dated = *call;
+	char moment[CLOCK_UTC_SIZE];
+	int64_t from_ms = 0;
+
+	if (call->given[CLI_O_FROM] != NULL) {
+		if (!cli_period_day(call->given[CLI_O_FROM], 0, &from_ms)) {
+			(void)fprintf(cli->err, "podatelna: %s\n", _("expected a date like 2026-11-21 or 21.11.2026"));
+			return CLI_USAGE;
+		}
+		clock_format_utc(from_ms, moment);
+		dated.given[CLI_O_FROM] = moment;
+	}
+	return run_plain(cli, &dated);
+}
+
 static int run_export(struct cli *cli, const struct cli_call *call)
 {
 	const char *path = call->words[2];
@@ -234,6 +253,7 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_RESTORE]  = { "restore",  NULL,    N_("bring content back from the archive: of one case, or of all (--since, --before)"), false, true },
 	[CLI_O_INIT]     = { "init",     NULL,    N_("make the folder archive_dir the archive of this box; once, while its disk is mounted"), false, true },
 	[CLI_O_SAME_DISK] = { "same-disk", NULL,  N_("the archive may be on the same disk as the journal"), false, true },
+	[CLI_O_FROM]     = { "from",     "DATE",  N_("use it from this day on (2026-11-21 or 21.11.2026)"), false, true },
 	[CLI_O_SO_PIN_FILE] = { "so-pin-file", "FILE", N_("take the PIN of the security officer from the first line of this file"), false, false },
 };
 
@@ -267,6 +287,9 @@ const struct cli_command cli_commands[] = {
 	{ "journal",  "stamp",      "",                N_("have the journal time-stamped now"), 0, 0, TSA, 0, run_plain },
 	{ "stamps",   "set-remaining", "COUNT --reason TEXT", N_("say how many time stamps are left, as the authority's portal shows it"), 1, 1, REASON | TSA, REASON, run_plain },
 	{ "stamps",   NULL,         "",                N_("time stamps: how many are left; with a period, what they were used for"), 0, 0, PERIOD | CSV, 0, run_stamps },
+	{ "partner",  "certs",      "",                N_("certificates of partners: which are approved, which is used, which are only proposed"), 0, 0, 0, 0, run_plain },
+	{ "partner",  "approve-cert", "PARTNER SHA256 --reason TEXT", N_("let a proposed certificate count, after its fingerprint was compared by another way"), 2, 2, REASON | BIT(CLI_O_FROM), REASON, run_approve_cert },
+	{ "partner",  "revoke-cert", "PARTNER SHA256 --reason TEXT", N_("let a certificate no longer count"), 2, 2, REASON, REASON, run_plain },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "backup",   NULL,         "FILE",            N_("write one consistent file of the whole box, while it works"), 1, 1, WITH_KEYS, 0, cli_backup },

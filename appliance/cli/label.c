@@ -26,6 +26,17 @@ static const struct label partner_states[] = {
 	{ NULL, NULL },
 };
 
+static const struct label cert_states[] = {
+	{ "proposed", N_("proposed, not used") },
+	{ "revoked", N_("revoked by a person") },
+	{ "over", N_("over") },
+	{ "waiting", N_("approved, used later") },
+	{ "seal", N_("approved, for replies") },
+	{ "approved", N_("approved") },
+	{ "used", N_("used now") },
+	{ NULL, NULL },
+};
+
 static const struct label fields[] = {
 	{ "led", N_("LED") },
 	{ "disk-free", N_("Free for the journal") },
@@ -200,6 +211,11 @@ void label_person(const char *by, char *ret, size_t size)
 const char *label_led(const char *id)
 {
 	return find(led_signals, id);
+}
+
+const char *label_cert_state(const char *id)
+{
+	return find(cert_states, id);
 }
 
 const char *label_partner_state(const char *id)

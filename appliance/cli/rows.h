@@ -61,6 +61,7 @@ const char *label_outcome(const char *id);
 /* What the LED shows and what that means; how a partner was last found. Translated. */
 const char *label_led(const char *id);
 const char *label_partner_state(const char *id);
+const char *label_cert_state(const char *id);
 /* "yes" and "no"; what a test of a key was, and how it ended. */
 const char *label_yes(const char *id);
 /* How a key of the configuration is. */

@@ -14,7 +14,7 @@
 #define INDENT 4      /* of what goes on in the next line */
 #define WRAP_LEAST 24 /* a last column that has so much room is broken in its place */
 
-enum format { PLAIN, CASE_STATE, OUTCOME, TOKEN_STATE, PARTNER_STATE, YES, LED, KIND, PERSON, SIZE, TIME };
+enum format { PLAIN, CASE_STATE, OUTCOME, TOKEN_STATE, PARTNER_STATE, YES, LED, KIND, PERSON, SIZE, TIME, CERT_STATE };
 
 struct column {
 	const char *line, *header; /* header NULL: none */
@@ -90,6 +90,14 @@ static const struct layout {
 	    { "case", N_("Case"), PLAIN },
 	    { "count", N_("Time stamps"), PLAIN },
 	    { "bad", N_("Of these not good"), PLAIN } } },
+	{ "partner-cert",
+	  { { "partner", N_("Partner"), PLAIN },
+	    { "state", N_("State"), CERT_STATE },
+	    { "until", N_("Valid until"), TIME },
+	    { "use-from", N_("Used from"), TIME },
+	    { "subject", N_("Holder"), PLAIN },
+	    { "serial", N_("Serial number"), PLAIN },
+	    { "sha256", N_("Fingerprint (SHA-256)"), PLAIN } } },
 	{ "finding", { { "file", N_("File"), PLAIN }, { "line", N_("Line"), PLAIN }, { "level", N_("Weight"), PLAIN }, { "text", N_("Finding"), PLAIN } } },
 };
 
@@ -110,6 +118,8 @@ static void cell(const struct row *row, const struct column *column, char ret[CE
 		shown = state_token_label(value);
 	} else if (column->format == PARTNER_STATE) {
 		shown = label_partner_state(value);
+	} else if (column->format == CERT_STATE) {
+		shown = label_cert_state(value);
 	} else if (column->format == YES) {
 		shown = label_yes(value);
 	} else if (column->format == LED) {

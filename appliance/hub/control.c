@@ -43,6 +43,9 @@ static const struct command commands[] = {
 	{ "archive", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_archive },
 	{ "maintenance", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_maintenance },
 	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
+	{ "partner", "certs", CONFIG_RIGHT_READ, 2, false, command_partner_certs },
+	{ "partner", "approve-cert", CONFIG_RIGHT_ADMIN, 4, false, command_partner_approve },
+	{ "partner", "revoke-cert", CONFIG_RIGHT_ADMIN, 4, false, command_partner_revoke },
 };
 
 static void free_caller(struct caller *caller)
@@ -167,7 +170,7 @@ struct span caller_word(const struct caller *caller, size_t n)
 
 /* --- one command --- */
 
-/* Flags and texts of `erase` and `archive`. False: it is none of them; a text that is too long stays empty, which is refused. */
+/* Flags and texts of `erase`, `archive` and `partner`. False: it is none of them; a text that is too long stays empty, which is refused. */
 static bool read_content_option(struct caller *caller, struct span word)
 {
 	struct span key;
@@ -180,6 +183,9 @@ static bool read_content_option(struct caller *caller, struct span word)
 		caller->init = true;
 	} else if (span_equals_string(word, "--same-disk")) {
 		caller->same_disk = true;
+	} else if (span_starts_with(word, "--from=")) {
+		(void)span_read_until(&word, '=', &key);
+		(void)span_copy_string(word, caller->from, sizeof caller->from);
 	} else if (span_starts_with(word, "--basis=")) {
 		(void)span_read_until(&word, '=', &key);
 		(void)span_copy_string(word, caller->basis, sizeof caller->basis);
@@ -196,7 +202,7 @@ static bool read_words(struct caller *caller, const struct wire_message *message
 	caller->word_count = 0;
 	caller->all = caller->form = caller->xml = caller->csv = caller->with_keys = false;
 	caller->wish = caller->no_stamp = caller->restore = caller->init = caller->same_disk = false;
-	caller->basis[0] = '\0';
+	caller->basis[0] = caller->from[0] = '\0';
 	caller->tsa[0] = '\0';
 	caller->sha256[0] = '\0';
 	caller->then = NULL;

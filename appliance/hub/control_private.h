@@ -2,6 +2,7 @@
 #ifndef HUB_CONTROL_PRIVATE_H
 #define HUB_CONTROL_PRIVATE_H
 
+#include "../base/clock.h"
 #include "control.h"
 #include "flow.h"
 
@@ -38,6 +39,7 @@ struct caller {
 	size_t word_count; /* without options */
 	char reason[CASE_REASON_MAX_BYTES];
 	char sha256[65];               /* `approve`: of what the person looked at; "": not given */
+	char from[CLOCK_UTC_SIZE];     /* `partner approve-cert`: UTC; "": at once */
 	char tsa[CONFIG_NAME_MAX + 1]; /* `stamps set-remaining`: which; "": the only one */
 	bool all, json, form, xml, csv, with_keys;
 	char basis[CASE_REASON_MAX_BYTES]; /* `erase`, `archive`: on what it rests */
@@ -143,6 +145,9 @@ void command_mail_test(struct caller *caller);
 void command_journal_stamp(struct caller *caller);
 void command_stamps(struct caller *caller);
 void command_stamps_set(struct caller *caller);
+void command_partner_certs(struct caller *caller);
+void command_partner_approve(struct caller *caller);
+void command_partner_revoke(struct caller *caller);
 /* Parts of `status`. */
 void command_status_mail(struct caller *caller);
 void command_status_stamps(struct caller *caller);

@@ -7,13 +7,15 @@
 #include "../base/err.h"
 #include "../base/log.h"
 #include "../base/text.h"
+#include "partner_certs.h"
 #include "signer.h"
 #include "stamps.h"
 
-#define WAIT_PERSON_MS 3600000 /* nothing but a person moves it; looked at now and then all the same */
-#define WAIT_STAMP_MS 1000     /* a time stamp comes without a word to the cases */
-#define SIGNS_AT_ONCE_MAX 5    /* signatures that fail one after the other before the pauses grow */
-#define TEST_FRESH_MS 1800000  /* a passed test run counts for 30 minutes (spec/epo 9) */
+#define WAIT_PERSON_MS 3600000    /* nothing but a person moves it; looked at now and then all the same */
+#define WAIT_CERTIFICATE_MS 10000 /* one becomes valid, or may be used, by time alone */
+#define WAIT_STAMP_MS 1000        /* a time stamp comes without a word to the cases */
+#define SIGNS_AT_ONCE_MAX 5       /* signatures that fail one after the other before the pauses grow */
+#define TEST_FRESH_MS 1800000     /* a passed test run counts for 30 minutes (spec/epo 9) */
 
 void flow_record_begin(struct work *work)
 {
@@ -156,6 +158,8 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 	why = why != NULL ? why : flow_login_waiting(hub, partner);
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
+	} else if (partner_certs_waiting(hub, partner) != NULL) {
+		wait_for(of, partner_certs_waiting(hub, partner), WAIT_CERTIFICATE_MS);
 	} else if (stamps_stale(hub, clock_utc_ms())) {
 		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
 	} else if (sign_pause(of) > 0) {
@@ -179,6 +183,11 @@ void flow_next_send(struct hub *hub, struct hub_case *of)
 	why = why == NULL ? flow_login_waiting(hub, partner) : why;
 	if (why != NULL) {
 		wait_for(of, why, WAIT_PERSON_MS);
+		return;
+	}
+	why = partner_certs_waiting(hub, partner);
+	if (why != NULL) {
+		wait_for(of, why, WAIT_CERTIFICATE_MS);
 		return;
 	}
 	if (!clock_expired(partner->not_before_ms) || (partner->config->sessions_max != 0 && partner->sessions >= partner->config->sessions_max)) {

@@ -10,6 +10,7 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "flow.h"
+#include "partner_certs.h"
 
 #define RECEIPT_LIMIT_BYTES 65536
 #define REPORT_LIMIT_BYTES (1024U * 1024)
@@ -343,12 +344,12 @@ void flow_verify(struct work *work)
 	int anchors = fd_memfd_sealed("anchors", partner->anchors != NULL ? (const void *)partner->anchors : "", partner->anchors_length);
 	struct work_input inputs[] = { { .role = "reply", .index = work->of->reply_index }, { .fd = anchors } };
 	_cleanup_lines_ struct lines parameters = { 0 };
-	char list[LINES_VALUE_MAX];
+	char list[LINES_VALUE_MAX], pins[PARTNER_CERT_PINS_SIZE];
 
 	join(&partner->config->signer_cn, list, sizeof list);
 	lines_set(&parameters, "signer-cn", list);
-	join(&partner->config->signer_sha256, list, sizeof list);
-	lines_set(&parameters, "signer-sha256", list);
+	partner_certs_pins(work->hub, partner, pins);
+	lines_set(&parameters, "signer-sha256", pins);
 	lines_set(&parameters, "signer-o", partner->config->signer_o);
 	lines_set_u64(&parameters, "limit", CONFIRMATION_LIMIT_BYTES);
 	work->output_count = 0;

@@ -8,6 +8,7 @@
 #include "../base/fdio.h"
 #include "../base/text.h"
 #include "flow.h"
+#include "partner_certs.h"
 
 #define REQUEST_LIMIT_BYTES (64U * 1024 * 1024)
 
@@ -119,6 +120,9 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 	if (poll) {
 		lines_set(&parameters, "stage", of->stage);
 	} else {
+		const struct partner_cert *recipient = partner_certs_used(hub, partner, clock_utc_ms());
+
+		lines_set(&parameters, "encrypt-sha256", recipient != NULL ? recipient->sha256 : NULL);
 		inputs[2].fd = fd_memfd_sealed("encrypt-to", partner->encrypt_to != NULL ? (const void *)partner->encrypt_to : "", partner->encrypt_to_length);
 	}
 	work_output_add(work, "request", "same=no", REQUEST_LIMIT_BYTES);

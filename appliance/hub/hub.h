@@ -13,6 +13,7 @@
 #include "../wire/child.h"
 #include "case.h"
 #include "keep.h"
+#include "pin_book.h"
 #include "renew.h"
 #include "stamp_book.h"
 #include "timekeeper.h"
@@ -57,6 +58,7 @@ struct hub_partner {
 	uint8_t *anchors;    /* PEM text, NULL for none */
 	uint8_t *encrypt_to; /* likewise, whom messages are encrypted for */
 	size_t anchors_length, encrypt_to_length;
+	struct partner_certs *certs;           /* partner_certs.h */
 	size_t sessions;                       /* under way */
 	uint32_t failures;                     /* of the network or the service, in a row */
 	int64_t failing_ms;                    /* UTC of the first of them; 0: none */
@@ -113,6 +115,7 @@ struct hub {
 	struct stamp_book stamp_book;
 	struct renew_book renew_book;
 	struct trust_book trust_book;
+	struct pin_book pin_book;
 	size_t works;
 	size_t errands; /* under way (errand.h) */
 	int sweep_timer;

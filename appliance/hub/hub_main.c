@@ -24,6 +24,7 @@
 #include "mail.h"
 #include "metrics.h"
 #include "overview.h"
+#include "partner_certs.h"
 #include "share.h"
 #include "stamps.h"
 #include "trust.h"
@@ -153,6 +154,7 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 		renew_record(&hub->renew_book, hub->config, &record);
 		trust_book_record(&hub->trust_book, &record);
 	}
+	partner_certs_record(hub, &record);
 	metrics_record(hub, &record, of);
 	mail_note(hub->mail, of, &record);
 	timekeeper_record(hub, &record, of == NULL ? "" : of->partner);
@@ -480,6 +482,7 @@ static void on_sweep(void *context, uint32_t events)
 		sessions_adopt(hub);
 	}
 	flow_all(hub);
+	partner_certs_look(hub);
 	closing_look(hub);
 	stamps_update(hub);
 	trust_update(hub);
@@ -526,6 +529,7 @@ static void load_partners(struct hub *hub)
 			log_error("the catalogue does not know the partner %s", partner->config->name);
 		}
 		load_partner_files(partner);
+		partner_certs_begin(partner);
 	}
 }
 

@@ -317,6 +317,7 @@ struct kept_hub {
 	struct clock_figure stamp, date;
 	struct renew_book renew;
 	struct trust_book trust;
+	struct pin_book pins;
 };
 
 static void put_hub(struct pack *pack, const struct hub *hub)
@@ -331,6 +332,7 @@ static void put_hub(struct pack *pack, const struct hub *hub)
 	kept.date = hub->timekeeper.date;
 	kept.renew = hub->renew_book;
 	kept.trust = hub->trust_book;
+	kept.pins = hub->pin_book;
 	put(pack, &kept, sizeof kept);
 }
 
@@ -342,6 +344,7 @@ static void apply_hub(struct hub *hub, const struct kept_hub *kept)
 	hub->rolled_back = kept->rolled_back != 0;
 	hub->renew_book = kept->renew;
 	hub->trust_book = kept->trust;
+	hub->pin_book = kept->pins;
 	if (hub->timekeeper.doubt == CLOCK_BELIEVED) {
 		hub->timekeeper.stamp = kept->stamp;
 		hub->timekeeper.date = kept->date;
@@ -374,7 +377,7 @@ int keep_pack(const struct hub *hub, uint8_t **ret_data, size_t *ret_length)
 /* Counts within their arrays, texts with their ends. */
 static bool books_hold(const struct kept_hub *kept)
 {
-	bool good = kept->renew.count <= RENEW_GROUPS_MAX && kept->trust.list_count <= TRUST_LISTS_MAX;
+	bool good = kept->renew.count <= RENEW_GROUPS_MAX && kept->trust.list_count <= TRUST_LISTS_MAX && pin_book_holds(&kept->pins);
 
 	for (size_t i = 0; good && i < RENEW_GROUPS_MAX; i++) {
 		good = is_text(kept->renew.groups[i].file, RENEW_FILE_SIZE) && is_text(kept->renew.groups[i].digest, RENEW_DIGEST_SIZE);

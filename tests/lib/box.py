@@ -245,7 +245,7 @@ class Box:
                           signer_o=pki.OFFICE_O, test_first=True)
         if portal.partner == "cssz":
             dis = os.path.join(self.pki, "dis.pem")
-            values.update(encrypt_to=dis, signer_sha256=[pki.fingerprint(dis)], options=["vs=" + cssz_forms.VS])
+            values.update(encrypt_to=dis, encrypt_to_sha256=[pki.fingerprint(dis)], options=["vs=" + cssz_forms.VS])
         return values
 
     def pin_file(self, label, pin="file"):

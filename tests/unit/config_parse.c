@@ -476,8 +476,8 @@ static void test_check(void **state)
 	        "share { path = \"%s/share\" }\ntoken \"t\" { module = \"%s/m.so\" uri = \"pkcs11:\" pin = \"%s/pin\" }\n"
 	        "key \"v\" { token = \"t\" uri = \"pkcs11:id=%%01\" use = { \"vault\" } }\nkey \"s\" { token = \"t\" uri = \"pkcs11:id=%%02\" use = { \"sign\" "
 	        "} }\n"
-	        "partner \"epo\" { url = \"https://a\" env = test sign_key = \"s\" encrypt_to = \"%s/dis.pem\" }\npartner \"nobody\" { url = \"https://a\" env "
-	        "= test sign_key = \"s\" }\n",
+	        "partner \"epo\" { url = \"https://a\" env = test sign_key = \"s\" }\npartner \"cssz\" { url = \"https://a\" env "
+	        "= test sign_key = \"s\" encrypt_to = \"%s/dis.pem\" }\npartner \"nobody\" { url = \"https://a\" env = test sign_key = \"s\" }\n",
 	        folder, folder, SOURCE_DIR, folder, folder, folder, folder) > 0);
 	assert_int_equal(parse(conf, &config, &report), 0);
 	assert_int_equal(config_check(config, &report), ERR_FORMAT);
@@ -490,6 +490,7 @@ static void test_check(void **state)
 	assert_non_null(strstr(text, "warning: token \"t\": "));
 	assert_non_null(strstr(text, "error: partner \"nobody\": the catalogue does not know it"));
 	assert_non_null(strstr(text, "error: partner \"epo\" signs its receipts"));
+	assert_null(strstr(text, "error: partner \"cssz\" signs its receipts")); /* a person may approve what stands in its file */
 	free(text);
 	free(conf);
 	config_free(config);

@@ -134,7 +134,7 @@ static unsigned char *from_base64(const char *text, const char *after, size_t *r
 	return bytes;
 }
 
-static void compose_file(struct try *try, const char *encoding, const char *pem, const char *cipher)
+static void compose_for(struct try *try, const char *encoding, const char *pem, const char *sha256, const char *cipher)
 {
 	size_t length = 0;
 	unsigned char *cms = pki_sign(other, FORM, sizeof FORM - 1, PKI_DETACHED, &length);
@@ -143,6 +143,7 @@ static void compose_file(struct try *try, const char *encoding, const char *pem,
 	try_set(try, "what", "file");
 	try_set(try, "option.encoding", encoding);
 	try_set(try, "option.cipher", cipher);
+	try_set(try, "encrypt-sha256", sha256);
 	try_in(try, cms, length);
 	try_in_text(try, FORM);
 	try_in_text(try, pem);
@@ -191,7 +192,7 @@ static void test_file(void **state)
 		size_t length = 0;
 		unsigned char *signature = NULL;
 
-		compose_file(&try, ways[i].encoding, dis->pem, ways[i].cipher);
+		compose_for(&try, ways[i].encoding, dis->pem, dis->sha256, ways[i].cipher);
 		if (try_run(&try) != 0) {
 			fail_msg("%s", try.job.reason);
 		}
@@ -218,22 +219,29 @@ static void test_recipients(void **state)
 	struct try try;
 
 	(void)state;
-	compose_file(&try, "gzip", ended->pem, "aes-256-cbc");
+	compose_for(&try, "gzip", ended->pem, ended->sha256, "aes-256-cbc");
 	assert_int_equal(try_run(&try), ERR_CERT);
 	try_end(&try);
-	compose_file(&try, "gzip", elliptic->pem, "aes-256-cbc");
+	compose_for(&try, "gzip", elliptic->pem, elliptic->sha256, "aes-256-cbc");
 	assert_int_equal(try_run(&try), ERR_CERT);
 	try_end(&try);
-	compose_file(&try, "gzip", "", "aes-256-cbc");
+	compose_for(&try, "gzip", "", dis->sha256, "aes-256-cbc");
 	assert_int_equal(try_run(&try), ERR_CERT);
 	assert_non_null(strstr(try.job.reason, "encrypt_to"));
 	try_end(&try);
-	compose_file(&try, "gzip", dis->pem, "aes-256-gcm");
+	compose_for(&try, "gzip", dis->pem, dis->sha256, "aes-256-gcm");
 	assert_int_equal(try_run(&try), ERR_UNSUPPORTED);
 	try_end(&try);
-	/* the newest of those that count */
+	/* nobody approved one, or another one than is there */
+	compose_for(&try, "gzip", dis->pem, "", "aes-256-cbc");
+	assert_int_equal(try_run(&try), ERR_CERT);
+	try_end(&try);
+	compose_for(&try, "gzip", dis->pem, later->sha256, "aes-256-cbc");
+	assert_int_equal(try_run(&try), ERR_CERT);
+	try_end(&try);
+	/* the approved one, wherever it stands */
 	(void)snprintf(several, sizeof several, "%s%s%s%s", later->pem, ended->pem, elliptic->pem, dis->pem);
-	compose_file(&try, "raw", several, "aes-256-cbc");
+	compose_for(&try, "raw", several, later->sha256, "aes-256-cbc");
 	assert_int_equal(try_run(&try), 0);
 	text = try_output(&try, 4, NULL);
 	try_end(&try);

@@ -57,6 +57,7 @@ static char *compose(const char *what, const char *name, const char *value, int 
 	try_in_text(&try, file ? "signature" : RECEIPT);
 	if (file) {
 		try_in_text(&try, FORM);
+		try_set(&try, "encrypt-sha256", dis->sha256);
 		try_in_text(&try, dis->pem);
 	}
 	try_out(&try);

@@ -27,7 +27,8 @@
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
  *       Where it follows from the form alone, the outsides of the later requests too, their names after `test.` and `file.`: then no job is run for these,
  *       and what is sent is the signed object.
- *     test, file: [1] signed, [2] original, [3] certificates that the partner wants messages encrypted for (PEM, may be empty), [4] out. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
+ *     test, file: [1] signed, [2] original, [3] certificates that the partner wants messages encrypted for (PEM, may be empty), [4] out. With `encrypt-sha256`: the one of [3] that is approved and to be used;
+ *     a partner that encrypts encrypts for no other. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
  *     close: as poll; tells the partner, where its catalogue says so, that its final word is stored here. Nothing depends on the answer.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms
@@ -50,6 +51,8 @@
  *
  * kind `verify`      [1] the signed reply: CMS bytes, or what the partner has in place of these (struct partner, verify), [2] trust anchors (PEM, may be empty), [3] out: the content
  *   parameters: signer-cn (accepted common names, separated by '|'; empty: any), signer-o, signer-sha256 (pinned leaf fingerprint(s), '|'), limit, at (UTC moment for validity, default now)
+ *           Not approved, though the signature itself holds (result = invalid): unknown-signer = yes, and what its certificate says of itself as kind `certificates`
+ *           tells it, `signer.` before the names: whether it is to be trusted is for a person to decide.
  *   result: result = valid | invalid ; reason ; signer-sha256, signer-name (CN), chain = yes | pinned | no ; size ; signing-time
  *   The content is written as it is read; it counts only when result = valid.
  *
@@ -113,6 +116,11 @@
  *   parameters: http-status, at (ms since 1970: now)
  *   result: verdict = good (signed by an authority of the chain, whole, made before now, the next one is to come) | bad, reason (English words)
  *           time, until (thisUpdate, nextUpdate), sha256, size
+ *
+ * kind `certificates` [1] certificates: PEM, one or several, or one in DER
+ *   result: count, and of each, n from 0: cert.<n>.sha256, cert.<n>.subject, cert.<n>.issuer (names in words), cert.<n>.serial (hex), cert.<n>.from,
+ *           cert.<n>.until (UTC), cert.<n>.enciphers = yes | no (an RSA key that messages can be encrypted for), cert.<n>.qualified = yes | no (its authority says so)
+ *   ERR_FORMAT when there is none, ERR_LIMIT for more than CERTIFICATES_MAX (base/certificates.h). Nothing is said of whether any of them is to be trusted.
  */
 #ifndef TRANSPORT_BASE_JOB_H
 #define TRANSPORT_BASE_JOB_H

@@ -68,6 +68,7 @@ const struct job_kind job_kinds[] = {
 	{ "trust-chain", job_trust_chain },
 	{ "trust-crl", job_trust_crl },
 	{ "check", run_check },
+	{ "certificates", job_certificates },
 	{ NULL, NULL },
 };
 

@@ -36,6 +36,7 @@ int job_recognise(struct job *job);
 int job_verify(struct job *job);
 int job_render(struct job *job);
 int job_digest(struct job *job);
+int job_certificates(struct job *job);
 /* transport/tsa */
 int job_stamp_query(struct job *job);
 int job_stamp_reply(struct job *job);

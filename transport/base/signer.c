@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../appliance/base/cleanup.h"
+#include "certificates.h"
 #include "partner.h"
 
 #define NAME_SIZE 257
@@ -200,6 +201,8 @@ static const char *trust_fault(CMS_ContentInfo *cms, X509 *cert, const char *hex
 
 	if (wish->pins[0] != '\0') {
 		if (!is_pinned(wish->pins, hex)) {
+			lines_set(result, "unknown-signer", "yes");
+			certificates_tell(cert, "signer.", result);
 			return "the signer's certificate is not the pinned one";
 		}
 		lines_set(result, "chain", wish->anchors_length > 0 && chain_fault(cms, cert, wish) == NULL ? "yes" : "pinned");

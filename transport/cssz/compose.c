@@ -9,6 +9,7 @@
 #include "../base/base64.h"
 #include "../base/deflate.h"
 #include "../base/receipt.h"
+#include "../base/signer.h"
 #include "cssz.h"
 #include "encrypt.h"
 #include "facts.h"
@@ -92,10 +93,12 @@ static int read_content(struct job *job, int original, struct parts *parts)
 static int envelop(struct job *job, struct parts *parts)
 {
 	const char *why = NULL;
-	char cipher[WORD_SIZE];
-	X509 *recipient = encrypt_choose(span_of(parts->certificates, parts->certificates_length), time(NULL), &why);
+	char cipher[WORD_SIZE], sha256[SIGNER_HEX_SIZE];
+	X509 *recipient = NULL;
 	int err = ERR_CERT;
 
+	(void)job_parameter(job, "encrypt-sha256", "", sha256, sizeof sha256);
+	recipient = encrypt_choose(span_of(parts->certificates, parts->certificates_length), sha256, time(NULL), &why);
 	(void)job_parameter(job, "option.cipher", "aes-256-cbc", cipher, sizeof cipher);
 	if (recipient == NULL) {
 		return job_fail(job, err, "%s", why);

@@ -5,6 +5,8 @@
 
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
+#include "../base/certificates.h"
+#include "../base/signer.h"
 
 static void cleanup_bio(BIO **bio)
 {
@@ -21,38 +23,29 @@ static void cleanup_certs(STACK_OF(X509) * *certs)
 	sk_X509_free(*certs); /* the certificates are borrowed */
 }
 
-static bool may_encipher(X509 *cert)
+X509 *encrypt_choose(struct span file, const char *sha256, time_t now, const char **ret_why)
 {
-	EVP_PKEY *key = X509_get0_pubkey(cert);
+	_cleanup_(certificates_free) struct certificates all = { 0 };
 
-	return key != NULL && EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= ENCRYPT_RSA_BITS_MIN &&
-	       (X509_get_key_usage(cert) & KU_KEY_ENCIPHERMENT) != 0; /* no extension: UINT32_MAX */
-}
-
-X509 *encrypt_choose(struct span pem, time_t now, const char **ret_why)
-{
-	_cleanup_(cleanup_bio) BIO *from = pem.length > INT_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.length);
-	X509 *best = NULL;
-
-	*ret_why = "no certificate to encrypt for is configured (encrypt_to)";
-	for (size_t i = 0; from != NULL && i < ENCRYPT_CERTIFICATES_MAX; i++) {
-		X509 *each = PEM_read_bio_X509(from, NULL, NULL, NULL);
-		bool good = false;
-
-		if (each == NULL) {
-			break;
-		}
-		good = X509_cmp_time(X509_get0_notBefore(each), &now) < 0 && X509_cmp_time(X509_get0_notAfter(each), &now) > 0 && may_encipher(each);
-		if (good && (best == NULL || ASN1_TIME_compare(X509_get0_notBefore(each), X509_get0_notBefore(best)) > 0)) {
-			X509_free(best);
-			best = each;
-		} else {
-			*ret_why = "no configured certificate to encrypt for is valid now and may encipher keys (encrypt_to)";
-			X509_free(each);
-		}
+	*ret_why = "no certificate to encrypt for is configured and approved (encrypt_to)";
+	if (sha256[0] == '\0' || certificates_read(file, &all) != 0) {
+		return NULL;
 	}
-	ERR_clear_error(); /* the end of a PEM file is one */
-	return best;
+	for (size_t i = 0; i < all.count; i++) {
+		X509 *each = all.certs[i];
+		char hex[SIGNER_HEX_SIZE];
+
+		signer_fingerprint(each, hex);
+		if (strcmp(hex, sha256) != 0) {
+			continue;
+		}
+		if (X509_cmp_time(X509_get0_notBefore(each), &now) < 0 && X509_cmp_time(X509_get0_notAfter(each), &now) > 0 &&
+		    certificates_may_encipher(each) && X509_up_ref(each) == 1) {
+			return each;
+		}
+		*ret_why = "the approved certificate to encrypt for is not valid now or may not encipher keys (encrypt_to)";
+	}
+	return NULL;
 }
 
 static const EVP_CIPHER *cipher_by_name(const char *name)

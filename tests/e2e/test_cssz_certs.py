@@ -1,0 +1,107 @@
+"""Certificates that a partner wants its messages encrypted for and seals its answers with: none counts before it is approved. Told by the gateway, which decrypts
+with the keys it is given, and by the journal."""
+
+import datetime
+import os
+
+import pytest
+
+import cssz_forms
+import journal
+import pki
+from box import until
+
+pytestmark = pytest.mark.usefixtures("vrep")
+CSSZ = 'partner "cssz"'
+
+
+def bundle(box, *stems):
+    """A file of the box with these certificates."""
+    path = os.path.join(box.dir, "encrypt-to.pem")
+    texts = []
+    for stem in stems:
+        with open(os.path.join(box.pki, stem + ".pem"), "rb") as text:
+            texts.append(text.read())
+    pki.write_file(path, b"".join(texts), 0o644)
+    return path
+
+
+def print_of(box, stem):
+    return pki.fingerprint(os.path.join(box.pki, stem + ".pem"))
+
+
+def started(vrep, make_box, file_of, approved):
+    box = make_box(vrep, start=False)
+    box.set(CSSZ, encrypt_to=bundle(box, *file_of), encrypt_to_sha256=[print_of(box, stem) for stem in approved] or None)
+    box.start()
+    box.wait_token()
+    return box
+
+
+def states(box):
+    return {row["sha256"]: row["state"] for row in box.rows("partner", "certs", kind="partner-cert")}
+
+
+def why(box, name):
+    return (box.case(name) or {}).get("why", "")
+
+
+def words(box):
+    return [r for r in journal.read(box.data) if r.type == "config"]
+
+
+def test_nothing_is_used_before_it_is_approved(vrep, make_box):
+    """A certificate in the file alone is a proposal: what is to be filed waits unsigned. A person's word is a record, and it outlives the box."""
+    box = started(vrep, make_box, ["dis"], [])
+    sha256 = print_of(box, "dis")
+    box.drop("ceka.xml", cssz_forms.regzec("approval"))
+    until(lambda: "schválit" in why(box, "ceka.xml"), 30, "the case does not say what it waits for")
+    assert states(box) == {sha256: "proposed"}
+    case = box.case("ceka.xml")["case"]
+    assert "intent" not in box.types(case) and not vrep.ledger("accepted")
+
+    assert box.cli("partner", "approve-cert", "cssz", sha256)[0] == 2
+    assert box.cli("partner", "approve-cert", "cssz", "0" * 64, "--reason", "překlep")[0] == 4
+    assert not words(box)
+    spoken = ":".join(sha256[i:i + 2] for i in range(0, 64, 2)).upper()
+    assert box.cli("partner", "approve-cert", "cssz", spoken, "--reason", "porovnáno po telefonu")[0] == 0
+    box.wait_state("ceka.xml")
+    (word,) = words(box)
+    assert (word.fields["what"], word.fields["partner"], word.fields["sha256"]) == ("certificate-approved", "cssz", sha256)
+    assert word.fields["by"] == f"uid:{os.geteuid()}" and word.fields["reason"] == "porovnáno po telefonu"
+
+    box.restart()
+    box.wait_token()
+    until(lambda: states(box) == {sha256: "used"}, 30, "the word did not outlive the box")
+    assert box.cli("partner", "revoke-cert", "cssz", sha256, "--reason", "klíč vyzrazen")[0] == 0
+    assert states(box) == {sha256: "revoked"}
+    box.drop("odvolano.xml", cssz_forms.regzec("revoked"))
+    until(lambda: "schválit" in why(box, "odvolano.xml"), 30, "a revoked certificate is still used")
+    assert len(vrep.ledger("accepted")) == 1
+
+
+def test_the_next_one_only_from_its_day(vrep, make_box):
+    """Two at once: the one that begins later, but not before the day that was said with its approval."""
+    box = started(vrep, make_box, ["dis", "dis-next"], ["dis"])
+    old, new = print_of(box, "dis"), print_of(box, "dis-next")
+    day = (datetime.date.today() + datetime.timedelta(days=20)).isoformat()
+    until(lambda: states(box) == {old: "used", new: "proposed"}, 30, "the file was not read")
+    assert box.cli("partner", "approve-cert", "cssz", new, "--reason", "z webu ČSSZ", "--from", day)[0] == 0
+    assert states(box) == {old: "used", new: "waiting"}
+    box.drop("stary.xml", cssz_forms.regzec("old key"))
+    box.wait_state("stary.xml")
+    vrep.switch(dis_decrypt="dis-next", dis_seal="dis-next")
+    assert box.cli("partner", "approve-cert", "cssz", new, "--reason", "změna už dnes")[0] == 0
+    assert states(box) == {old: "approved", new: "used"}
+    box.drop("novy.xml", cssz_forms.regzec("new key"))
+    box.wait_state("novy.xml")
+    assert len(vrep.ledger("accepted")) == 2
+
+
+def test_one_that_is_over_is_not_used(vrep, make_box):
+    """Approved, but no longer valid: filings wait, unsigned, and say why."""
+    box = started(vrep, make_box, ["dis-old"], ["dis-old"])
+    box.drop("prosly.xml", cssz_forms.regzec("expired"))
+    until(lambda: "neplatí" in why(box, "prosly.xml"), 30, "the case does not say what it waits for")
+    assert "intent" not in box.types(box.case("prosly.xml")["case"]) and not vrep.ledger("accepted")
+    assert states(box) == {print_of(box, "dis-old"): "over"}
