@@ -77,16 +77,21 @@ def md5(data):
 class Place:
     """A work directory with PKI, simulator and box; everything is stopped and removed at the end, kept after a failure."""
 
-    def __init__(self, name, args, checks, switches=("stav_polls=1",), seed=None, settings=None, start=True):
+    def __init__(self, name, args, checks, switches=("stav_polls=1",), seed=None, settings=None, start=True, gateway=None):
+        """gateway: makes a second portal beside the tax portal, from a directory, the PKI and a seed (gateway.Gateway)."""
+        self.began = time.time()
         self.checks, self.keep = checks, args.keep
         self.dir = boxes.workdir(f"podatelna-{name}-")
         self.pki = os.path.join(self.dir, "pki")
-        self.portal = self.box = None
+        self.portal = self.gateway = self.box = None
         try:
             pki.make(self.pki)
             self.portal = Simulator("epo", os.path.join(self.dir, "epo"), self.pki, settings=list(switches), seed=seed)
             self.portal.start()
-            self.box = boxes.Box(os.path.join(self.dir, "box"), find_bin(args.bin), self.portal, pki_dir=self.pki,
+            if gateway is not None:
+                self.gateway = gateway(os.path.join(self.dir, "vrep"), self.pki, seed)
+                self.gateway.start()
+            self.box = boxes.Box(os.path.join(self.dir, "box"), find_bin(args.bin), self.portals(), pki_dir=self.pki,
                                  settings=settings, start=start)
         except BaseException:
             self.close()
@@ -110,17 +115,20 @@ class Place:
         finally:
             if self.box is not None:
                 self.box.kill_all()
-            if self.portal is not None:
-                self.portal.stop()
+            for portal in self.portals():
+                portal.stop()
         if self.keep or self.checks.failed or sys.exc_info()[0] not in (None, AssertionError):
             say(f"kept: {self.dir}")
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    # --- the portal's view ---
+    def portals(self):
+        return [p for p in (self.portal, self.gateway) if p is not None]
+
+    # --- the portals' view ---
 
     def accepted(self):
-        """{md5 of the XML: [ledger lines]}"""
+        """{md5 of the XML: [ledger lines]} of the tax portal"""
         found = {}
         for line in self.portal.ledger("accepted"):
             found.setdefault(line["xml_md5"], []).append(line)
@@ -144,21 +152,45 @@ OUTCOMES = {
 }
 
 
-class Filing:
-    """One document for the box; each is different from all others."""
+# Faults of the portal that leave nothing but silence or nonsense: the box cannot know what became of the filing.
+OBSCURE = {"cut_after_request", "status500", "marked-cut", "unknown_signer", "n_only", "cut_before_read", "cut_midreply"}
 
+
+class Filing:
+    """One document for the box; each is different from all others. This one is for the tax portal."""
+
+    portal = "epo"
     number = 0
 
     def __init__(self, outcome="plain", form="dphdp3", size=0):
-        Filing.number += 1
+        number = self.count()
         mark, self.states, self.entries, self.unclear = OUTCOMES[outcome]
         self.outcome, self.form = outcome, form
         dic = forms.MARKS[mark] if mark else "12345678"
-        options = {"dic": dic, "company": MARKER, "note": f"n{Filing.number}", "month": 1 + Filing.number % 12}
-        self.xml = forms.make(form, size=size, **options)
-        self.md5 = md5(self.xml)
-        self.name = f"podani-{Filing.number:05d}-{outcome}-{form}.xml"
-        self.case = None
+        options = {"dic": dic, "company": MARKER, "note": f"n{number}", "month": 1 + number % 12}
+        self.take(forms.make(form, size=size, **options), f"podani-{number:05d}-{outcome}-{form}.xml")
+
+    @staticmethod
+    def count():
+        Filing.number += 1
+        return Filing.number
+
+    def take(self, xml, name):
+        self.xml, self.name, self.case = xml, name, None
+        self.md5, self.sha256 = md5(xml), hashlib.sha256(xml).hexdigest()
+
+    def expect(self, lines):
+        """What the portal's ledger has of it, where only that says how its case must end."""
+
+    def faults(self, ledger, _start, _end):
+        """Faults of the portal that make its outcome unknown."""
+        found = set()
+        for line in ledger:
+            if line.get("xml_md5") == self.md5 and line["kind"] in ("accepted", "refused"):
+                found |= set(line.get("faults", ()))
+                found |= {line["reply"]} & OBSCURE if line["kind"] == "accepted" else set()
+                found |= {"lost"} if line.get("reason") == "lost" else set()
+        return found & (OBSCURE | {"lost"})
 
     def __str__(self):
         return f"{self.name} ({self.case or 'no case'}, md5 {self.md5})"
@@ -235,25 +267,6 @@ def verify_journal(box, checks, what="the journal is in order"):
     done = box.run_cli("journal", "verify")
     return checks.check(done.returncode == 0, what,
                         f"exit {done.returncode}: {done.stdout.decode()} {done.stderr.decode()}")
-
-
-def leaks(box):
-    """Files of the box outside its share that contain the marker in clear."""
-    found = []
-    needle, wide = MARKER.encode(), MARKER.encode("utf-16-le")
-    for top in (box.data, os.path.dirname(box.mark), box.run, box.log_file, os.path.join(box.dir, "hsm")):
-        paths = [top] if os.path.isfile(top) else [os.path.join(at, n) for at, _, names in os.walk(top) for n in names]
-        for path in paths:
-            try:
-                if os.path.islink(path) or not os.path.isfile(path):
-                    continue
-                with open(path, "rb") as f:
-                    data = f.read()
-            except OSError:
-                continue
-            if needle in data or wide in data:
-                found.append(path)
-    return found
 
 
 def original(box, number):
