@@ -5,6 +5,7 @@ import textwrap
 
 import accounts
 import cards
+import cssz_table
 import disk
 import keys
 from report import LINE, number, spread
@@ -216,6 +217,8 @@ def show_targets(table, values):
         lines.append(table.verdict("1 writer beside append + fdatasync", statistics.median(disk.ratios(found, 1)) * 100, 90, "%"))
         lines.append(table.verdict("64 writers beside 64 appended + fdatasync", statistics.median(disk.ratios(found, 64)) * 100, 90, "%"))
         lines.append(table.verdict("64 writers beside SQLite, the better of 1 and 64", statistics.median(disk.beside_sqlite(found, 64, ("sqlite-1", "sqlite-64"))), 5))
+    if "vrep" in values:
+        lines += cssz_table.targets(table, values["vrep"])
     if "scale" in values:
         lines += scale_table.targets(table, values["scale"])
     table.heading("Targets")
