@@ -1,4 +1,4 @@
-foreach(name check classify compose confirmation recognise render xmlwalk zygote)
+foreach(name check classify compose confirmation recognise render xmltree xmlwalk zygote)
   podatelna_unit_test(partner_${name} SOURCES partner_${name}.c partner_help.c LIBS podatelna_partner_core)
 endforeach()
 podatelna_unit_test(partner_cssz SOURCES partner_cssz.c partner_help.c partner_pki.c LIBS podatelna_partner_core)

@@ -7,5 +7,7 @@
 /* Never NULL. */
 const char *xmlfault_words(int code);
 bool xmlfault_is_limit(int code);
+/* What libxml2 would print on standard error, with pieces of the document in it, is dropped: faults are told by results. For the whole process, from the first call on. */
+void xmlfault_hush(void);
 
 #endif
