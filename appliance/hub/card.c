@@ -35,6 +35,13 @@ static const struct explanation known[] = {
 	{ "the connection broke off", N_("The connection broke before the reply was whole. The filing may have been taken."),
 	  N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it again "
 	     "(podatelna retry).") },
+	{ "the partner does not know the filing",
+	  N_("The authority's system says that it does not know this filing, or no longer. It may have been taken all the same."),
+	  N_("Do not hand it in again. Its result may have come by e-mail or into the data box: attach it (podatelna attach). To ask once more: podatelna "
+	     "poll. "
+	     "Only when the authority says that it does not have it, send it again (podatelna retry).") },
+	{ "a sealed result of another filing", N_("The answer of the authority is of another filing."),
+	  N_("Do not hand it in again. Ask once more (podatelna poll); if the same comes, ask the authority.") },
 	{ "the journal was rolled back", N_("The box was restored from a backup. It does not know what was sent since."),
 	  N_("Check on the authority's portal what was taken, then attach the confirmation or send again.") },
 };

@@ -195,6 +195,24 @@ static void settle_file(struct work *work)
 	}
 }
 
+/* The partner does not know the filing: it may be a bad moment of it, or it has forgotten what nobody collected. Asked again, until a person must look: the result
+ * may have come by another way, and only a person can say that there is none. */
+static void settle_gone(struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	uint64_t patience_ms = partner == NULL ? 0 : partner->catalogue->ask_person_after_ms;
+
+	if (patience_ms != 0 && clock_utc_ms() - work->of->changed_ms > (int64_t)patience_ms) {
+		char reason[CASE_REASON_MAX_BYTES];
+
+		(void)snprintf(reason, sizeof reason, "the partner does not know the filing: %s", work_result(work, "reason"));
+		append_unclear(work, reason);
+	} else {
+		log_info("%s: the partner does not know this filing: %s", work->of->number, work_result(work, "reason"));
+		ask_again(work, true);
+	}
+}
+
 static void settle_poll(struct work *work)
 {
 	if (work_result_is(work, "verdict", "signed")) {
@@ -203,6 +221,8 @@ static void settle_poll(struct work *work)
 		settle_accepted(work);
 	} else if (work_result_is(work, "verdict", "refused")) {
 		append_closed(work, "data-error", NULL);
+	} else if (work_result_is(work, "verdict", "gone")) {
+		settle_gone(work);
 	} else {
 		if (work_result(work, "reason")[0] != '\0' && !work_result_is(work, "verdict", "running")) {
 			log_info("%s: a question was not answered: %s", work->of->number, work_result(work, "reason"));

@@ -3,7 +3,9 @@
 
 #define ORIGINAL "<REGZEC><employee><comp vs='9900000001'/></employee></REGZEC>"
 #define RECEIPT "class: CSSZ_REGZEC\ncorrelation-id: 0A1B2C3D4E5F60718293A4B5C6D7E8F9\nvs: 9900000001\n"
-#define SERVICE "option.class: CSSZ_REGZEC\noption.partial: yes\noption.vs-path: //employee/comp/@vs\n"
+#define SERVICE                                                                                                                                                \
+	"option.class: CSSZ_REGZEC\noption.echoes: count|number|person\noption.forms-path: //employee\noption.partial: yes\noption.subtypes: "                 \
+	"REGZEC25\noption.vs-path: //employee/comp/@vs\n"
 
 static const char *const purposes[] = {
 	"http-status: 200\n" SERVICE "purpose: file\n",

@@ -45,6 +45,7 @@
  *       accepted       final yes
  *       partial        final: the partner took some parts of the filing and refused others; the report says which
  *       running        poll again later
+ *       gone           poll: the partner says that it does not know the filing, or no longer. Asked again, but not for ever: then a person must look
  *       unknown        nobody can tell from this; for purpose file this means an uncertain outcome
  *       mismatch       a confirmation, but not of what was sent
  *     evidence = signed | channel ; receipt = yes | no (was [4] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood

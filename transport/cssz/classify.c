@@ -13,6 +13,7 @@
 #include "result.h"
 
 #define OPTION_SIZE 33
+#define NUMBER_NOT_KNOWN "2000" /* the gateway knows no such CorrelationID: wrong, closed already, or too old (4.2) */
 
 static int tell(struct job *job, const char *verdict, const char *reason)
 {
@@ -63,6 +64,9 @@ static int take(struct job *job, const struct cssz_reply *reply)
 
 	if (err != 0) {
 		return job_fail(job, err, "%s", fault);
+	}
+	if (reply->moment[0] != '\0') {
+		lines_set(&receipt, "acknowledged", reply->moment); /* no result of it can be older (binding.h) */
 	}
 	lines_set(&receipt, "class", reply->class_name);
 	lines_set(&receipt, "correlation-id", reply->id);
@@ -119,6 +123,11 @@ static bool asked_for(const struct job *job, const char *id)
 	return length > 0 && lines_find_string(span_of(receipt, (size_t)length), "correlation-id", wanted, sizeof wanted) && strcmp(wanted, id) == 0;
 }
 
+static const char *without_result(const struct cssz_reply *reply)
+{
+	return strcmp(reply->number, NUMBER_NOT_KNOWN) == 0 ? "gone" : "running";
+}
+
 static int classify_poll(struct job *job, const struct cssz_reply *reply, uint64_t status)
 {
 	lines_set(&job->result, "poll", "result");
@@ -127,13 +136,14 @@ static int classify_poll(struct job *job, const struct cssz_reply *reply, uint64
 	}
 	if (!asked_for(job, reply->id) || !same_class(job, reply)) {
 		/* Nothing of it is about this filing. It is asked again; that nothing else comes is shown to people after a while. */
-		return reply->has_error && !reply->has_result ? tell_error(job, "running", reply) : tell(job, "running", "an answer about another filing");
+		return reply->has_error && !reply->has_result ? tell_error(job, without_result(reply), reply)
+		                                              : tell(job, "running", "an answer about another filing");
 	}
 	if (reply->has_result && (strcmp(reply->qualifier, "response") == 0 || strcmp(reply->qualifier, "error") == 0)) {
 		return tell(job, "signed", NULL);
 	}
 	if (reply->has_error) {
-		return tell_error(job, "running", reply);
+		return tell_error(job, without_result(reply), reply);
 	}
 	return tell(job, "running", strcmp(reply->qualifier, "acknowledgement") == 0 ? NULL : "an answer of another kind");
 }

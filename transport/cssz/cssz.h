@@ -10,6 +10,9 @@
  *   deferred-from so many forms and more ČSSZ processes only in the evening; default 300, 0: never (7, item 2)
  *   request-max  bytes of a request as it is sent, at most; default 20 MiB (2)
  *   partial      yes: the service takes good forms and refuses bad ones (7, item 4)
+ *   echoes       what the result repeats of the form and is compared with it, words with '|' between them: count (of forms), number (Item/@sqnr stands in the form),
+ *                person (the first part of Item/@identifier does); absent: nothing
+ *   subtypes     words that Item/@subtype may be, '|' between them; absent: any
  *   cipher       aes-256-cbc (default), aes-128-cbc, aes-192-cbc, des-ede3-cbc
  *   encoding     gzip (default), raw
  *   key-type     of the key that carries the variable symbol; default vars

@@ -26,9 +26,10 @@ struct wanted {
 #define AT(member) offsetof(struct cssz_reply, member), sizeof(((struct cssz_reply *)0)->member)
 
 static const struct wanted wanted[] = {
-	{ "Class", 4, false, AT(class_name) },  { "Qualifier", 4, false, AT(qualifier) }, { "Function", 4, false, AT(function) },
-	{ "CorrelationID", 4, false, AT(id) },  { "Number", 5, true, AT(number) },        { "Text", 5, true, AT(text) },
-	{ "RaisedBy", 5, true, AT(raised_by) },
+	{ "Class", 4, false, AT(class_name) },  { "Qualifier", 4, false, AT(qualifier) },
+	{ "Function", 4, false, AT(function) }, { "CorrelationID", 4, false, AT(id) },
+	{ "Number", 5, true, AT(number) },      { "Text", 5, true, AT(text) },
+	{ "RaisedBy", 5, true, AT(raised_by) }, { "GatewayTimestamp", 4, false, AT(moment) },
 };
 
 static void collect(struct reader *reader, const struct wanted *each, size_t depth)

@@ -15,6 +15,7 @@ struct cssz_reply {
 	char class_name[CSSZ_CLASS_SIZE]; /* trimmed: VREP pads it (3.1) */
 	char id[CSSZ_ID_SIZE];
 	char interval[REPLY_WORD_SIZE]; /* PollInterval, seconds */
+	char moment[REPLY_WORD_SIZE];   /* GatewayTimestamp, Czech time */
 	bool has_error;                 /* an element Error; the first one: */
 	char number[REPLY_NUMBER_SIZE], text[REPLY_TEXT_SIZE], raised_by[REPLY_WORD_SIZE];
 	bool has_result; /* an element ProcessingResult: a protocol of ČSSZ is inside */

@@ -6,6 +6,7 @@
 
 #include "../../appliance/base/err.h"
 #include "../base/report.h"
+#include "binding.h"
 #include "numbers.h"
 #include "words.h"
 
@@ -13,6 +14,7 @@
 #define WORD_SIZE 65
 #define NAME_SIZE 129
 #define TEXT_SIZE 2049
+#define TIMESTAMP_NAMESPACE "http://www.cssz.cz/emp/timestamp"
 
 /* An Item: the first one, without a number, is about the filing as a whole. */
 struct item {
@@ -25,7 +27,10 @@ struct result {
 	char language[4];
 	bool found, whole_seen, whole_bad, strange;
 	char type[CSSZ_CLASS_SIZE], verdict[WORD_SIZE], text[TEXT_SIZE], error[WORD_SIZE];
-	uint64_t warnings, good, bad;
+	uint64_t count, warnings, good, bad;
+	struct binding binding;
+	char *collecting; /* the text of this element: date or time of the seal */
+	size_t room;
 };
 
 static void take(const struct xml_element *element, const char *name, char *ret, size_t size)
@@ -99,15 +104,51 @@ static void on_item(struct result *result, const struct xml_element *element)
 		result->good += !bad;
 		result->bad += bad;
 	}
+	binding_add(&result->binding, item.number, item.identifier, item.subtype);
 	if (bad || item.text[0] != '\0') {
 		report_item(result, &item, bad);
 	}
+}
+
+static void on_moment(struct result *result, const struct xml_element *element)
+{
+	bool date = span_equals_string(element->name, "date");
+
+	if (span_equals_string(element->space, TIMESTAMP_NAMESPACE) && (date || span_equals_string(element->name, "time"))) {
+		result->collecting = date ? result->binding.date : result->binding.time;
+		result->room = sizeof result->binding.date;
+		result->collecting[0] = '\0';
+	}
+}
+
+static int on_text(void *context, struct span text)
+{
+	struct result *result = context;
+
+	if (result->collecting != NULL) {
+		size_t have = strlen(result->collecting);
+
+		job_copy_value(text, result->collecting + have, result->room - have);
+	}
+	return 0;
+}
+
+static int on_end(void *context, struct span name, size_t depth)
+{
+	struct result *result = context;
+
+	(void)name;
+	(void)depth;
+	result->collecting = NULL;
+	return 0;
 }
 
 static int on_start(void *context, const struct xml_element *element)
 {
 	struct result *result = context;
 
+	result->collecting = NULL;
+	on_moment(result, element);
 	if (span_equals_string(element->name, "ProcessingResult")) {
 		result->strange = result->strange || result->found;
 		result->found = true;
@@ -115,6 +156,7 @@ static int on_start(void *context, const struct xml_element *element)
 		take(element, "result", result->verdict, sizeof result->verdict);
 		take(element, "errMsg", result->text, sizeof result->text);
 		take(element, "errNumber", result->error, sizeof result->error);
+		result->count = take_u64(element, "count");
 		result->warnings = take_u64(element, "countWar");
 	} else if (span_equals_string(element->name, "Item") && result->found) {
 		on_item(result, element);
@@ -126,6 +168,14 @@ static int tell(const struct result *result, const char *verdict, const char *re
 {
 	lines_set(&result->job->result, "verdict", verdict);
 	lines_set(&result->job->result, "reason", reason);
+	return 0;
+}
+
+/* Of another of our filings: whatever it says, it does not count here. */
+static int tell_foreign(struct result *result, const char *why)
+{
+	lines_setf(&result->job->result, "reason", "a sealed result of another filing: %s", why);
+	lines_set(&result->job->result, "verdict", "mismatch");
 	return 0;
 }
 
@@ -158,6 +208,8 @@ static int judge(struct result *result)
 {
 	char class_name[CSSZ_CLASS_SIZE], partial[4];
 	bool says_ok = strcmp(result->verdict, "OK") == 0, says_error = strcmp(result->verdict, "ERROR") == 0;
+	const char *foreign = NULL;
+	int err = 0;
 
 	(void)job_parameter(result->job, "option.class", "", class_name, sizeof class_name);
 	(void)job_parameter(result->job, "option.partial", "no", partial, sizeof partial);
@@ -166,6 +218,16 @@ static int judge(struct result *result)
 	}
 	if (strcmp(class_name, result->type) != 0) {
 		return tell(result, "mismatch", "a sealed result of another service");
+	}
+	foreign = binding_check(&result->binding, says_ok || result->binding.items > 0 ? result->count : 0, &err);
+	if (err == ERR_FORMAT || err == ERR_LIMIT) {
+		return tell(result, "unknown", "the form cannot be compared with the sealed result");
+	}
+	if (err != 0) {
+		return job_fail(result->job, err, "the form cannot be compared with the result");
+	}
+	if (foreign != NULL) {
+		return tell_foreign(result, foreign);
 	}
 	if (says_ok && (result->whole_bad || result->bad > 0)) {
 		return tell(result, "unknown", "the sealed result contradicts itself: accepted, with a part refused");
@@ -187,18 +249,21 @@ static int judge(struct result *result)
 
 int cssz_classify_result(struct job *job)
 {
-	static const struct xml_handler events = { .start = on_start };
+	static const struct xml_handler events = { .start = on_start, .text = on_text, .end = on_end };
 	struct result result = { .job = job, .report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) } };
 	struct xml_outcome outcome;
 	int err = ERR_INTERNAL;
 
 	(void)job_parameter(job, "language", "cs", result.language, sizeof result.language);
+	binding_begin(job, &result.binding);
 	err = xmlwalk_read(job_input(job, CLASSIFY_REPLY), MESSAGE_MAX_BYTES, &events, &result, &outcome);
 	if (err != 0) {
+		binding_free(&result.binding);
 		return tell(&result, "unknown", "the sealed message is not well-formed");
 	}
 	lines_set(&job->result, "evidence", "signed");
 	err = judge(&result);
+	binding_free(&result.binding);
 	if (result.good + result.bad > 1 || result.bad > 0) {
 		report_line(&result.report, "%s: %" PRIu64 " / %" PRIu64, cssz_word(result.language, WORD_SUM), result.good, result.bad);
 	}

@@ -27,6 +27,7 @@ static const struct wanted {
 	{ { DATA, "Function" }, AT(function) },
 	{ { DATA, "Qualifier" }, AT(qualifier) },
 	{ { DATA, "PollInterval" }, AT(interval) },
+	{ { DATA, "GatewayTimestamp" }, AT(moment) },
 	{ { DATA, "GovTalkErrors", "Errors", "Error", "Number" }, AT(number) },
 	{ { DATA, "GovTalkErrors", "Errors", "Error", "RaisedBy" }, AT(raised_by) },
 	{ { DATA, "GovTalkErrors", "Errors", "Error", "Text" }, AT(text) },
