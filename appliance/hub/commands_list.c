@@ -44,6 +44,10 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 	lines_set(&row, "reason", each->waiting[0] != '\0' ? _(each->waiting) : reason);
 	/* The same for people: a closed case needs no reason any more but that of a failure. */
 	lines_set(&row, "why", each->waiting[0] != '\0' ? _(each->waiting) : each->state == CASE_DONE ? "" : card_reason(caller->hub->catalogue, reason));
+	if (each->warnings > 0 && each->state == CASE_DONE) {
+		lines_set_u64(&row, "warnings", each->warnings);
+		lines_setf(&row, "why", _("reservations of the partner: %u"), each->warnings);
+	}
 	if (each->erased != 0) {
 		lines_set_u64(&row, "erased", each->erased);
 		lines_setf(&row, "why", _("content erased (record %llu)"), (unsigned long long)each->erased);
