@@ -207,7 +207,7 @@ static const struct {
 	{ "poll", "200", SOAP(ANSWER("Poll", BROKEN, "CSSZ_REGZEC", ID, NONE, "PT1S", "response")), "running", OTHER_KIND },
 	{ "poll", "200", SOAP(ANSWER("Poll", NO_BASE64, "CSSZ_REGZEC", ID, NONE, "PT1S", "response")), "running", OTHER_KIND },
 	{ "poll", "200", SOAP(ANSWER("Poll", RESULT, "CSSZ_REGZEC", "0000", NONE, "PT1S", "response")), "running", "an answer about another filing" },
-	{ "poll", "500", SOAP(FAULT(DETAIL("2000"))), "running", "the gateway says 2000: the gateway does not know this CorrelationID" },
+	{ "poll", "500", SOAP(FAULT(DETAIL("2000"))), "gone", "the gateway says 2000: the gateway does not know this CorrelationID" },
 };
 
 static void test_classify(void **state)
@@ -231,7 +231,7 @@ static void test_classify(void **state)
 		if (strcmp(rows[i].verdict, "taken") == 0) {
 			char *text = try_output(&try, CLASSIFY_RECEIPT_OUT, NULL);
 
-			assert_string_equal(text, RECEIPT);
+			assert_string_equal(text, "acknowledged: 2026-03-02T10:15:30\n" RECEIPT);
 			free(text);
 		}
 		try_end(&try);
