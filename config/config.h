@@ -92,10 +92,13 @@ const char *config_approval_name(enum config_approval approval);
 
 enum config_env { CONFIG_ENV_PRODUCTION, CONFIG_ENV_SANDBOX, CONFIG_ENV_TEST };
 
+#define CONFIG_ADDRESSES_MAX 4 /* of a partner: `url` and `backup_urls` */
+
 /* `partner "name" { }`; the name is that of a partner of the catalogue */
 struct config_partner {
 	char *name;
-	char *url; /* https, without a final slash */
+	char *url;                      /* https, without a final slash */
+	struct config_list backup_urls; /* likewise, to fall over to in this order; each on a server of its own */
 	enum config_env env;
 	struct config_list sign_keys;                /* they share the work; never empty after config_parse */
 	size_t sign_key_index[CONFIG_SIGN_KEYS_MAX]; /* of keys */

@@ -8,6 +8,7 @@
 #include "../appliance/base/err.h"
 #include "../appliance/base/text.h"
 #include "catalogue.h"
+#include "config_schema.h"
 
 /* The lines of the keys are gone by now: findings name section and key. */
 #define COMPLAIN(report, config, ...) config_report_add(report, false, (config)->file, 0, __VA_ARGS__)
@@ -144,6 +145,9 @@ static void check_partners(const struct config *config, struct config_report *re
 		check_kind(config, report, "encrypt_to", partner->encrypt_to, S_IFREG);
 		if (r == 0 && known == NULL) {
 			COMPLAIN(report, config, _("partner \"%s\": the catalogue does not know it"), partner->name);
+		}
+		if (known != NULL) {
+			config_address_check(config, partner, known, report);
 		}
 		if (known != NULL && known->evidence == CATALOGUE_SIGNED && partner->anchors[0] == '\0' && partner->signer_sha256.count == 0 &&
 		    partner->encrypt_to[0] == '\0') {

@@ -106,6 +106,7 @@ static void check_partners(struct reading *reading, struct config *config)
 		check_title(reading, "partner", i, partner->name);
 		partner->test_first_set = config_reading_given(reading, "partner", i, "test_first");
 		check_sign_keys(reading, config, i, partner);
+		config_address_cross(reading, config, i);
 		partner->tls_key_index =
 		    use_key(reading, config, config_reading_line(reading, "partner", i, "tls_key"), partner->tls_key, CONFIG_USE_TLS, "tls");
 		if (partner->poll_max_ms != 0 && partner->poll_first_ms > partner->poll_max_ms) {

@@ -119,6 +119,7 @@ static const struct schema_field key_fields[] = {
 
 static const struct schema_field partner_fields[] = {
 	{ "url",                  SCHEMA_URL,      false, AT(config_partner, url),                  NULL, NULL, 0, 0 },
+	{ "backup_urls",          SCHEMA_URL,      true,  AT(config_partner, backup_urls),          "", NULL, 0, 0 },
 	{ "env",                  SCHEMA_WORD,     false, AT(config_partner, env),                  NULL, "production|sandbox|test", 0, 0 },
 	{ "sign_key",             SCHEMA_NAME,     true,  AT(config_partner, sign_keys),            NULL, NULL, 0, 0 },
 	{ "tls_key",              SCHEMA_NAME,     false, AT(config_partner, tls_key),              "", NULL, 0, 0 },

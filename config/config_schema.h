@@ -28,5 +28,11 @@ void config_cross_check(struct reading *reading, struct config *config);
 void config_stamps_check(struct reading *reading, struct config *config);
 /* config_network.c: the part of it about `proxy` and `mail`. Sets the events that are told of when none are named. */
 void config_network_check(struct reading *reading, struct config *config);
+/* config_address.c: the part of it about the addresses of partner n and those before it. */
+void config_address_cross(struct reading *reading, const struct config *config, size_t n);
+/* And what the catalogue knows of servers: none is used for another environment. */
+struct catalogue_partner;
+void config_address_check(const struct config *config, const struct config_partner *partner, const struct catalogue_partner *known,
+                          struct config_report *report);
 
 #endif

@@ -53,6 +53,7 @@ static const struct label fields[] = {
 	{ "inbox-waits", N_("The inbox waits") },
 	{ "proxy", N_("Proxy") },
 	{ "not-reached", N_("Not reached") },
+	{ "backup-address", N_("Backup address") },
 	{ "mail-queued", N_("E-mails waiting") },
 	{ "mail-given-up", N_("E-mails given up") },
 	{ "mail-error", N_("Last failure of e-mail") },

@@ -284,9 +284,29 @@ static enum case_state state_after(const struct hub_case *before, enum record_ki
 	}
 }
 
+uint32_t case_server(struct span url)
+{
+	uint32_t hash = 2166136261U;
+	size_t slashes = 0;
+
+	for (size_t i = 0; i < url.length && (slashes += url.data[i] == '/' ? 1 : 0) < 3; i++) {
+		uint8_t letter = url.data[i];
+
+		letter = letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter + 'a' - 'A') : letter;
+		hash = (hash ^ letter) * 16777619U;
+	}
+	return hash;
+}
+
 static void apply_request(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
+	struct span url;
+
 	each->authorising = record->index;
+	if (record_field(record, "url", &url)) {
+		each->asked_at = case_server(url);
+		each->filed_at = kind == RECORD_SENDING ? each->asked_at : each->filed_at;
+	}
 	set_text(record, "object-request", &each->request_ref, false);
 	if (kind == RECORD_REQUEST) {
 		each->purpose = purpose_of(record);

@@ -86,8 +86,9 @@ struct hub_case {
 	char seen[CASE_NUMBER_SIZE];              /* earlier case with the same content */
 	enum case_purpose purpose;                /* of the last `request` */
 	uint32_t attempt, polls, tests;
-	uint32_t sign_failures; /* `abandoned` in a row since the last `signed` or `approved` */
-	int64_t tested_ms;      /* when a test run last passed since the last signature; 0: not */
+	uint32_t sign_failures;      /* `abandoned` in a row since the last `signed` or `approved` */
+	int64_t tested_ms;           /* when a test run last passed since the last signature; 0: not */
+	uint32_t filed_at, asked_at; /* the server of the last `sending`, and of the last request of any kind (case_server); 0: none */
 	uint16_t http_status;
 	bool approval_needed;   /* from `recognised` */
 	bool two_person;        /* likewise: not by him who handed it in */
@@ -148,6 +149,8 @@ void case_label(const struct hub_case *of, enum case_state state, char ret[CASE_
 /* True when a case was taken in from this claim (the `claim` field of `received`). */
 bool case_claimed(const struct cases *cases, uint64_t claim);
 enum record_kind record_kind_of(const char *type);
+/* A number for the server (host and port) of an address, the same for all addresses there. */
+uint32_t case_server(struct span url);
 /* A copy that lives for ever; equal texts share one. For words of the box's own vocabulary and configuration, never for foreign text. NULL without memory. */
 const char *intern(const char *text);
 /* Takes closed cases off the list of open ones. */

@@ -8,6 +8,7 @@
 #include "../base/fdio.h"
 #include "../base/lines.h"
 #include "../base/log.h"
+#include "address.h"
 #include "errand.h"
 #include "flow.h"
 
@@ -132,7 +133,8 @@ static void compose(struct closing *closing)
 	closing->hub->closing = closing;
 	flow_job_parameters(closing->hub, closing->of, &parameters);
 	lines_set(&parameters, "what", "close");
-	lines_set(&parameters, "url", hub_partner_find(closing->hub, closing->of->partner)->config->url);
+	work->url = address_choose(hub_partner_find(closing->hub, closing->of->partner), closing->of, PURPOSE_POLL);
+	lines_set(&parameters, "url", work->url);
 	lines_set(&parameters, "stage", closing->of->stage);
 	work->context = closing;
 	work_output_keep(work);

@@ -6,6 +6,7 @@
 #include "../base/clock.h"
 #include "../base/err.h"
 #include "../base/text.h"
+#include "address.h"
 #include "control_private.h"
 
 #define ATTACHMENT_LIMIT_BYTES (32U * 1024 * 1024)
@@ -161,7 +162,7 @@ static void hurry(struct hub *hub, struct hub_case *of)
 	of->settled = 0;
 	of->sign_failures = 0;
 	if (partner != NULL) {
-		partner->not_before_ms = 0;
+		address_hurry(partner);
 	}
 	flow_next(hub, of);
 }

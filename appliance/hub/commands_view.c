@@ -9,6 +9,7 @@
 #include "../base/err.h"
 #include "../base/fdio.h"
 #include "../base/text.h"
+#include "address.h"
 #include "anchors.h"
 #include "card.h"
 #include "control_private.h"
@@ -16,6 +17,8 @@
 #include "facts.h"
 #include "inbox.h"
 #include "led.h"
+
+#define URL_SIZE 2049
 
 static void set_time(struct lines *row, const char *name, int64_t utc_ms)
 {
@@ -152,6 +155,11 @@ static void put_network(struct caller *caller)
 			               partner->cause == CAUSE_NONE && detail[0] != '\0' ? ": " : "", detail);
 			caller_field(caller, "not-reached", text);
 		}
+		if (address_fallen_over(partner) != NULL) {
+			(void)snprintf(text, sizeof text, _("%s: the first address is put off, the next request goes to %s"), partner->config->name,
+			               address_fallen_over(partner));
+			caller_field(caller, "backup-address", text);
+		}
 	}
 }
 
@@ -173,6 +181,9 @@ static void put_partner_row(struct caller *caller, const struct hub_partner *par
 		set_time(&row, "next", clock_utc_ms() + (partner->not_before_ms > now ? (int64_t)(partner->not_before_ms - now) : 0));
 	} else if (partner->reached_ms != 0) {
 		set_time(&row, "since", partner->reached_ms);
+	}
+	if (address_fallen_over(partner) != NULL) {
+		lines_set(&row, "backup", address_fallen_over(partner));
 	}
 	lines_set_u64(&row, "open", waiting);
 	caller_row(caller, "partner", &row);
@@ -344,6 +355,23 @@ void command_status(struct caller *caller)
 
 /* --- show --- */
 
+/* Where a request went: the server alone, a path may hold more than people need. */
+static void put_server(const struct record *record, char *detail, size_t size)
+{
+	char url[URL_SIZE];
+	size_t have = strlen(detail), length = 0;
+
+	if (record_kind_of(record->type) != RECORD_SENDING && record_kind_of(record->type) != RECORD_REQUEST) {
+		return;
+	}
+	if (record_field_string(record, "url", url, sizeof url)) {
+		length = strcspn(url, "/");
+		length += strspn(url + length, "/");
+		length += strcspn(url + length, "/");
+		(void)snprintf(detail + have, size - have, "%sserver=%.*s", have == 0 ? "" : ", ", (int)length, url);
+	}
+}
+
 static void put_record_row(struct caller *caller, const struct record *record)
 {
 	static const char *const told[] = { "purpose", "verdict", "result",      "evidence", "reason", "detail", "far",      "http-status", "error",     "by",
@@ -359,6 +387,7 @@ static void put_record_row(struct caller *caller, const struct record *record)
 			(void)snprintf(detail + have, sizeof detail - have, "%s%s=%s", have == 0 ? "" : ", ", told[i], value);
 		}
 	}
+	put_server(record, detail, sizeof detail);
 	lines_set_u64(&row, "index", record->index);
 	set_time(&row, "time", record->utc_ms);
 	lines_set(&row, "type", record->type);

@@ -39,6 +39,7 @@ struct work {
 	size_t output_count;
 	struct lines record; /* under construction */
 	uint64_t session;
+	const char *url; /* of the partner's address that the request goes to (address.h) */
 	size_t sign_key; /* 1 + index of the key that signs, 0: none (signer.h) */
 };
 

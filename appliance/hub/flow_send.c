@@ -7,6 +7,7 @@
 #include "../base/err.h"
 #include "../base/fdio.h"
 #include "../base/text.h"
+#include "address.h"
 #include "flow.h"
 #include "partner_certs.h"
 
@@ -30,10 +31,8 @@ static void on_sending(struct work *work)
 /* The reference of the very bytes, and where they go. */
 static void describe_request(struct work *work, const char *ref)
 {
-	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
-
 	lines_set(&work->record, "object-request", ref);
-	lines_setf(&work->record, "url", "%s%s", partner->config->url, work_result(work, "path"));
+	lines_setf(&work->record, "url", "%s%s", work->url, work_result(work, "path"));
 	lines_set(&work->record, "env", work->of->env);
 	lines_set_u64(&work->record, "attempt", work->of->attempt);
 }
@@ -107,13 +106,14 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 		return;
 	}
 	work->session = (uint64_t)purpose;
+	work->url = address_choose(partner, of, purpose);
 	if (!poll && outside_is_known(work, purpose_name(purpose))) {
 		on_composed(work);
 		return;
 	}
 	flow_job_parameters(hub, of, &parameters);
 	lines_set(&parameters, "what", purpose_name(purpose));
-	lines_set(&parameters, "url", partner->config->url);
+	lines_set(&parameters, "url", work->url);
 	if (partner->config->email[0] != '\0') {
 		lines_set(&parameters, "email", partner->config->email);
 	}

@@ -52,17 +52,24 @@ struct hub_key {
 	uint64_t not_before_ms; /* monotonic: it failed, another one goes first until then */
 };
 
+/* One of a partner's addresses (address.h). */
+struct hub_address {
+	uint32_t failures;      /* in a row */
+	uint64_t not_before_ms; /* monotonic */
+};
+
 struct hub_partner {
 	const struct config_partner *config;
 	const struct catalogue_partner *catalogue;
 	uint8_t *anchors;    /* PEM text, NULL for none */
 	uint8_t *encrypt_to; /* likewise, whom messages are encrypted for */
 	size_t anchors_length, encrypt_to_length;
-	struct partner_certs *certs;           /* partner_certs.h */
-	size_t sessions;                       /* under way */
-	uint32_t failures;                     /* of the network or the service, in a row */
-	int64_t failing_ms;                    /* UTC of the first of them; 0: none */
-	uint64_t not_before_ms;                /* monotonic */
+	struct partner_certs *certs; /* partner_certs.h */
+	size_t sessions;             /* under way */
+	uint32_t failures;           /* of the network or the service, in a row */
+	int64_t failing_ms;          /* UTC of the first of them; 0: none */
+	uint64_t not_before_ms;      /* monotonic: of all its addresses */
+	struct hub_address addresses[CONFIG_ADDRESSES_MAX];
 	enum cause cause;                      /* why it was not reached the last time */
 	char error[CASE_REASON_MAX_BYTES + 1]; /* the same with its details; empty while it is reached */
 	int64_t reached_ms;                    /* UTC of the last answer, 0: none since the start */

@@ -13,6 +13,7 @@
 #include "../base/fdio.h"
 #include "../base/log.h"
 #include "../base/text.h"
+#include "address.h"
 #include "anchors.h"
 #include "closing.h"
 #include "condition.h"
@@ -83,7 +84,6 @@ static void note_failure(struct hub_partner *partner, const struct hub_case *of)
 void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached)
 {
 	struct hub_partner *partner = hub_partner_find(hub, of->partner);
-	uint64_t delay = HUB_RETRY_FIRST_MS;
 
 	if (partner == NULL) {
 		return;
@@ -94,17 +94,14 @@ void hub_partner_result(struct hub *hub, const struct hub_case *of, bool reached
 		partner->error[0] = '\0';
 		partner->failing_ms = 0;
 		partner->reached_ms = clock_utc_ms();
+		address_result(partner, of, true);
 		partner->not_before_ms = partner->config->interval_ms == 0 ? 0 : clock_deadline(partner->config->interval_ms);
 		return;
 	}
 	partner->failures++;
 	note_failure(partner, of);
 	partner->failing_ms = partner->failing_ms == 0 ? clock_utc_ms() : partner->failing_ms;
-	for (uint32_t i = 1; i < partner->failures && delay < HUB_RETRY_MAX_MS; i++) {
-		delay *= 2;
-	}
-	delay = delay < cause_pause_ms(partner->cause) ? cause_pause_ms(partner->cause) : delay;
-	partner->not_before_ms = clock_deadline(delay > HUB_RETRY_MAX_MS ? HUB_RETRY_MAX_MS : delay);
+	address_result(partner, of, false);
 }
 
 const char *hub_partner_waiting(const struct hub_partner *partner)

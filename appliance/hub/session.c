@@ -159,7 +159,7 @@ void session_request(const struct work *work, struct lines *ret)
 	const struct config_partner *config = partner->config;
 
 	lines_set(ret, "method", work_result(work, "method"));
-	lines_setf(ret, "url", "%s%s", config->url, work_result(work, "path"));
+	lines_setf(ret, "url", "%s%s", work->url, work_result(work, "path"));
 	lines_set(ret, "proxy", "configured");
 	lines_set(ret, "user-agent", "Podatelna/" PODATELNA_VERSION);
 	lines_set_u64(ret, "connect-timeout-ms", config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS);

@@ -1,6 +1,7 @@
-"""The ways that a filing for ČSSZ may go: the interface WS in place of POX. Told by the ledger of the gateway."""
+"""The ways that a filing for ČSSZ may go: the interface WS in place of POX, further addresses. Told by the ledger of the gateway."""
 
 import hashlib
+import os
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import cssz_forms
 import journal
 from box import until
+from simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("vrep")
 
@@ -105,3 +107,88 @@ def test_ws_lost_acknowledgement(vrep, over_ws, fault):
     time.sleep(1)
     digest = [line["sha256"] for line in vrep.ledger("accepted")]
     assert len(digest) == len(set(digest)) == 2 and not records(box, case, "closed")
+
+
+# --- addresses to fall over to ---
+
+@pytest.fixture(scope="module")
+def running_second(work, pki_dir):
+    with Simulator("vrep", os.path.join(work, "vrep-second"), pki_dir, seed=8) as portal:
+        yield portal
+
+
+@pytest.fixture
+def second(running_second):
+    """Another gateway of the same kind: it knows nothing of what the first one took."""
+    running_second.reset(ledger=True)
+    yield running_second
+    assert not running_second.ledger("simulator-error")
+
+
+@pytest.fixture
+def two_ways(vrep, second, make_box):
+    def make(**more):
+        box = make_box(vrep, settings={'partner "cssz"': {"backup_urls": [second.base], **more}})
+        box.wait_token()
+        return box
+    return make
+
+
+def servers(box, case, kind="sending"):
+    return [r.fields["url"].partition("/VREP")[0] for r in records(box, case, kind)]
+
+
+def test_falls_over_when_not_sent(vrep, second, two_ways):
+    """The first address cannot be reached: the filing goes to the second, once, and is asked about there; later ones go to the first again as soon as it is tried."""
+    vrep.switch(**{"refuse_connection.connect": "on"})
+    box = two_ways()
+    document = cssz_forms.regzec("falls over")
+    case = file_one(box, document, timeout=60)
+    assert not vrep.ledger("accepted") and [a["sha256"] for a in second.ledger("accepted")] == [hashlib.sha256(document).hexdigest()]
+    assert servers(box, case) == [vrep.base, second.base]
+    refused = records(box, case, "not-sent")
+    assert len(refused) == 1 and refused[0].fields["far"] in ("none", "connected")
+    assert set(servers(box, case, "request")[-2:]) == {second.base}
+    assert vrep.base in box.run_cli("show", case).stdout.decode() and second.base in box.run_cli("show", case).stdout.decode()
+    until(lambda: closes(second), 20, "it was not closed where it was taken")
+    vrep.switch(**{"refuse_connection.connect": "off"})
+    until(lambda: not [r for r in box.rows("status", kind="partner") if r.get("backup")], 60, "the first address stays put off")
+    file_one(box, cssz_forms.regzec("the first again"), name="dalsi.xml")
+    assert len(vrep.ledger("accepted")) == 1 and len(second.ledger("accepted")) == 1
+
+
+def test_falls_over_when_nothing_was_filed(vrep, second, two_ways):
+    """An error that the gateway makes before it takes a message: so it says itself."""
+    vrep.switch(**{"gateway_1020.submit": "once"})
+    box = two_ways()
+    case = file_one(box, cssz_forms.regzec("nothing was filed"), timeout=60)
+    assert servers(box, case) == [vrep.base, second.base]
+    assert not vrep.ledger("accepted") and len(second.ledger("accepted")) == 1
+
+
+@pytest.mark.parametrize("fault", ["cut_after_request.submit", "status500.submit", "gateway_1000.submit", "cut_midreply.submit"])
+def test_never_falls_over_in_doubt(vrep, second, two_ways, fault):
+    """Whether the first one has it nobody knows: the second one never hears of it, not after a restart either."""
+    vrep.switch(**{fault: "once"})
+    box = two_ways()
+    case = file_one(box, cssz_forms.regzec(f"doubt {fault}"), state="uncertain")
+    box.restart()
+    box.wait_token()
+    file_one(box, cssz_forms.regzec(f"after doubt {fault}"), name="potom.xml")
+    assert servers(box, case) == [vrep.base]
+    assert len(vrep.ledger("accepted")) + len(second.ledger("accepted")) <= 2
+    assert all(line["sha256"] != hashlib.sha256(cssz_forms.regzec(f"doubt {fault}")).hexdigest() for line in second.ledger("accepted"))
+
+
+def test_asks_elsewhere_while_the_first_is_away(vrep, second, two_ways):
+    """A question files nothing and may go anywhere: to the other address while the one that took the filing is away, and to that again."""
+    vrep.switch(late="on")
+    box = two_ways()
+    box.drop("ceka.xml", cssz_forms.regzec("asks elsewhere"))
+    case = box.wait_state("ceka.xml", "sent")["case"]
+    vrep.switch(**{"refuse_connection.connect": "on", "late": "off"})
+    taken = vrep.ledger("accepted")[0]["correlation"]
+    until(lambda: [p for p in second.ledger("poll") if p["correlation"] == taken], 30, "nobody asked the other address")
+    vrep.switch(**{"refuse_connection.connect": "off"})
+    box.wait_state("ceka.xml", timeout=60)
+    assert len(vrep.ledger("accepted")) == 1 and not second.ledger("accepted") and servers(box, case) == [vrep.base]

@@ -1,4 +1,5 @@
 podatelna_unit_test(config_value SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_value.c LIBS podatelna_config)
+podatelna_unit_test(config_address SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_address.c LIBS podatelna_config)
 podatelna_unit_test(config_parse SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_parse.c LIBS podatelna_config)
 podatelna_unit_test(config_catalogue SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/config_catalogue.c LIBS podatelna_config)
 foreach(test config_parse config_catalogue)

@@ -207,7 +207,7 @@ static void test_cross(void **state)
 {
 	(void)state;
 	expect(BASE "partner \"p2\" { url = \"https://a\" env = test sign_key = \"vault\" }\n"
-	            "partner \"p3\" {\n  url = \"https://a\" env = production\n  allow_software_token = yes\n  sign_key = \"nobody\"\n  poll_first = \"2 h\" "
+	            "partner \"p3\" {\n  url = \"https://b\" env = production\n  allow_software_token = yes\n  sign_key = \"nobody\"\n  poll_first = \"2 h\" "
 	            "\n  poll_max = \"1 h\"\n}\n"
 	            "key \"k3\" {\n  token = \"x\"\n  uri = \"pkcs11:id=%03\"\n  use = { \"vault\", \"sign\" }\n}\n"
 	            "user \"no-such-user-here\" { rights = { \"read\" } }\n"
