@@ -312,6 +312,7 @@ static void apply_request(struct hub_case *each, const struct record *record, en
 		each->purpose = purpose_of(record);
 		each->polls += each->purpose == PURPOSE_POLL ? 1 : 0;
 		each->asked = each->asked && each->purpose != PURPOSE_POLL;
+		each->since_start = each->since_start && each->purpose != PURPOSE_POLL;
 		each->tests += each->purpose == PURPOSE_TEST ? 1 : 0;
 	} else {
 		each->purpose = PURPOSE_FILE;

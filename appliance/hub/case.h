@@ -109,6 +109,7 @@ struct hub_case {
 
 	/* Not from records: */
 	bool is_open, in_open_list;
+	bool since_start;     /* not asked about since this start, although it waits for the partner's word; until the question's record */
 	bool asked;           /* a person wants the partner asked now; until the question's record */
 	struct work *work;    /* what is under way; NULL: nothing */
 	uint64_t due_ms;      /* monotonic; not to be looked at before */

@@ -225,7 +225,7 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 		wait_for(of, why != NULL ? why : N_("waits for a confirmation that a person attaches"), WAIT_PERSON_MS);
 		return;
 	}
-	due_utc = of->head_ms + (int64_t)poll_delay(partner, of->polls);
+	due_utc = of->head_ms + (int64_t)poll_delay(partner, of->since_start ? 0 : of->polls);
 	of->waiting = N_("waits for the partner's word");
 	if (partner->catalogue->poll_give_up_ms != 0 && now - of->changed_ms > (int64_t)partner->catalogue->poll_give_up_ms) {
 		wait_for(of, N_("no final word came for very long: the partner is not asked any more, a person must"), WAIT_PERSON_MS);

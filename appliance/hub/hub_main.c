@@ -169,10 +169,19 @@ void hub_record(struct hub *hub, struct span leaf, struct span hash)
 
 static void ask_records(struct hub *hub);
 
+/* Nobody knows how long the box was off: what waits for a partner's word is asked about soon, however seldom it was asked before. */
+static void ask_soon(struct hub *hub)
+{
+	for (struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
+		each->since_start = each->state == CASE_SENT;
+	}
+}
+
 static void on_replayed(struct hub *hub)
 {
 	hub->replayed = true;
 	cases_sweep(&hub->cases);
+	ask_soon(hub);
 	log_info("%zu cases, %zu open", hub->cases.count, hub->cases.open_count);
 	sessions_adopt(hub);
 	closing_begin(hub);

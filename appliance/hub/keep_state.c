@@ -126,7 +126,7 @@ static void plain_case(const struct hub_case *of, struct hub_case *ret)
 	ret->next_in_bucket = ret->next_open = ret->next_all = NULL;
 	ret->kind = ret->partner = ret->env = ret->by = ret->erase_by = ret->waiting = ret->times.key = NULL;
 	ret->reason = ret->error = ret->signed_ref = ret->request_ref = ret->outside = NULL;
-	ret->in_open_list = ret->asked = ret->partner_told = false;
+	ret->in_open_list = ret->since_start = ret->asked = ret->partner_told = false;
 	ret->work = NULL;
 	ret->due_ms = ret->settled = ret->death_epoch = ret->sought = 0;
 	ret->failures = ret->deaths = 0;

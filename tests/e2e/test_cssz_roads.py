@@ -1,4 +1,4 @@
-"""The ways that a filing for ČSSZ may go: the interface WS in place of POX, further addresses. Told by the ledger of the gateway."""
+"""The ways that a filing for ČSSZ may go: the interface WS in place of POX, further addresses, questions after a start. Told by the ledger of the gateway."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ import pytest
 
 import cssz_forms
 import journal
+import pki
 from box import until
 from simulator import Simulator
 
@@ -192,3 +193,28 @@ def test_asks_elsewhere_while_the_first_is_away(vrep, second, two_ways):
     vrep.switch(**{"refuse_connection.connect": "off"})
     box.wait_state("ceka.xml", timeout=60)
     assert len(vrep.ledger("accepted")) == 1 and not second.ledger("accepted") and servers(box, case) == [vrep.base]
+
+
+# --- after a start ---
+
+def test_asked_after_a_start(vrep, make_box):
+    """A case whose next question is minutes away is asked about after a start, poll_first after the last word."""
+    vrep.switch(late="on")
+    box = make_box(vrep, settings={'partner "cssz"': {"poll_first": "50 ms", "poll_max": "10 h"}}, start=False)
+    catalogue = os.path.join(box.catalogue, "cssz.conf")
+    with open(catalogue, encoding="utf-8") as text:
+        words = text.read()
+    assert "poll_factor = 2\n" in words
+    pki.write_file(catalogue, words.replace("poll_factor = 2\n", "poll_factor = 100\n").encode(), 0o644)
+    box.start()
+    box.wait_token()
+    box.drop("ceka.xml", cssz_forms.regzec("asked after a start"))
+    case = box.wait_state("ceka.xml", "sent")["case"]
+    until(lambda: len(vrep.ledger("poll")) == 2, 60, "the questions do not come")  # after 50 ms and 5 s; the next one after 500 s
+    box.stop()
+    vrep.switch(late="off")
+    box.start()
+    box.wait_token()
+    box.wait_state("ceka.xml")
+    assert len(vrep.ledger("poll")) == 3 and len(vrep.ledger("accepted")) == 1
+    assert len([r for r in records(box, case, "request") if r.fields["purpose"] == "poll"]) == 3
