@@ -5,6 +5,7 @@
 #include "../base/clock.h"
 #include "../base/text.h"
 #include "disk.h"
+#include "partner_certs.h"
 #include "stamps.h"
 
 const char *attention_who_label(enum attention_who who)
@@ -66,6 +67,13 @@ enum attention_who attention_case(const struct hub *hub, const struct hub_case *
 		           N_("Read the card beside the file. The operator can say what it is (podatelna classify), or delete it (podatelna delete)."),
 		           ret_todo);
 	case CASE_UNCERTAIN:
+		if (of->sealer[0] != '\0') {
+			return say(
+			    ATTENTION_ADMIN,
+			    N_("Do not hand it in again. Its answer is sealed with a certificate that nobody approved: compare the fingerprint and approve it "
+			       "(podatelna partner certs); then the answer counts by itself."),
+			    ret_todo);
+		}
 		return say(
 		    ATTENTION_OPERATOR,
 		    N_("Do not hand it in again. Look on the authority's portal; if it is there, attach the confirmation (podatelna attach), if not, send it "
@@ -125,5 +133,5 @@ bool attention_any(const struct hub *hub)
 			return true;
 		}
 	}
-	return hub->anchors.notes_why[0] != '\0' || stamps_urgent(hub, clock_utc_ms()) || disk_any(hub);
+	return hub->anchors.notes_why[0] != '\0' || stamps_urgent(hub, clock_utc_ms()) || partner_certs_urgent(hub, clock_utc_ms()) || disk_any(hub);
 }

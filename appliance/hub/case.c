@@ -335,6 +335,7 @@ static void apply_reply(struct hub_case *each, const struct record *record, enum
 {
 	each->http_status = (uint16_t)number_field(record, "http-status", 0);
 	each->has_reply = true;
+	each->sealer[0] = '\0'; /* it was about another reply */
 	each->reply_index = record->index;
 	each->attached = kind == RECORD_ATTACHED;
 	each->reply_complete = kind == RECORD_ATTACHED || record_field_is(record, "far", "reply-done");
@@ -387,6 +388,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	case RECORD_APPROVED:
 		each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
 		each->tests = each->sign_failures = 0;
+		each->sealer[0] = '\0';
 		break;
 	case RECORD_ABANDONED:
 		each->sign_failures++;
@@ -422,6 +424,10 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	case RECORD_VERIFIED:
 		each->result_valid = record_field_is(record, "result", "valid");
 		each->signed_reply_index = each->result_valid ? each->reply_index : 0;
+		each->sealer[0] = '\0';
+		if (!each->result_valid && record_field_is(record, "detail", CASE_UNKNOWN_SIGNER)) {
+			(void)record_field_string(record, "signer", each->sealer, sizeof each->sealer);
+		}
 		break;
 	default:
 		break;

@@ -18,6 +18,7 @@
 #define CASE_REASON_MAX_BYTES 256
 #define CASE_WORD_MAX_BYTES 64
 #define CASES_BUCKETS 16384
+#define CASE_UNKNOWN_SIGNER "unknown-signer" /* `detail` of a `verified` that is invalid for this reason alone */
 
 /* The records of a case that decide what comes next; RECORD_OTHER for delivered, shown and the like, which do not. */
 enum record_kind {
@@ -99,6 +100,7 @@ struct hub_case {
 	bool attached;          /* a person attached something that is not settled yet */
 	bool has_receipt, has_reply, has_confirmation, has_report;
 	bool result_valid;   /* of the last `verified` */
+	char sealer[65];     /* SHA-256 of the certificate that nobody had approved when it sealed the last reply; "" */
 	bool tested_passed;  /* verdict of the last `tested` */
 	bool reply_complete; /* of the last `reply`: far is reply-done */
 	bool stamped;        /* the last signature carries a time stamp */

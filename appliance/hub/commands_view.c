@@ -17,6 +17,7 @@
 #include "facts.h"
 #include "inbox.h"
 #include "led.h"
+#include "partner_certs.h"
 
 #define URL_SIZE 2049
 
@@ -310,6 +311,16 @@ static void put_certificates(struct caller *caller)
 	}
 }
 
+static void put_partner_certs(struct caller *caller)
+{
+	static struct partner_cert_trouble troubles[PARTNER_CERT_TROUBLES_MAX];
+	size_t count = partner_certs_troubles(caller->hub, clock_utc_ms(), troubles);
+
+	for (size_t i = 0; i < count; i++) {
+		caller_field(caller, "certificate", troubles[i].text);
+	}
+}
+
 void command_status(struct caller *caller)
 {
 	static const char *const signals[] = { [LED_OFF] = "off", [LED_STEADY] = "steady", [LED_SLOW] = "slow", [LED_FAST] = "fast" };
@@ -330,6 +341,7 @@ void command_status(struct caller *caller)
 	}
 	put_clock(caller);
 	put_certificates(caller);
+	put_partner_certs(caller);
 	(void)snprintf(number, sizeof number, "%zu", waiting);
 	caller_field(caller, "inbox", number);
 	if (inbox_why[0] != '\0') {

@@ -75,3 +75,19 @@ bool fact_refused(const struct hub *hub, size_t partner, size_t nth, char *ret_k
 	}
 	return false;
 }
+
+uint32_t fact_days_passed(int64_t ends_ms, int64_t now_ms)
+{
+	static const uint32_t thresholds[] = { 1, 7, 14, FACT_CERTIFICATE_DAYS };
+	int64_t left_ms = ends_ms - now_ms;
+
+	if (left_ms < 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof thresholds / sizeof thresholds[0]; i++) {
+		if (left_ms <= (int64_t)thresholds[i] * FACT_DAY_MS) {
+			return thresholds[i];
+		}
+	}
+	return FACT_DAYS_NONE;
+}

@@ -318,6 +318,9 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 	case RECORD_VERIFIED:
 		flow_confirm(hub, of);
 		break;
+	case RECORD_UNCLEAR:
+		flow_seal(hub, of);
+		break;
 	case RECORD_SENT:
 		flow_next_poll(hub, of);
 		break;

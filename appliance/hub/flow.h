@@ -117,6 +117,8 @@ void flow_roll_back(struct hub *hub, struct hub_case *of); /* the journal was pu
 void flow_not_sent(struct hub *hub, struct hub_case *of);  /* a test run or poll that did not get out */
 void flow_classify(struct hub *hub, struct hub_case *of);  /* flow_reply.c: reply, attached -> tested, sent, closed, unclear, verified */
 void flow_confirm(struct hub *hub, struct hub_case *of);   /* flow_reply.c: verified -> sent, closed, unclear */
+void flow_seal(struct hub *hub, struct hub_case *of);      /* flow_seal.c: unclear -> verified, once the certificate behind its seal is approved */
+void flow_seal_wait(struct work *work);                    /* ends the work: a person must approve that certificate */
 void flow_verify(struct work *work);                       /* a CMS reply -> verified; goes on with a work of flow_classify */
 /* The server of this partner asks for a certificate first: why the token that holds its key cannot be used now, English for translation. NULL: it can. */
 const char *flow_login_waiting(const struct hub *hub, const struct hub_partner *partner);

@@ -341,12 +341,21 @@ static void join(const struct config_list *list, char *ret, size_t size)
 static void on_verified(struct work *work)
 {
 	bool valid = work_result_is(work, "result", "valid") && work->outputs[0].taken;
+	bool unknown = !valid && work_result_is(work, "unknown-signer", "yes");
 
 	if (work->err != 0) {
 		settle_failure(work);
 		return;
 	}
+	if (unknown) {
+		partner_certs_propose(work->hub, work->of, &work->result);
+	}
+	if (unknown && work->of->last == RECORD_UNCLEAR) {
+		flow_seal_wait(work); /* it was looked at only for what its certificate says; the record of it stands already */
+		return;
+	}
 	flow_record_begin(work);
+	lines_set(&work->record, "detail", unknown ? CASE_UNKNOWN_SIGNER : NULL);
 	lines_set(&work->record, "evidence", "signed");
 	lines_set(&work->record, "result", valid ? "valid" : "invalid");
 	flow_record_result(work, "reason", "reason");

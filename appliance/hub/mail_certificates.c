@@ -9,26 +9,10 @@
 #include "../base/text.h"
 #include "facts.h"
 #include "mail_private.h"
+#include "partner_certs.h"
 #include "stamps.h"
 
-#define NOT_YET UINT32_MAX
-
-/* The latest threshold, in days, that the certificate has passed; 0: it is over. */
-static uint32_t passed(const struct fact_key *key, int64_t now_ms)
-{
-	static const uint32_t thresholds[] = { 1, 7, 14, FACT_CERTIFICATE_DAYS };
-	int64_t left_ms = key->not_after_ms - now_ms;
-
-	if (left_ms < 0) {
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof thresholds / sizeof thresholds[0]; i++) {
-		if (left_ms <= (int64_t)thresholds[i] * FACT_DAY_MS) {
-			return thresholds[i];
-		}
-	}
-	return NOT_YET;
-}
+#define NOT_YET FACT_DAYS_NONE
 
 static bool note(struct mail *mail, const char *certificate, uint32_t threshold)
 {
@@ -59,7 +43,7 @@ static bool next_key(const struct hub *hub, int64_t now_ms, size_t *token, size_
 	for (; *token < hub->config->token_count; (*token)++, *n = 0) {
 		while (fact_key(&hub->tokens[*token], *n, ret)) {
 			(*n)++;
-			*ret_threshold = ret->not_after_ms == 0 ? NOT_YET : passed(ret, now_ms);
+			*ret_threshold = ret->not_after_ms == 0 ? NOT_YET : fact_days_passed(ret->not_after_ms, now_ms);
 			if (*ret_threshold != NOT_YET) {
 				return true;
 			}
@@ -79,19 +63,44 @@ static bool stamps_end(const struct hub *hub, int64_t now_ms, int64_t *ret_ends_
 	return *ret_threshold != NOT_YET;
 }
 
+/* Of partners' certificates: near their end, and proposed ones, each told of once. */
+static bool partners_pass(struct mail *mail, int64_t now_ms)
+{
+	static struct partner_cert_trouble troubles[PARTNER_CERT_TROUBLES_MAX];
+	size_t count = partner_certs_troubles(mail->hub, now_ms, troubles);
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		char id[17]; /* as of the token's own: the beginning of the fingerprint */
+
+		(void)snprintf(id, sizeof id, "%.16s", troubles[i].id);
+		any = note(mail, id, troubles[i].threshold) || any;
+	}
+	return any;
+}
+
+static void put_partners(const struct mail *mail, int64_t now_ms, FILE *to)
+{
+	static struct partner_cert_trouble troubles[PARTNER_CERT_TROUBLES_MAX];
+	size_t count = partner_certs_troubles(mail->hub, now_ms, troubles);
+
+	for (size_t i = 0; i < count; i++) {
+		(void)fprintf(to, "%s\n", troubles[i].text);
+	}
+}
+
 bool mail_certificates_pass(struct mail *mail, int64_t now_ms)
 {
 	struct fact_key key;
 	uint32_t threshold = NOT_YET;
 	int64_t ends_ms = 0;
 	char id[17];
-	bool any = false;
+	bool any = partners_pass(mail, now_ms);
 
 	if (stamps_end(mail->hub, now_ms, &ends_ms, &threshold)) {
 		(void)snprintf(id, sizeof id, "%016llx", (unsigned long long)ends_ms);
-		any = note(mail, id, threshold);
+		any = note(mail, id, threshold) || any;
 	}
-
 	for (size_t token = 0, n = 0; next_key(mail->hub, now_ms, &token, &n, &key, &threshold);) {
 		any = note(mail, key.certificate, threshold) || any;
 	}
@@ -123,6 +132,7 @@ char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
 			(void)fprintf(to, "%s\n", troubles[i].text);
 		}
 	}
+	put_partners(mail, now_ms, to);
 	for (size_t token = 0, n = 0; next_key(mail->hub, now_ms, &token, &n, &key, &threshold);) {
 		struct clock_date date;
 

@@ -17,7 +17,7 @@
 #define OVERVIEW_TASKS_MAX 64
 #define OVERVIEW_CERTIFICATES_MAX CONFIG_KEYS_MAX
 #define OVERVIEW_CERTIFICATE_DAYS FACT_CERTIFICATE_DAYS
-#define OVERVIEW_TEXT_BYTES 600
+#define OVERVIEW_TEXT_BYTES 1536 /* a certificate with all that is to be compared */
 #define OVERVIEW_NAMES_MAX_BYTES (8U * 1024 * 1024)
 
 /* Cases in the order in which they are shown; `total` counts those beyond the most too. */

@@ -7,6 +7,7 @@
 #include "anchors.h"
 #include "inbox.h"
 #include "overview_private.h"
+#include "partner_certs.h"
 #include "stamps.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -124,6 +125,18 @@ static void add_stamps(struct overview *overview)
 	}
 }
 
+static void add_partner_certs(struct overview *overview)
+{
+	static struct partner_cert_trouble troubles[PARTNER_CERT_TROUBLES_MAX];
+	size_t count = partner_certs_troubles(overview->hub, overview->now_ms, troubles);
+
+	for (size_t i = 0; i < count; i++) {
+		if (troubles[i].who != ATTENTION_NOBODY) {
+			add_task(overview, troubles[i].who, "%s", troubles[i].text);
+		}
+	}
+}
+
 static void add_auditors_share(struct overview *overview)
 {
 	char text[600];
@@ -202,6 +215,7 @@ void overview_collect_state(struct overview *overview)
 	add_certificates(overview);
 	add_refused(overview);
 	add_stamps(overview);
+	add_partner_certs(overview);
 	add_auditors_share(overview);
 	add_partners(overview);
 	add_disks(overview);

@@ -7,6 +7,7 @@
 #ifndef HUB_PARTNER_CERTS_H
 #define HUB_PARTNER_CERTS_H
 
+#include "attention.h"
 #include "hub.h"
 
 #define PARTNER_CERTS_MAX 32 /* of one partner */
@@ -63,5 +64,18 @@ void partner_certs_pins(const struct hub *hub, const struct hub_partner *partner
 const struct partner_cert *partner_certs_find(const struct hub_partner *partner, const char *sha256);
 /* A reply of this case was sealed with a certificate that nobody approved: the job's result tells of it (job.h, unknown-signer). */
 void partner_certs_propose(struct hub *hub, const struct hub_case *of, const struct lines *result);
+
+/* partner_certs_words.c: what people should know of these certificates, sentences in their language: proposals, the end of the one that is used, filings that wait. */
+#define PARTNER_CERT_TROUBLES_MAX 16
+struct partner_cert_trouble {
+	enum attention_who who;       /* ATTENTION_NOBODY: only to know */
+	uint32_t threshold;           /* days before the end that were passed (30, 14, 7, 1, 0: over); PARTNER_CERT_NEWS of a proposal */
+	char id[PIN_SHA256_SIZE + 1]; /* of what it is about: a fingerprint, or the partner */
+	char text[1536];
+};
+#define PARTNER_CERT_NEWS 1000U
+size_t partner_certs_troubles(const struct hub *hub, int64_t now_ms, struct partner_cert_trouble ret[PARTNER_CERT_TROUBLES_MAX]);
+/* Must somebody act? */
+bool partner_certs_urgent(const struct hub *hub, int64_t now_ms);
 
 #endif

@@ -105,3 +105,30 @@ def test_one_that_is_over_is_not_used(vrep, make_box):
     until(lambda: "neplatí" in why(box, "prosly.xml"), 30, "the case does not say what it waits for")
     assert "intent" not in box.types(box.case("prosly.xml")["case"]) and not vrep.ledger("accepted")
     assert states(box) == {print_of(box, "dis-old"): "over"}
+
+
+def test_an_unknown_seal_waits_for_a_person(vrep, make_box):
+    """ČSSZ changed its key before anybody said so: the answer proves nothing and is kept, also over a restart; once its certificate is approved it is verified by
+    itself, and nothing was asked or sent again."""
+    box = started(vrep, make_box, ["dis"], ["dis"])
+    new = print_of(box, "dis-next")
+    vrep.switch(dis_seal="dis-next")
+    box.drop("pecet.xml", cssz_forms.regzec("unknown seal"))
+    case = box.wait_state("pecet.xml", "uncertain")["case"]
+    until(lambda: states(box).get(new) == "proposed", 30, "the signer of the answer is not proposed")
+    box.restart()
+    box.wait_token()
+    until(lambda: states(box).get(new) == "proposed", 60, "the proposal did not outlive the box")
+    row = next(row for row in box.rows("partner", "certs", kind="partner-cert") if row["sha256"] == new)
+    assert "DIS.TEST.3" in row["subject"] and row["case"] == case and row["until"]
+    told = box.text("status")
+    assert new in told.replace("\n", "").replace(" ", ""), told
+    until(lambda: new in open(box.place("Prehled.html"), encoding="utf-8").read(), 30, "the overview does not show the proposal")
+    polls = len(vrep.ledger("poll"))
+    kinds = box.types(case)
+    assert kinds.count("verified") == 1 and box.case(case)["state"] == "uncertain"
+    assert box.cli("partner", "approve-cert", "cssz", new, "--reason", "otisk z úřední desky")[0] == 0
+    box.wait_state("pecet.xml")
+    assert len(vrep.ledger("poll")) == polls and len(vrep.ledger("accepted")) == 1
+    verified = [r for r in journal.read(box.data) if r.fields.get("case") == case and r.type == "verified"]
+    assert [(r.fields["result"], r.fields["signer"]) for r in verified] == [("invalid", new), ("valid", new)]

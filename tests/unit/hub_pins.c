@@ -155,9 +155,55 @@ static void test_room(void **state)
 	end();
 }
 
+static size_t troubles(int64_t now_ms, struct partner_cert_trouble ret[PARTNER_CERT_TROUBLES_MAX])
+{
+	return partner_certs_troubles(&bench.hub, now_ms, ret);
+}
+
+#define DAY INT64_C(86400000)
+
+/* Proposals, the end that comes near with and without a follower, and nothing to encrypt for at all. */
+static void test_troubles(void **state)
+{
+	static struct partner_cert_trouble found[PARTNER_CERT_TROUBLES_MAX];
+	static uint8_t file[] = "x";
+
+	(void)state;
+	begin("encrypt_to = \"/nonexistent\" encrypt_to_sha256 = { \"" A "\" }");
+	partner->encrypt_to = file;
+	partner->certs->read = true;
+	put(A, 0, 100 * DAY, true, true);
+	assert_int_equal(troubles(69 * DAY, found), 0);
+	assert_int_equal(troubles(70 * DAY, found), 1);
+	assert_int_equal(found[0].threshold, 30);
+	assert_int_equal(found[0].who, ATTENTION_ADMIN);
+	assert_string_equal(found[0].id, A);
+	assert_non_null(strstr(found[0].text, "none follows"));
+	assert_int_equal(troubles(99 * DAY, found), 1);
+	assert_int_equal(found[0].threshold, 1);
+	put(B, 80 * DAY, 200 * DAY, true, true);
+	assert_int_equal(troubles(50 * DAY, found), 1);
+	assert_int_equal(found[0].threshold, PARTNER_CERT_NEWS);
+	assert_non_null(strstr(found[0].text, B));
+	assert_int_equal(troubles(79 * DAY, found), 2); /* the proposal follows only when it is approved */
+	assert_non_null(strstr(found[0].text, "none follows"));
+	say("approved", B, "");
+	assert_int_equal(troubles(79 * DAY, found), 1);
+	assert_int_equal(found[0].who, ATTENTION_NOBODY);
+	assert_int_equal(troubles(80 * DAY, found), 0); /* B is used */
+	say("revoked", B, "");
+	assert_int_equal(troubles(50 * DAY, found), 0); /* a person said no: nobody is asked again */
+	assert_int_equal(troubles(100 * DAY, found), 1);
+	assert_int_equal(found[0].threshold, 0);
+	assert_string_equal(found[0].id, "p");
+	partner->encrypt_to = NULL;
+	end();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_used), cmocka_unit_test(test_pins), cmocka_unit_test(test_room) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_used), cmocka_unit_test(test_pins), cmocka_unit_test(test_room),
+		                            cmocka_unit_test(test_troubles) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
