@@ -42,8 +42,10 @@ struct catalogue_partner {
 	char *retention;                 /* how long a closed filing must be kept (config_retention_until) */
 	uint64_t ask_person_after_ms;    /* still no final word: says so on the card and in status; 0: never */
 	struct config_list environments; /* "production=epodani.cssz.cz": servers that are known to be of an environment, so that none is taken for another */
-	struct config_list encodings;    /* accepted declared encodings of XML, lower case; empty: any */
-	struct config_list options;      /* "name=value" for the jobs (job.h: option.<name>) */
+	struct config_list roads,
+	    roads_prepared;           /* values that the option `road` may have; and those that the partner's program knows but the box cannot go yet */
+	struct config_list encodings; /* accepted declared encodings of XML, lower case; empty: any */
+	struct config_list options;   /* "name=value" for the jobs (job.h: option.<name>) */
 };
 
 /* `form "id" { }`: a message is of this form when format, root, namespace, child and file name all are what is given here. */

@@ -38,6 +38,8 @@ static const struct schema_field partner_fields[] = {
 	{ "ask_person_after", SCHEMA_DURATION,  false, P(ask_person_after_ms), "0", NULL, 0, 366 * DAY_MS },
 	{ "retention",        SCHEMA_TEXT,      false, P(retention),           "10 years", NULL, 0, 0 },
 	{ "environments",     SCHEMA_OPTION,    true,  P(environments),        "", NULL, 0, 0 },
+	{ "roads",            SCHEMA_NAME,      true,  P(roads),               "", NULL, 0, 0 },
+	{ "roads_prepared",   SCHEMA_NAME,      true,  P(roads_prepared),      "", NULL, 0, 0 },
 	{ "encodings",        SCHEMA_TEXT,      true,  P(encodings),           "", NULL, 0, 0 },
 	{ "options",          SCHEMA_OPTION,    true,  P(options),             "", NULL, 0, 0 },
 };

@@ -148,6 +148,7 @@ static void check_partners(const struct config *config, struct config_report *re
 		}
 		if (known != NULL) {
 			config_address_check(config, partner, known, report);
+			config_road_check(config, partner, catalogue, known, report);
 		}
 		if (known != NULL && known->evidence == CATALOGUE_SIGNED && partner->anchors[0] == '\0' && partner->signer_sha256.count == 0 &&
 		    partner->encrypt_to[0] == '\0') {

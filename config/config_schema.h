@@ -34,5 +34,9 @@ void config_address_cross(struct reading *reading, const struct config *config, 
 struct catalogue_partner;
 void config_address_check(const struct config *config, const struct config_partner *partner, const struct catalogue_partner *known,
                           struct config_report *report);
+/* config_road.c: the option `road` of the partner and of its forms is one that the box can go. */
+struct catalogue;
+void config_road_check(const struct config *config, const struct config_partner *partner, const struct catalogue *catalogue,
+                       const struct catalogue_partner *known, struct config_report *report);
 
 #endif

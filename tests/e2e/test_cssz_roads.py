@@ -1,8 +1,11 @@
-"""The ways that a filing for ČSSZ may go: the interface WS in place of POX, further addresses, questions after a start. Told by the ledger of the gateway."""
+"""The ways that a filing for ČSSZ may go: the interface WS in place of POX, further addresses, questions after a start, data boxes. Told by the ledger of the gateway."""
 
 import hashlib
 import os
+import ssl
+import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -218,3 +221,56 @@ def test_asked_after_a_start(vrep, make_box):
     box.wait_state("ceka.xml")
     assert len(vrep.ledger("poll")) == 3 and len(vrep.ledger("accepted")) == 1
     assert len([r for r in records(box, case, "request") if r.fields["purpose"] == "poll"]) == 3
+
+
+# --- data boxes: prepared, not there ---
+
+POLL = ('<GovTalkMessage xmlns="http://www.govtalk.gov.uk/CM/envelope"><EnvelopeVersion>2.0</EnvelopeVersion><Header><MessageDetails>'
+        "<Class>{}</Class><Qualifier>poll</Qualifier><Function>submit</Function><CorrelationID>{}</CorrelationID></MessageDetails></Header>"
+        "<GovTalkDetails><Keys/></GovTalkDetails><Body/></GovTalkMessage>")
+
+
+def protocol(box, portal, cls, correlation):
+    """The sealed answer as ČSSZ would send it to a data box: the same envelope (spec/cssz 12)."""
+    request = urllib.request.Request(portal.base + "/VREP/poll", POLL.format(cls, correlation).encode(), {"Content-Type": "text/xml; charset=utf-8"})
+    context = ssl.create_default_context(cafile=os.path.join(box.pki, "ca.pem"))
+
+    def asked():
+        with urllib.request.urlopen(request, timeout=30, context=context) as reply:
+            text = reply.read()
+        return text if b"ProcessingResult" in text else None
+    return until(asked, 30, "the gateway has no result")
+
+
+def test_answer_from_a_data_box(vrep, make_box):
+    """Nobody knows whether it was taken; a person brings the protocol that came to the data box: under its seal, and only so, the case is closed."""
+    box = make_box(vrep)
+    box.wait_token()
+    vrep.switch(**{"cut_after_request.submit": "once"})
+    case = file_one(box, cssz_forms.regzec("by data box", forms=3), state="uncertain")
+    line = vrep.ledger("accepted")[-1]
+    path = os.path.join(box.stage, f"ČSSZ_Protokol_{line['class']}-{line['correlation']}-123456789.xml")
+    sealed = protocol(box, vrep, line["class"], line["correlation"])
+    pki.write_file(path, sealed.replace(b'result="OK"', b'result="ERROR"'), 0o644)
+    assert box.cli("attach", case, path)[0] == 0
+    until(lambda: [r for r in records(box, case, "verified") if r.fields["result"] == "invalid"], 20, "the altered one was not looked at")
+    assert not records(box, case, "closed")
+    pki.write_file(path, sealed, 0o644)
+    until(lambda: box.cli("attach", case, path)[0] == 0, 20, "it cannot be attached")
+    until(lambda: box.case(case)["state"] == "done", 30, lambda: f"not done: {box.case(case)}")
+    assert records(box, case, "closed")[0].fields["evidence"] == "signed"
+    assert len(vrep.ledger("accepted")) == 1
+
+
+def test_data_box_is_refused_as_a_road(vrep, make_box):
+    """There is no channel for it yet, and the check of the configuration says so."""
+    box = make_box(vrep, settings={'partner "cssz"': {"options": ["vs=" + cssz_forms.VS, "road=isds"]}}, start=False)
+    done = subprocess.run([box.program("podatelnad"), "--config", box.config, "--check"], capture_output=True, check=False, timeout=60)
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode != 0 and "road=isds" in said and "nemá kanál" in said, said
+    box.set('partner "cssz"', options=["vs=" + cssz_forms.VS, "road=ws"], url="https://epodani.cssz.cz", backup_urls=["https://t-epodani.cssz.cz"])
+    box.write_config()
+    done = subprocess.run([box.program("podatelnad"), "--config", box.config, "--check"], capture_output=True, check=False, timeout=60)
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode != 0 and "road=" not in said and "nesmějí se míchat" in said and "https://epodani.cssz.cz" in said, said
+    assert "t-epodani" not in said

@@ -104,9 +104,43 @@ static void test_environments(void **state)
 	      "f: error: partner \"p\": \"https://real.example\" is an address for \"production\", and \"env\" says \"test\": they must not be mixed\n");
 }
 
+/* --- the option road --- */
+
+#define CATALOGUE                                                                                                                                              \
+	"partner \"p\" { label_cs = \"p\" label_en = \"p\" evidence = \"signed\" roads = { \"walk\", \"ride\" } roads_prepared = { \"fly\" } }\n"              \
+	"form \"F\" { partner = \"p\" root = \"f\" label_cs = \"f\" label_en = \"f\" options = { \"road=%s\" } }\n"
+
+static void check_road(const char *configured, const char *of_form, const char *expected)
+{
+	char option[64], text[1024], *options[] = { option }, *found = NULL;
+	struct config_report report = { 0 };
+	struct catalogue *catalogue = NULL;
+	const struct config config = { .file = (char *)(uintptr_t) "f" };
+	const struct config_partner partner = { .name = (char *)(uintptr_t) "p", .options = { options, configured == NULL ? 0 : 1 } };
+
+	(void)snprintf(option, sizeof option, "road=%s", configured == NULL ? "" : configured);
+	(void)snprintf(text, sizeof text, CATALOGUE, of_form);
+	assert_int_equal(catalogue_parse(span_of_string(text), "c", "en", &catalogue, &report), 0);
+	config_road_check(&config, &partner, catalogue, &catalogue->partners[0], &report);
+	found = findings(&report);
+	assert_string_equal(found, expected);
+	free(found);
+	catalogue_free(catalogue);
+}
+
+static void test_roads(void **state)
+{
+	(void)state;
+	check_road(NULL, "walk", "");
+	check_road("ride", "walk", "");
+	check_road("fly", "walk", "f: error: partner \"p\": \"road=fly\" is prepared, but this box has no channel for it yet\n");
+	check_road("swim", "walk", "f: error: partner \"p\": the option \"road=swim\" names no way that the catalogue knows\n");
+	check_road(NULL, "fly", "f: error: partner \"p\" F: \"road=fly\" is prepared, but this box has no channel for it yet\n");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_addresses), cmocka_unit_test(test_environments) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_addresses), cmocka_unit_test(test_environments), cmocka_unit_test(test_roads) };
 
 	text_open("en");
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@
  *           many only later, and says when by its results)
  *
  * kind `compose`     [1] source object(s) as `what` says, [last] output
- *   parameters: what = content | test | file | poll | close ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; url (address of the partner, to which `path` will be appended) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
+ *   parameters: what = content | test | file | poll | close | isds ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; url (address of the partner, to which `path` will be appended) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
  *       Where it follows from the form alone, the outsides of the later requests too, their names after `test.` and `file.`: then no job is run for these,
  *       and what is sent is the signed object.
@@ -31,11 +31,14 @@
  *     a partner that encrypts encrypts for no other. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
  *     close: as poll; tells the partner, where its catalogue says so, that its final word is stored here. Nothing depends on the answer.
+ *     isds: [1] original. For a partner that takes filings by data box too: what its message is made of. `reference`: our mark on it. Result `same: yes` (the
+ *       attachment is the original itself), box, subject, file-name, content-type, sender-ident. The box has no channel that would carry it yet.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms
  *
  * kind `classify`    [1] reply bytes, [2] original, [3] latest receipt object (secret; empty: none yet), [4] out: receipt object (secret lines, lines.h form), [5] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data)
  *   parameters: purpose = test | file | poll | confirmation ; http-status ; content-type ; form ; env ; stage ; option.<name>
  *     (`confirmation`: [1] is the verified content of a signed reply)
+ *     of an answer that came as a data message: message-id (of ours, that it should answer), message-subject: `mismatch` when it answers another one
  *   result: verdict =
  *       passed         test run passed
  *       refused        the partner says no, for good (data error)

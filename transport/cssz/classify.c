@@ -8,6 +8,7 @@
 #include "../../appliance/base/fdio.h"
 #include "../base/receipt.h"
 #include "facts.h"
+#include "isds.h"
 #include "numbers.h"
 #include "reply.h"
 #include "result.h"
@@ -163,6 +164,9 @@ int cssz_classify(struct job *job)
 	}
 	if (strcmp(purpose, "file") != 0 && strcmp(purpose, "poll") != 0) {
 		return job_fail(job, ERR_UNSUPPORTED, "no such purpose");
+	}
+	if (!isds_is_answer(job)) {
+		return tell(job, "mismatch", "an answer to another data message");
 	}
 	err = cssz_reply_read(job_input(job, CLASSIFY_REPLY), JOB_STREAM_MAX_BYTES, &reply);
 	if (err != 0) {

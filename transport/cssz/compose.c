@@ -13,6 +13,7 @@
 #include "cssz.h"
 #include "encrypt.h"
 #include "facts.h"
+#include "isds.h"
 #include "road.h"
 
 #define SIGNATURE_MAX_BYTES (UINT64_C(1) << 20) /* a detached CMS with its chain */
@@ -208,6 +209,9 @@ int cssz_compose(struct job *job)
 	}
 	if (strcmp(what, "file") == 0) {
 		return compose_file(job);
+	}
+	if (strcmp(what, "isds") == 0) {
+		return cssz_compose_isds(job);
 	}
 	if (strcmp(what, "poll") == 0 || strcmp(what, "close") == 0) {
 		return compose_question(job, what[0] == 'c');

@@ -18,6 +18,7 @@
  *   key-type     of the key that carries the variable symbol; default vars
  *   close        a: poll/delete to the poll address (default), b: request/delete to the submission address (4.4)
  *   road         pox (default): the envelope posted as it is; ws: the interface WS, SOAP (11)
+ *                isds is prepared (isds.h), but refused: the box has no channel for it yet
  *   ws-body      govtalk (default): WS carries the whole envelope; message: only the message that is in it
  *   path-submit, path-poll, path-ws   behind the address of the configuration; default /VREP/submission, /VREP/poll, /VREP/ws/public.svc
  */

@@ -16,6 +16,9 @@ static int read_road(struct job *job, bool *ret_soap)
 
 	(void)job_parameter(job, "option.road", "pox", word, sizeof word);
 	*ret_soap = strcmp(word, "ws") == 0;
+	if (strcmp(word, "isds") == 0) {
+		return job_fail(job, ERR_UNSUPPORTED, "the box has no channel for data messages (ISDS) yet");
+	}
 	return *ret_soap || strcmp(word, "pox") == 0 ? 0 : job_fail(job, ERR_UNSUPPORTED, "the option road knows pox and ws");
 }
 
