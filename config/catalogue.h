@@ -38,6 +38,8 @@ struct catalogue_partner {
 	enum catalogue_evidence evidence; /* `done` needs it (design 2) */
 	enum config_approval approval;    /* for forms that do not say */
 	uint64_t poll_first_ms, poll_max_ms, poll_give_up_ms;
+	uint64_t poll_deferred_ms;  /* likewise, of a filing that the partner processes later; 0: as others */
+	uint64_t duplicate_wait_ms; /* identical content is not sent again before so long; 0: at once */
 	uint64_t poll_factor;
 	char *retention;                 /* how long a closed filing must be kept (config_retention_until) */
 	uint64_t ask_person_after_ms;    /* still no final word: says so on the card and in status; 0: never */

@@ -32,6 +32,8 @@ static const struct schema_field partner_fields[] = {
 	{ "evidence",         SCHEMA_WORD,      false, P(evidence),            NULL, "signed|channel", 0, 0 },
 	{ "approval",         SCHEMA_WORD,      false, P(approval),            "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "poll_first",       SCHEMA_DURATION,  false, P(poll_first_ms),       "60 s", NULL, 10, 30 * DAY_MS },
+	{ "poll_deferred",    SCHEMA_DURATION,  false, P(poll_deferred_ms),    "0", NULL, 0, 30 * DAY_MS },
+	{ "duplicate_wait",   SCHEMA_DURATION,  false, P(duplicate_wait_ms),   "0", NULL, 0, 366 * DAY_MS },
 	{ "poll_factor",      SCHEMA_COUNT,     false, P(poll_factor),         "2", NULL, 1, 100 },
 	{ "poll_max",         SCHEMA_DURATION,  false, P(poll_max_ms),         "1 h", NULL, 10, 30 * DAY_MS },
 	{ "poll_give_up",     SCHEMA_DURATION,  false, P(poll_give_up_ms),     "30 d", NULL, 0, 3660 * DAY_MS },

@@ -115,7 +115,8 @@ struct config_partner {
 	char *email;
 	char *retention; /* how long a closed filing must be kept (config_retention_until); "": as the catalogue says */
 	bool allow_software_token;
-	uint64_t poll_first_ms, poll_max_ms; /* 0: as the catalogue says */
+	uint64_t poll_first_ms, poll_max_ms;          /* 0: as the catalogue says */
+	uint64_t poll_deferred_ms, duplicate_wait_ms; /* likewise */
 	uint64_t connect_timeout_ms, deadline_ms;
 	uint64_t reply_limit_bytes;    /* 0: as the partner's program says */
 	uint64_t interval_ms;          /* least time between two requests */

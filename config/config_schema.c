@@ -135,6 +135,8 @@ static const struct schema_field partner_fields[] = {
 	{ "retention",            SCHEMA_TEXT,     false, AT(config_partner, retention),            "", NULL, 0, 0 },
 	{ "allow_software_token", SCHEMA_BOOL,     false, AT(config_partner, allow_software_token), "false", NULL, 0, 0 },
 	{ "poll_first",           SCHEMA_DURATION, false, AT(config_partner, poll_first_ms),        "0", NULL, 0, 30 * DAY_MS },
+	{ "poll_deferred",        SCHEMA_DURATION, false, AT(config_partner, poll_deferred_ms),     "0", NULL, 0, 30 * DAY_MS },
+	{ "duplicate_wait",       SCHEMA_DURATION, false, AT(config_partner, duplicate_wait_ms),    "0", NULL, 0, 366 * DAY_MS },
 	{ "poll_max",             SCHEMA_DURATION, false, AT(config_partner, poll_max_ms),          "0", NULL, 0, 30 * DAY_MS },
 	{ "connect_timeout",      SCHEMA_DURATION, false, AT(config_partner, connect_timeout_ms),   "10 s", NULL, 100, 10 * MINUTE_MS },
 	{ "deadline",             SCHEMA_DURATION, false, AT(config_partner, deadline_ms),          "120 s", NULL, 500, 60 * MINUTE_MS },

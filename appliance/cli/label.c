@@ -68,6 +68,7 @@ static const struct label fields[] = {
 	{ "case", N_("Case") },
 	{ "state", N_("State") },
 	{ "outcome", N_("Outcome") },
+	{ "forms", N_("Forms in it") },
 	{ "warnings", N_("Reservations of the partner") },
 	{ "kind", N_("Kind") },
 	{ "partner", N_("Partner") },

@@ -316,6 +316,8 @@ static void apply_request(struct hub_case *each, const struct record *record, en
 		each->tests += each->purpose == PURPOSE_TEST ? 1 : 0;
 	} else {
 		each->purpose = PURPOSE_FILE;
+		each->earlier_ms = each->sending_ms != 0 ? each->sending_ms : each->earlier_ms;
+		each->sending_ms = record->utc_ms;
 	}
 	each->attempt = (uint32_t)number_field(record, "attempt", each->attempt);
 }
@@ -435,6 +437,18 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 	apply_objects(each, record, kind);
 }
 
+/* What the check at intake found (job.h), and whether the partner may have it. */
+static void apply_limits(struct hub_case *each, const struct record *record, enum record_kind kind)
+{
+	if (kind == RECORD_NOT_SENT && each->purpose == PURPOSE_FILE) {
+		each->sending_ms = 0;
+	}
+	if (kind == RECORD_HELD || kind == RECORD_APPROVED) {
+		each->forms = number_field(record, "forms", each->forms);
+		each->deferred = each->deferred || record_field_is(record, "deferred", "yes");
+	}
+}
+
 /* Which partner and form it is for is told by `recognised` alone; other records use these names for matters of their own. */
 static int apply_words(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
@@ -524,6 +538,7 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	each->last_index = record->index;
 	each->head_ms = record->utc_ms;
 	apply_facts(each, record, kind);
+	apply_limits(each, record, kind);
 	set_text(record, "reason", &each->reason, true);
 	set_text(record, "error", &each->error, true);
 	each->is_open = !state_is_closed(state) || !each->delivered;

@@ -104,6 +104,10 @@ struct hub_case {
 	bool tested_passed;  /* verdict of the last `tested` */
 	bool reply_complete; /* of the last `reply`: far is reply-done */
 	bool stamped;        /* the last signature carries a time stamp */
+	bool deferred;       /* the partner processes so many forms later, and is asked less often */
+	uint64_t forms;      /* in the filing, as its partner counts them; 0: not known */
+	int64_t sending_ms;  /* UTC of the last `sending` that no `not-sent` answered; 0: none */
+	int64_t earlier_ms;  /* likewise of the one before it */
 	bool partial;        /* of the last `closed`: some parts were taken, others were not */
 	uint32_t warnings;   /* of the last `closed`: what the partner took with reservations */
 
@@ -130,6 +134,7 @@ struct hub_case {
 	uint64_t sought;     /* the last search (list_filter.c) that found its text in the name of the file */
 	char *outside;       /* lines: what a job of this life said of the coming requests (job.h, `compose`); NULL for nothing */
 	const char *waiting; /* untranslated English words why it waits; "" for none */
+	int64_t until_ms;    /* UTC until which it waits for that; 0: nobody knows */
 };
 
 struct cases {

@@ -26,7 +26,7 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 {
 	struct lines row = { 0 };
 	const char *reason = each->reason != NULL ? each->reason : "";
-	char text[CLOCK_UTC_SIZE];
+	char text[CLOCK_UTC_SIZE], waiting[CASE_WAITING_SIZE];
 
 	lines_set(&row, "case", each->number);
 	lines_set(&row, "state", state_name(each->state));
@@ -41,9 +41,10 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 	lines_set(&row, "time", text);
 	clock_format_utc(each->changed_ms, text);
 	lines_set(&row, "changed", text);
-	lines_set(&row, "reason", each->waiting[0] != '\0' ? _(each->waiting) : reason);
+	case_waiting(each, waiting);
+	lines_set(&row, "reason", waiting[0] != '\0' ? waiting : reason);
 	/* The same for people: a closed case needs no reason any more but that of a failure. */
-	lines_set(&row, "why", each->waiting[0] != '\0' ? _(each->waiting) : each->state == CASE_DONE ? "" : card_reason(caller->hub->catalogue, reason));
+	lines_set(&row, "why", waiting[0] != '\0' ? waiting : each->state == CASE_DONE ? "" : card_reason(caller->hub->catalogue, reason));
 	if (each->warnings > 0 && each->state == CASE_DONE) {
 		lines_set_u64(&row, "warnings", each->warnings);
 		lines_setf(&row, "why", _("reservations of the partner: %u"), each->warnings);

@@ -440,7 +440,7 @@ static void on_records(void *context, int err, struct wire_message *message)
 
 static void put_case_fields(struct caller *caller, const struct hub_case *of)
 {
-	char text[CLOCK_UTC_SIZE];
+	char text[CLOCK_UTC_SIZE], waiting[CASE_WAITING_SIZE];
 
 	caller_field(caller, "case", of->number);
 	caller_field(caller, "state", state_name(of->state));
@@ -470,8 +470,13 @@ static void put_case_fields(struct caller *caller, const struct hub_case *of)
 		(void)snprintf(text, sizeof text, "%016llx", (unsigned long long)of->archived);
 		caller_field(caller, "archive", text);
 	}
-	if (of->waiting[0] != '\0') {
-		caller_field(caller, "waiting", _(of->waiting));
+	if (of->forms != 0) {
+		(void)snprintf(text, sizeof text, "%llu", (unsigned long long)of->forms);
+		caller_field(caller, "forms", text);
+	}
+	case_waiting(of, waiting);
+	if (waiting[0] != '\0') {
+		caller_field(caller, "waiting", waiting);
 	}
 	if (of->reason != NULL) {
 		const char *why = card_reason(caller->hub->catalogue, of->reason);

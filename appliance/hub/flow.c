@@ -149,10 +149,26 @@ const char *flow_login_waiting(const struct hub *hub, const struct hub_partner *
 	return why;
 }
 
+/* P3 is kept without it; this keeps the partner from refusing the earlier one, too. */
+static void wait_duplicate(struct hub_case *of, int64_t until_ms)
+{
+	int64_t wait = until_ms - clock_utc_ms();
+
+	if (until_ms == INT64_MAX) {
+		wait_for(of, N_("the same content is just being sent as another case"), WAIT_STAMP_MS);
+		return;
+	}
+	/* Looked at now and then all the same: the clock may be set. */
+	wait_for(of, N_("the same content was sent a short while ago, and the partner would refuse both as duplicates"),
+	         wait < WAIT_PERSON_MS ? (uint64_t)wait : WAIT_PERSON_MS);
+	of->until_ms = until_ms;
+}
+
 static void next_ready(struct hub *hub, struct hub_case *of)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	const char *why = obstacle(hub, of);
+	int64_t duplicate_until = why != NULL ? 0 : flow_duplicate_until(hub, of);
 
 	why = why != NULL ? why : signer_waiting(hub, of);
 	why = why != NULL ? why : flow_login_waiting(hub, partner);
@@ -162,6 +178,8 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 		wait_for(of, partner_certs_waiting(hub, partner), WAIT_CERTIFICATE_MS);
 	} else if (stamps_stale(hub, clock_utc_ms())) {
 		wait_for(of, N_("the journal waits too long for a time stamp: nothing new is filed until there is one"), WAIT_STAMP_MS);
+	} else if (duplicate_until > clock_utc_ms()) {
+		wait_duplicate(of, duplicate_until);
 	} else if (sign_pause(of) > 0) {
 		wait_for(of, N_("the token could not sign"), sign_pause(of));
 	} else if (flow_stamp_obstacle(hub, of) != NULL) {
@@ -202,12 +220,12 @@ void flow_next_send(struct hub *hub, struct hub_case *of)
 	}
 }
 
-static uint64_t poll_delay(const struct hub_partner *partner, uint32_t polls)
+static uint64_t poll_delay(const struct hub_partner *partner, const struct hub_case *of, uint32_t polls)
 {
-	uint64_t first = partner->config->poll_first_ms != 0 ? partner->config->poll_first_ms : partner->catalogue->poll_first_ms;
-	uint64_t most = partner->config->poll_max_ms != 0 ? partner->config->poll_max_ms : partner->catalogue->poll_max_ms;
-	uint64_t delay = first;
+	uint64_t first = 0, most = 0, delay = 0;
 
+	flow_poll_pauses(partner, of, &first, &most);
+	delay = first;
 	for (uint32_t i = 0; i < polls && delay < most; i++) {
 		delay *= partner->catalogue->poll_factor == 0 ? 1 : partner->catalogue->poll_factor;
 	}
@@ -225,8 +243,8 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 		wait_for(of, why != NULL ? why : N_("waits for a confirmation that a person attaches"), WAIT_PERSON_MS);
 		return;
 	}
-	due_utc = of->head_ms + (int64_t)poll_delay(partner, of->since_start ? 0 : of->polls);
-	of->waiting = N_("waits for the partner's word");
+	due_utc = of->head_ms + (int64_t)poll_delay(partner, of, of->since_start ? 0 : of->polls);
+	of->waiting = of->deferred ? N_("in the partner's evening processing") : N_("waits for the partner's word");
 	if (partner->catalogue->poll_give_up_ms != 0 && now - of->changed_ms > (int64_t)partner->catalogue->poll_give_up_ms) {
 		wait_for(of, N_("no final word came for very long: the partner is not asked any more, a person must"), WAIT_PERSON_MS);
 		return;
@@ -337,6 +355,7 @@ void flow_next(struct hub *hub, struct hub_case *of)
 		return;
 	}
 	of->waiting = "";
+	of->until_ms = 0;
 	if ((hub->rolled_back || of->last_index < hub->rolled_back_index) && of->state != CASE_UNCERTAIN && !state_is_closed(of->state)) {
 		flow_roll_back(hub, of);
 	} else if ((has_papers && !of->delivered) || (of->state == CASE_READY && of->papers_held)) {

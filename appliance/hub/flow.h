@@ -133,6 +133,16 @@ void session_request(const struct work *work, struct lines *ret);
 
 void flow_deliver(struct hub *hub, struct hub_case *of); /* deliver.c: papers to the share */
 
+/* --- waiting.c --- */
+/* Until when (UTC) content that was sent as another case must not be sent once more, by what its partner takes for duplicates; 0: it may go. INT64_MAX: while that other
+ * case is on its way. */
+int64_t flow_duplicate_until(struct hub *hub, const struct hub_case *of);
+/* The first pause before the partner is asked for a result, and the longest one. */
+void flow_poll_pauses(const struct hub_partner *partner, const struct hub_case *of, uint64_t *ret_first, uint64_t *ret_most);
+#define CASE_WAITING_SIZE 512
+/* Why a case waits, and until when where that is known; translated, "" for nothing. */
+void case_waiting(const struct hub_case *of, char ret[CASE_WAITING_SIZE]);
+
 /* Parameters that every job of a partner gets: form, env, options. */
 void flow_job_parameters(struct hub *hub, const struct hub_case *of, struct lines *ret);
 /* The same for a case that does not say yet whose it is. */

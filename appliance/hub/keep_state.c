@@ -128,6 +128,7 @@ static void plain_case(const struct hub_case *of, struct hub_case *ret)
 	ret->reason = ret->error = ret->signed_ref = ret->request_ref = ret->outside = NULL;
 	ret->in_open_list = ret->since_start = ret->asked = ret->partner_told = false;
 	ret->work = NULL;
+	ret->until_ms = 0;
 	ret->due_ms = ret->settled = ret->death_epoch = ret->sought = 0;
 	ret->failures = ret->deaths = 0;
 }

@@ -3,6 +3,7 @@
 
 #include "../base/text.h"
 #include "card.h"
+#include "flow.h"
 #include "overview_private.h"
 #include "share.h"
 
@@ -118,9 +119,11 @@ static void write_next_try(FILE *page, int64_t utc_ms)
 static void write_why(FILE *page, const struct overview *overview, const struct hub_case *each, enum attention_who who)
 {
 	const char *why = "", *advice = "";
+	char waiting[CASE_WAITING_SIZE];
 
 	if (who == ATTENTION_NOBODY && each->waiting[0] != '\0' && !state_is_closed(each->state)) {
-		html_text(page, _(each->waiting));
+		case_waiting(each, waiting);
+		html_text(page, waiting);
 		write_next_try(page, next_try(overview, each));
 	} else if (is_explained(overview, each, &why, &advice)) {
 		html_text(page, why);

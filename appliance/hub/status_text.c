@@ -54,6 +54,10 @@ void status_text_write(const struct hub *hub, const struct hub_case *of, const c
 	(void)snprintf(text, sizeof text, "%s%s%s", of->form, form == NULL ? "" : " - ", form == NULL ? "" : catalogue_say(hub->catalogue, &form->label));
 	paper_line(&paper, _("Form"), text);
 	paper_line(&paper, _("Partner"), partner == NULL ? of->partner : catalogue_say(hub->catalogue, &partner->label));
+	if (of->forms > 1) {
+		(void)snprintf(text, sizeof text, "%llu%s", (unsigned long long)of->forms, of->deferred ? _(" (in the partner's evening processing)") : "");
+		paper_line(&paper, _("Forms in it"), text);
+	}
 	paper_time(of->received_ms, when);
 	paper_line(&paper, _("Taken in by the box"), when);
 	paper_time(of->changed_ms, when);

@@ -1,11 +1,15 @@
 """What ČSSZ takes and when: files that can never be filed are refused right when they come, and the queue goes on."""
 
+import datetime
+import os
 import random
+import zoneinfo
 
 import pytest
 
 import cssz_forms
 import journal
+import portal_files
 from box import until
 
 pytestmark = pytest.mark.usefixtures("vrep")
@@ -73,3 +77,58 @@ def test_unfit_by_a_persons_word(vrep, box):
     assert kinds == ["recognised", "held", "rejected"]
     until(lambda: [text for at, text in box.cards("Chyby").items() if case in at and "žádný formulář" in text], 20, "no card")
     assert not box.cards("Nezname") and not box.cards("KeSchvaleni")
+
+
+def overview(box):
+    path = box.place("Prehled.html")
+    return portal_files.read(box.share, "Prehled.html").decode() if os.path.exists(path) else ""
+
+
+def reason(box, name):
+    return (box.case(name) or {"reason": ""})["reason"]
+
+
+def test_deferred(vrep, make_box):
+    """300 forms are processed in the evening: lists say so, and nobody is bothered with questions meanwhile; a person may ask at any time."""
+    box = make_box(vrep)
+    box.set('partner "cssz"', poll_deferred="1 h")
+    box.restart()
+    box.wait_token()
+    box.drop("mnoho.xml", cssz_forms.regzec("deferred", forms=300))
+    case = box.wait_state("mnoho.xml", "sent", timeout=60)["case"]
+    until(lambda: "večerním zpracování" in reason(box, "mnoho.xml"), 20, lambda: reason(box, "mnoho.xml"))
+    box.drop("jeden.xml", cssz_forms.regzec("at once"))
+    box.wait_state("jeden.xml", timeout=60)  # asked and answered meanwhile
+    assert not [r for r in records(box, case, "request") if r.fields["purpose"] == "poll"]
+    assert records(box, case, "approved")[0].fields["forms"] == "300" and records(box, case, "approved")[0].fields["deferred"] == "yes"
+    until(lambda: "ve večerním zpracování" in overview(box), 20, "the overview does not say it")
+    vrep.post("/release", {})
+    until(lambda: box.cli("poll", case) and box.case(case)["state"] == "done", 60, lambda: box.case(case), step=1)
+    with open(os.path.join(box.result(case), "stav.txt"), encoding="utf-8") as text:
+        assert "Formulářů: 300" in text.read()
+
+
+def test_duplicate(vrep, make_box):
+    """Approved by a person, the same content still waits until the gateway no longer takes it for a duplicate; lists say why and until when."""
+    vrep.switch(duplicates="off")
+    box = make_box(vrep)
+    box.wait_token()
+    document = cssz_forms.regzec("twice")
+    box.drop("prvni.xml", document)
+    first = box.wait_state("prvni.xml", timeout=60)["case"]
+    box.drop("druhy.xml", document)
+    second = box.wait_state("druhy.xml", "held")["case"]
+    assert box.cli("approve", second)[0] == 0
+    until(lambda: "duplicitní" in reason(box, "druhy.xml"), 20, lambda: reason(box, "druhy.xml"))
+    sent = datetime.datetime.fromisoformat(records(box, first, "sending")[0].time.replace("Z", "+00:00"))
+    when = (sent + datetime.timedelta(hours=48)).astimezone(zoneinfo.ZoneInfo("Europe/Prague"))
+    assert f"{when.day}. {when.month}. {when.year} {when:%H:%M}" in reason(box, "druhy.xml")
+    assert box.case(second)["state"] == "ready"
+    box.drop("jiny.xml", cssz_forms.regzec("another"))  # nothing else waits for it
+    box.wait_state("jiny.xml", timeout=60)
+    assert not records(box, second, "intent") and len(vrep.ledger("accepted")) == 2
+    box.set('partner "cssz"', duplicate_wait="1 ms")
+    box.restart()
+    box.wait_token()
+    box.wait_state("druhy.xml", timeout=60)
+    assert len(vrep.ledger("accepted")) == 3

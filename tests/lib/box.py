@@ -246,6 +246,7 @@ class Box:
         if portal.partner == "cssz":
             dis = os.path.join(self.pki, "dis.pem")
             values.update(encrypt_to=dis, encrypt_to_sha256=[pki.fingerprint(dis)], options=["vs=" + cssz_forms.VS])
+            values["poll_deferred"] = "1 s"
         return values
 
     def pin_file(self, label, pin="file"):

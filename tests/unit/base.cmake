@@ -12,6 +12,7 @@ podatelna_unit_test(hub_mail SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_mail.c LIBS
 podatelna_unit_test(hub_jobs SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_jobs.c ${CMAKE_CURRENT_SOURCE_DIR}/hub_bench.c LIBS podatelna_hub_core)
 podatelna_unit_test(hub_closing SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_closing.c ${CMAKE_CURRENT_SOURCE_DIR}/hub_bench.c LIBS podatelna_hub_core)
 podatelna_unit_test(hub_pins SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_pins.c ${CMAKE_CURRENT_SOURCE_DIR}/hub_bench.c LIBS podatelna_hub_core)
+podatelna_unit_test(hub_waiting SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_waiting.c ${CMAKE_CURRENT_SOURCE_DIR}/hub_bench.c LIBS podatelna_hub_core)
 podatelna_unit_test(hub_papers SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_papers.c LIBS podatelna_hub_core)
 target_compile_definitions(hub_papers PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 podatelna_unit_test(sandbox_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/sandbox_test.c LIBS podatelna_base)
