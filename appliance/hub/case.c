@@ -446,6 +446,12 @@ static void apply_limits(struct hub_case *each, const struct record *record, enu
 	if (kind == RECORD_HELD || kind == RECORD_APPROVED) {
 		each->forms = number_field(record, "forms", each->forms);
 		each->deferred = each->deferred || record_field_is(record, "deferred", "yes");
+		(void)record_field_string(record, "group", each->group, sizeof each->group);
+		each->package = (uint32_t)number_field(record, "package", each->package);
+		each->packages = (uint32_t)number_field(record, "packages", each->packages);
+		each->act = record_field_is(record, "act", "correction")     ? ACT_CORRECTION
+		            : record_field_is(record, "act", "cancellation") ? ACT_CANCELLATION
+		                                                             : each->act;
 	}
 }
 

@@ -15,6 +15,7 @@
 
 #define CASE_NUMBER_SIZE 24
 #define CASE_STAGE_SIZE 24
+#define CASE_GROUP_SIZE 65
 #define CASE_REASON_MAX_BYTES 256
 #define CASE_WORD_MAX_BYTES 64
 #define CASES_BUCKETS 16384
@@ -49,6 +50,9 @@ enum record_kind {
 };
 
 enum case_purpose { PURPOSE_NONE, PURPOSE_TEST, PURPOSE_FILE, PURPOSE_POLL };
+
+/* What a filing is to the others of its report. */
+enum case_act { ACT_REGULAR, ACT_CORRECTION, ACT_CANCELLATION };
 
 struct work;
 
@@ -112,6 +116,10 @@ struct hub_case {
 	uint32_t warnings;   /* of the last `closed`: what the partner took with reservations */
 
 	struct case_times times;
+
+	char group[CASE_GROUP_SIZE]; /* the same for all filings of one report; "" for none */
+	uint32_t package, packages;  /* which of how many; 0: not known */
+	enum case_act act;
 
 	/* Not from records: */
 	bool is_open, in_open_list;

@@ -13,6 +13,7 @@
 #include "../base/text.h"
 #include "card.h"
 #include "control_private.h"
+#include "group.h"
 
 static uint64_t search; /* number of the present one; 0: none yet */
 
@@ -21,6 +22,26 @@ struct sought {
 	struct caller *caller;
 	int names;
 };
+
+/* What it belongs to: in figures, and behind the reason in words. */
+static void put_group(struct caller *caller, const struct hub_case *each, struct lines *row)
+{
+	char words[GROUP_WORDS_SIZE];
+	const char *why = lines_get(row, "why");
+
+	if (each->group[0] == '\0') {
+		return;
+	}
+	lines_set(row, "group", each->group);
+	lines_set(row, "act", group_act_name(each));
+	lines_set_u64(row, "package", each->package);
+	lines_set_u64(row, "packages", each->packages);
+	group_words(&caller->hub->cases, each, words);
+	if (words[0] != '\0') {
+		lines_set(row, "together", words);
+		lines_setf(row, "why", "%s%s%s", why == NULL ? "" : why, why == NULL || why[0] == '\0' ? "" : "; ", words);
+	}
+}
 
 static void put_case_row(struct caller *caller, const struct hub_case *each)
 {
@@ -49,6 +70,7 @@ static void put_case_row(struct caller *caller, const struct hub_case *each)
 		lines_set_u64(&row, "warnings", each->warnings);
 		lines_setf(&row, "why", _("reservations of the partner: %u"), each->warnings);
 	}
+	put_group(caller, each, &row);
 	if (each->erased != 0) {
 		lines_set_u64(&row, "erased", each->erased);
 		lines_setf(&row, "why", _("content erased (record %llu)"), (unsigned long long)each->erased);

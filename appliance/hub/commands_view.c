@@ -13,6 +13,7 @@
 #include "anchors.h"
 #include "card.h"
 #include "control_private.h"
+#include "group.h"
 #include "disk.h"
 #include "facts.h"
 #include "inbox.h"
@@ -438,6 +439,21 @@ static void on_records(void *context, int err, struct wire_message *message)
 	caller_settle(caller);
 }
 
+static void put_group_fields(struct caller *caller, const struct hub_case *of)
+{
+	char words[GROUP_WORDS_SIZE];
+
+	if (of->group[0] == '\0') {
+		return;
+	}
+	caller_field(caller, "group", of->group);
+	caller_field(caller, "act", group_act_name(of));
+	group_words(&caller->hub->cases, of, words);
+	if (words[0] != '\0') {
+		caller_field(caller, "together", words);
+	}
+}
+
 static void put_case_fields(struct caller *caller, const struct hub_case *of)
 {
 	char text[CLOCK_UTC_SIZE], waiting[CASE_WAITING_SIZE];
@@ -474,6 +490,7 @@ static void put_case_fields(struct caller *caller, const struct hub_case *of)
 		(void)snprintf(text, sizeof text, "%llu", (unsigned long long)of->forms);
 		caller_field(caller, "forms", text);
 	}
+	put_group_fields(caller, of);
 	case_waiting(of, waiting);
 	if (waiting[0] != '\0') {
 		caller_field(caller, "waiting", waiting);

@@ -62,6 +62,7 @@ static void refuse(struct work *work, struct check *check, const char *reason)
 
 static void on_checked(struct work *work)
 {
+	static const char *const found[] = { "act", "deferred", "forms", "group", "package", "packages" };
 	struct check *check = work->context;
 	struct decision decision;
 	bool fit = work_result_is(work, "fit", "yes");
@@ -80,8 +81,9 @@ static void on_checked(struct work *work)
 		return;
 	}
 	lines_free(&work->record);
-	flow_record_result(work, "forms", "forms");
-	flow_record_result(work, "deferred", "deferred");
+	for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
+		flow_record_result(work, found[i], found[i]);
+	}
 	decision = check->decision;
 	check->decision.recognised = (struct lines){ 0 };
 	flow_decision(work, &decision);

@@ -4,6 +4,7 @@
 #include "../base/text.h"
 #include "card.h"
 #include "flow.h"
+#include "group.h"
 #include "overview_private.h"
 #include "share.h"
 
@@ -76,6 +77,8 @@ static void write_form(FILE *page, const struct overview *overview, const struct
 	const struct catalogue *catalogue = overview->hub->catalogue;
 	const struct catalogue_form *form = each->partner[0] == '\0' ? NULL : catalogue_form_find(catalogue, each->partner, each->form);
 
+	char together[GROUP_WORDS_SIZE];
+
 	begin_cell(page, "form", _("Form"));
 	if (each->form[0] != '\0') {
 		(void)fputs("<b>", page);
@@ -84,6 +87,12 @@ static void write_form(FILE *page, const struct overview *overview, const struct
 	}
 	html_text(page, form != NULL ? catalogue_say(catalogue, &form->label) : each->form[0] == '\0' ? _("not recognised") : "");
 	write_file_name(page, overview_name(each->number));
+	group_words(&overview->hub->cases, each, together);
+	if (together[0] != '\0') {
+		(void)fputs("<span class=\"file\">", page);
+		html_text(page, together);
+		(void)fputs("</span>", page);
+	}
 	(void)fputs("</td>", page);
 }
 

@@ -6,6 +6,7 @@
 #include "../base/escape.h"
 #include "../base/text.h"
 #include "card.h"
+#include "group.h"
 #include "paper.h"
 
 #define NAME_MAX_BYTES 1024
@@ -40,6 +41,7 @@ void status_text_write(const struct hub *hub, const struct hub_case *of, const c
 {
 	const struct catalogue_form *form = catalogue_form_find(hub->catalogue, of->partner, of->form);
 	const struct catalogue_partner *partner = catalogue_partner_find(hub->catalogue, of->partner);
+	char together[GROUP_WORDS_SIZE];
 	char text[NAME_MAX_BYTES], when[PAPER_TIME_SIZE], label[CASE_LABEL_SIZE];
 	struct paper paper;
 
@@ -57,6 +59,10 @@ void status_text_write(const struct hub *hub, const struct hub_case *of, const c
 	if (of->forms > 1) {
 		(void)snprintf(text, sizeof text, "%llu%s", (unsigned long long)of->forms, of->deferred ? _(" (in the partner's evening processing)") : "");
 		paper_line(&paper, _("Forms in it"), text);
+	}
+	group_words(&hub->cases, of, together);
+	if (together[0] != '\0') {
+		paper_words(&paper, _("Belongs together"), together);
 	}
 	paper_time(of->received_ms, when);
 	paper_line(&paper, _("Taken in by the box"), when);

@@ -37,13 +37,18 @@ def guid(n):
     return f"018F0000-0000-7000-8000-{n:012d}"
 
 
-def jmhz_inside():
-    """One package, whole: the summary, PVPOJ and one person."""
-    counts = "".join(f"<{name}>{value}</{name}>" for name, value in (
-        ("mesic", 4), ("rok", 2026), ("balikPoradi", 1), ("balikyPocet", 1), ("formularePocetVBaliku", 3), ("formularePocetCelkem", 3)))
-    parts = "".join(f'<{name} xmlns="{S}JMHZ/{space}/1.0" id="{guid(n)}"/>'
-                    for n, (name, space) in enumerate((("souhrn", "souhrn"), ("pvpoj", "PVPOJ"), ("form", "form")), 2))
-    return f"<hlavicka><idPodani>{guid(1)}</idPodani><typPodani>R</typPodani>{vs_element(VS)}{counts}</hlavicka>{parts}"
+def jmhz_inside(report=1, kind="R", package=1, packages=1, persons=1, parts=("souhrn", "PVPOJ", "form"), **head):
+    """One package of a report, whole by default: the summary, PVPOJ and one person. head: fields that are other than usual."""
+    names = [name for name in parts for _ in range(persons if name == "form" else 1)]
+    counts = {"mesic": 4, "rok": 2026, "balikPoradi": package, "balikyPocet": packages, "formularePocetVBaliku": len(names),
+              "formularePocetCelkem": len(names) * packages, **head}
+    written = "".join(f"<{name}>{value}</{name}>" for name, value in counts.items())
+    inside = "".join(f'<{name.lower()} xmlns="{S}JMHZ/{name}/1.0" id="{guid(1000 * report + n)}"/>' for n, name in enumerate(names, 2))
+    return f"<hlavicka><idPodani>{guid(report)}</idPodani><typPodani>{kind}</typPodani>{vs_element(VS)}{written}</hlavicka>{inside}"
+
+
+def jmhz(note="", **how):
+    return document("jmhz", S + "JMHZ/podani/1.0", jmhz_inside(**how), note)
 
 
 FORMS = {
@@ -54,7 +59,7 @@ FORMS = {
     "ozuspoj": lambda note: document("podaniOzuspoj", S + "POJ/OZUSPOJ23",
                                      f"<formularOzuspoj><zamestnavatel><vs>{VS}</vs></zamestnavatel></formularOzuspoj>", note),
     "osvc": lambda note: document("OSVC", S + "OSVC2025", "<prehled/>", note),
-    "jmhz": lambda note: document("jmhz", S + "JMHZ/podani/1.0", jmhz_inside(), note),
+    "jmhz": jmhz,
     "prezec": lambda note: document("PREZEC", S + "PREZEC/2026", f'<employee sqnr="1"><comp vs="{VS}"/></employee>', note),
     "regzeldopl": lambda note: document("REGZELDOPL", S + "REGZELDOPL/2025", "<zamestnavatel/>", note),
 }

@@ -124,12 +124,98 @@ static void test_size(void **state)
 	check_unfit(text, "option.request-max", "60000", "the request is larger than ČSSZ takes", "větší, než ČSSZ přijímá", "Rozdělte");
 }
 
+#define HEAD(kind, package, packages)                                                                                                                          \
+	"<hlavicka><idPodani> 018f0000-0000-7000-8000-00000000000A</idPodani><typPodani>" kind "</typPodani><variabilniSymbol>9900000001</variabilniSymbol>"   \
+	"<mesic>4</mesic><rok>2026</rok><balikPoradi>" package "</balikPoradi><balikyPocet>" packages "</balikyPocet></hlavicka>"
+#define PART(name)                                                                                                                                             \
+	"<x xmlns='http://schemas.cssz.cz/JMHZ/" name "/1.0'><form xmlns='http://schemas.cssz.cz/JMHZ/form/1.0'/></x>" /* what is inside a part is no other */
+#define REPORT(head, parts) "<jmhz xmlns='http://schemas.cssz.cz/JMHZ/podani/1.0'>" head parts "</jmhz>"
+
+static void begin_report(struct try *try, const char *form, const char *vs)
+{
+	try_begin(try, "check", "cssz");
+	try_set(try, "option.class", "CSSZ_JMHZ");
+	try_set(try, "option.etype", "JMHZ25");
+	try_set(try, "option.vs", vs);
+	try_set(try, "option.report", "jmhz");
+	try_in_text(try, form);
+	try_out(try);
+}
+
+static void check_report(const char *form, const char *act, const char *package, const char *forms, char ret_group[64])
+{
+	struct try try;
+
+	begin_report(&try, form, "9900000001");
+	assert_int_equal(try_run(&try), 0);
+	assert_result(&try, "fit", "yes");
+	assert_result(&try, "act", act);
+	assert_result(&try, "package", package);
+	assert_result(&try, "forms", forms);
+	(void)snprintf(ret_group, 64, "%s", try_get(&try, "group"));
+	assert_int_equal(strlen(ret_group), 32);
+	try_end(&try);
+}
+
+static void check_no_report(const char *form, const char *reason, const char *words)
+{
+	struct try try;
+	char *report = NULL;
+	size_t length = 0;
+
+	begin_report(&try, form, "9900000001");
+	assert_int_equal(try_run(&try), 0);
+	assert_result(&try, "fit", "no");
+	assert_result(&try, "reason", reason);
+	assert_result(&try, "group", "-");
+	report = try_output(&try, 2, &length);
+	assert_non_null(strstr(report, words));
+	free(report);
+	try_end(&try);
+}
+
+/* Packages, corrections and the cancellation of a report have one group; those of another firm or report another. */
+static void test_report(void **state)
+{
+	char whole[64], other[64];
+	struct try try;
+
+	(void)state;
+	check_report(REPORT(HEAD("R", "1", "1"), PART("souhrn") PART("PVPOJ") PART("form") PART("form")), "regular", "1", "4", whole);
+	check_report(REPORT(HEAD("R", "2", "3"), PART("form")), "regular", "2", "1", other);
+	assert_string_equal(whole, other);
+	check_report(REPORT(HEAD("O", "1", "1"), PART("form")), "correction", "1", "1", other);
+	assert_string_equal(whole, other);
+	check_report(REPORT(HEAD("S", "1", "1"), ""), "cancellation", "1", "0", other);
+	assert_string_equal(whole, other);
+	begin_report(&try, REPORT(HEAD("O", "1", "1"), PART("form")), "9900000002");
+	assert_int_equal(try_run(&try), 0);
+	assert_string_not_equal(try_get(&try, "group"), whole);
+	try_end(&try);
+}
+
+static void test_no_report(void **state)
+{
+	(void)state;
+	check_no_report(REPORT(HEAD("R", "1", "1"), PART("PVPOJ") PART("form")), "a regular report needs its summary, the part PVPOJ and forms",
+	                "chybí souhrn");
+	check_no_report(REPORT(HEAD("R", "1", "1"), PART("souhrn") PART("PVPOJ")), "a regular report needs its summary, the part PVPOJ and forms", "formuláře");
+	check_no_report(REPORT(HEAD("O", "1", "1"), ""), "a correction has nothing in it", "prázdné");
+	check_no_report(REPORT(HEAD("S", "1", "1"), PART("form")), "a cancellation must have no forms", "Storno");
+	check_no_report(REPORT(HEAD("X", "1", "1"), PART("form")), "the report does not say whether it is regular, a correction or a cancellation (typPodani)",
+	                "typPodani");
+	check_no_report(REPORT(HEAD("R", "4", "3"), PART("form")), "the report does not say which of its packages this is", "balikPoradi");
+	check_no_report(REPORT(HEAD("R", "0", "3"), PART("form")), "the report does not say which of its packages this is", "balikPoradi");
+	check_no_report(REPORT("<hlavicka><idPodani>018F0000-0000-7000-8000-0000000000</idPodani></hlavicka>", PART("form")),
+	                "the report has no valid identifier (idPodani)", "idPodani");
+	check_no_report(REPORT("<x>" HEAD("R", "1", "1") "</x>", PART("form")), "the report has no valid identifier (idPodani)", "idPodani");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_count),
-		cmocka_unit_test(test_symbol),
-		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_count),  cmocka_unit_test(test_symbol),    cmocka_unit_test(test_size),
+		cmocka_unit_test(test_report), cmocka_unit_test(test_no_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,8 @@
  *   parameters: form ; env ; language ; option.<name>. For partners whose catalogue says check = true, once, before it is decided whether a filing may go
  *   result: fit = yes | no (it can never be filed as it is: the box refuses it), reason (English words, when not), report = yes | no
  *           and as far as the partner knows them, for the record of the decision: forms (how many are in it), deferred = yes (the partner works on so
- *           many only later, and says when by its results)
+ *           many only later, and says when by its results), group (a word: the filings of one report have the same; nothing of the report can be learnt
+ *           from it), package and packages (which of how many this is), act = regular | correction | cancellation
  *
  * kind `compose`     [1] source object(s) as `what` says, [last] output
  *   parameters: what = content | test | file | poll | close | isds ; form (catalogue id, e.g. DPHDP3) ; env ; email (may be absent) ; url (address of the partner, to which `path` will be appended) ; stage (poll: "state" or what classify said in `poll`); option.<name> (partner options from the catalogue)

@@ -10,6 +10,7 @@
 #include "../base/deflate.h"
 #include "../base/report.h"
 #include "facts.h"
+#include "jmhz.h"
 #include "numbers.h"
 #include "words.h"
 
@@ -33,6 +34,14 @@ static const struct fault {
 	{ "the form cannot be read", "Soubor nejde přečíst.", "17836" },
 	{ "there are more forms in it than one filing may have", "V souboru je více formulářů, než smí být v jednom podání.", "305" },
 	{ "the request is larger than ČSSZ takes", "Podání je větší, než ČSSZ přijímá.", "305" },
+	{ "the report has no valid identifier (idPodani)", "Hlášení nemá platný identifikátor (idPodani).", "61" },
+	{ "the report does not say whether it is regular, a correction or a cancellation (typPodani)",
+	  "Hlášení neříká, zda je řádné, opravné nebo storno (typPodani).", "61" },
+	{ "the report does not say its month", "Hlášení nemá platný měsíc a rok.", "61" },
+	{ "the report does not say which of its packages this is", "Hlášení neříká, kolikátý balík z kolika to je (balikPoradi, balikyPocet).", "61" },
+	{ "a regular report needs its summary, the part PVPOJ and forms", "Řádnému hlášení chybí souhrn, část PVPOJ nebo formuláře.", "61" },
+	{ "a correction has nothing in it", "Opravné hlášení je prázdné.", "64" },
+	{ "a cancellation must have no forms", "Storno hlášení nesmí obsahovat žádné části.", "61" },
 	{ "the catalogue does not say class and etype of this form", "Katalog neříká, jak se tento formulář ČSSZ podává (class, etype).", "17813" },
 };
 
@@ -82,9 +91,28 @@ static int measure(struct job *job, int original, uint64_t *ret)
 	return err;
 }
 
+/* Of a report in packages: what belongs together, and what this one is. */
+static const char *read_report(struct job *job, int original, struct cssz_facts *facts, int *ret_err)
+{
+	struct jmhz report;
+	char group[JMHZ_GROUP_SIZE];
+	const char *fault = jmhz_read(original, &report, ret_err);
+
+	if (fault != NULL) {
+		return fault;
+	}
+	*ret_err = jmhz_group(&report, facts->vs, group);
+	facts->forms = report.summaries + report.pvpoj + report.persons; /* as 7, item 1 counts them */
+	lines_set(&job->result, "group", group);
+	lines_set_u64(&job->result, "package", report.package);
+	lines_set_u64(&job->result, "packages", report.packages);
+	lines_set(&job->result, "act", report.act == 'R' ? "regular" : report.act == 'O' ? "correction" : "cancellation");
+	return NULL;
+}
+
 static const char *find_fault(struct job *job, int original, struct cssz_facts *ret_facts, int *ret_err)
 {
-	char class_name[CSSZ_CLASS_SIZE], etype[ETYPE_SIZE];
+	char class_name[CSSZ_CLASS_SIZE], etype[ETYPE_SIZE], kind[ENCODING_SIZE];
 	uint64_t request = 0;
 	const char *fault = cssz_facts_read(job, original, ret_facts, ret_err);
 
@@ -95,6 +123,11 @@ static const char *find_fault(struct job *job, int original, struct cssz_facts *
 	(void)job_parameter(job, "option.etype", "", etype, sizeof etype);
 	if (!cssz_is_plain(class_name) || !cssz_is_plain(etype)) {
 		return "the catalogue does not say class and etype of this form";
+	}
+	(void)job_parameter(job, "option.report", "", kind, sizeof kind);
+	fault = strcmp(kind, "jmhz") == 0 ? read_report(job, original, ret_facts, ret_err) : NULL;
+	if (fault != NULL || *ret_err != 0) {
+		return fault;
 	}
 	*ret_err = measure(job, original, &request);
 	return *ret_err == 0 && request > cssz_request_max(job) ? "the request is larger than ČSSZ takes" : NULL;
