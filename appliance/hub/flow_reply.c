@@ -196,11 +196,11 @@ static void settle_file(struct work *work)
 }
 
 /* The partner does not know the filing: it may be a bad moment of it, or it has forgotten what nobody collected. Asked again, until a person must look: the result
- * may have come by another way, and only a person can say that there is none. */
+ * may have come by another way, and only a person can say that there is none. What an address says that did not take the filing settles nothing. */
 static void settle_gone(struct work *work)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
-	uint64_t patience_ms = partner == NULL ? 0 : partner->catalogue->ask_person_after_ms;
+	uint64_t patience_ms = partner == NULL || work->of->asked_at != work->of->filed_at ? 0 : partner->catalogue->ask_person_after_ms;
 
 	if (patience_ms != 0 && clock_utc_ms() - work->of->changed_ms > (int64_t)patience_ms) {
 		char reason[CASE_REASON_MAX_BYTES];

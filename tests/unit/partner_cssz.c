@@ -323,6 +323,8 @@ static const struct {
 	{ "file", "200", ENVELOPE("CSSZ_REGZEC", "acknowledgement", "a b", "", ""), "unknown", "an acknowledgement without a usable CorrelationID" },
 	{ "file", "200", ENVELOPE("CSSZ_REGZEC", "error", "", GATEWAY_ERROR("1020"), ""), "unavailable",
 	  "the gateway says 1020: a CorrelationID where it must be empty" },
+	{ "file", "500", ENVELOPE("CSSZ_REGZEC", "error", ID, GATEWAY_ERROR("1000"), ""), "taken",
+	  "the gateway says 1000: an internal failure of the gateway" },
 	{ "file", "200", ENVELOPE("CSSZ_REGZEC", "error", "", GATEWAY_ERROR("1000"), ""), "unknown",
 	  "the gateway says 1000: an internal failure of the gateway" },
 	{ "file", "200", ENVELOPE("CSSZ_REGZEC", "error", "", GATEWAY_ERROR("9999"), ""), "unknown", "the gateway says 9999: words of the gateway" },

@@ -79,7 +79,7 @@ static int take(struct job *job, const struct cssz_reply *reply)
 	}
 	lines_set(&job->result, "receipt", "yes");
 	lines_set(&job->result, "poll", "result");
-	return tell(job, "taken", NULL);
+	return reply->has_error ? tell_error(job, "taken", reply) : tell(job, "taken", NULL);
 }
 
 /* Errors that the gateway makes before it takes a message: nothing was filed (spec/cssz 10.1). */
@@ -108,6 +108,10 @@ static int classify_filing(struct job *job, const struct cssz_reply *reply, uint
 			return tell(job, "unknown", "an acknowledgement without a usable CorrelationID");
 		}
 		return same_class(job, reply) ? take(job, reply) : tell(job, "unknown", "an acknowledgement for another service");
+	}
+	if (reply->has_error && !was_not_taken(reply) && cssz_is_id(reply->id) && same_class(job, reply)) {
+		return take(job,
+		            reply); /* whether it arrived nobody knows, but it has an identifier: it can be asked about, and is never sent again by itself */
 	}
 	if (reply->has_error) {
 		return tell_error(job, was_not_taken(reply) ? "unavailable" : "unknown", reply);
