@@ -56,7 +56,7 @@ struct catalogue_form {
 	char *partner;
 	struct catalogue_text label;
 	char *kind;                    /* kind of case: filing, query, task */
-	char *format;                  /* xml, zip, cms, pdf, binary: what the first bytes say; default xml */
+	char *format;                  /* xml, zip, cms, pdf, query (base/query.h: root is what is asked), binary: what the first bytes say; default xml */
 	char *root;                    /* local name of the root element; "": any */
 	char *namespace_uri;           /* "*": any (default); "": none */
 	char *child;                   /* local name of the first child; "*": any, then the case's form is that name; "": not looked at */

@@ -51,7 +51,7 @@ static const struct schema_field form_fields[] = {
 	{ "label_cs",  SCHEMA_TEXT,      false, F(label.cs),         NULL, NULL, 0, 0 },
 	{ "label_en",  SCHEMA_TEXT,      false, F(label.en),         NULL, NULL, 0, 0 },
 	{ "kind",      SCHEMA_WORD_TEXT, false, F(kind),             "filing", "filing|query|task", 0, 0 },
-	{ "format",    SCHEMA_WORD_TEXT, false, F(format),           "xml", "xml|zip|cms|pdf|binary", 0, 0 },
+	{ "format",    SCHEMA_WORD_TEXT, false, F(format),           "xml", "xml|zip|cms|pdf|query|binary", 0, 0 },
 	{ "root",      SCHEMA_TEXT,      false, F(root),             "", NULL, 0, 0 },
 	{ "namespace", SCHEMA_TEXT,      false, F(namespace_uri),    "*", NULL, 0, 0 },
 	{ "child",     SCHEMA_TEXT,      false, F(child),            "", NULL, 0, 0 },

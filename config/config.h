@@ -93,6 +93,7 @@ const char *config_approval_name(enum config_approval approval);
 enum config_env { CONFIG_ENV_PRODUCTION, CONFIG_ENV_SANDBOX, CONFIG_ENV_TEST };
 
 #define CONFIG_ADDRESSES_MAX 4 /* of a partner: `url` and `backup_urls` */
+#define CONFIG_ANSWER_KEYS_MAX 4
 
 /* `partner "name" { }`; the name is that of a partner of the catalogue */
 struct config_partner {
@@ -104,12 +105,14 @@ struct config_partner {
 	size_t sign_key_index[CONFIG_SIGN_KEYS_MAX]; /* of keys */
 	char *tls_key;                               /* the box logs in with it where the server asks for a certificate; "": none */
 	size_t tls_key_index;                        /* SIZE_MAX: none */
-	bool test_first, test_first_set;             /* not set: as the catalogue says */
-	char *ca_file;                               /* PEM, "": the roots of the system */
-	char *anchors;                               /* PEM, trust anchors for signed replies; "": none */
-	char *encrypt_to;                            /* PEM, certificates that the partner wants messages encrypted for; "": none */
-	struct config_list encrypt_to_sha256;        /* those of them that are approved, 64 lower-case hex digits each; a person may approve others */
-	struct config_list signer_cn;                /* accepted common names of the signer of replies; empty: any under the anchors */
+	struct config_list answer_keys;              /* open what the partner encrypts for us; the certificate of the first stands in queries; empty: none */
+	size_t answer_key_index[CONFIG_ANSWER_KEYS_MAX];
+	bool test_first, test_first_set;      /* not set: as the catalogue says */
+	char *ca_file;                        /* PEM, "": the roots of the system */
+	char *anchors;                        /* PEM, trust anchors for signed replies; "": none */
+	char *encrypt_to;                     /* PEM, certificates that the partner wants messages encrypted for; "": none */
+	struct config_list encrypt_to_sha256; /* those of them that are approved, 64 lower-case hex digits each; a person may approve others */
+	struct config_list signer_cn;         /* accepted common names of the signer of replies; empty: any under the anchors */
 	char *signer_o;
 	struct config_list signer_sha256; /* pinned certificates, 64 lower-case hex digits */
 	char *email;

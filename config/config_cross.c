@@ -97,6 +97,23 @@ static void check_sign_keys(struct reading *reading, const struct config *config
 	}
 }
 
+static void check_answer_keys(struct reading *reading, const struct config *config, size_t i, struct config_partner *partner)
+{
+	int line = config_reading_line(reading, "partner", i, "answer_key");
+
+	if (partner->answer_keys.count > CONFIG_ANSWER_KEYS_MAX) {
+		COMPLAIN(reading, line, _("\"answer_key\" names more than %d keys"), CONFIG_ANSWER_KEYS_MAX);
+	}
+	for (size_t k = 0; k < partner->answer_keys.count && k < CONFIG_ANSWER_KEYS_MAX; k++) {
+		size_t key = use_key(reading, config, line, partner->answer_keys.items[k], CONFIG_USE_DECRYPT, "decrypt");
+
+		partner->answer_key_index[k] = key;
+		if (k == 0 && key != SIZE_MAX && config->keys[key].cert[0] == '\0') {
+			COMPLAIN(reading, line, _("key \"%s\" needs its \"cert\": the certificate stands in the queries"), config->keys[key].name);
+		}
+	}
+}
+
 static void check_partners(struct reading *reading, struct config *config)
 {
 	for (size_t i = 0; i < config->partner_count; i++) {
@@ -107,6 +124,7 @@ static void check_partners(struct reading *reading, struct config *config)
 		partner->test_first_set = config_reading_given(reading, "partner", i, "test_first");
 		check_sign_keys(reading, config, i, partner);
 		config_address_cross(reading, config, i);
+		check_answer_keys(reading, config, i, partner);
 		partner->tls_key_index =
 		    use_key(reading, config, config_reading_line(reading, "partner", i, "tls_key"), partner->tls_key, CONFIG_USE_TLS, "tls");
 		if (partner->poll_max_ms != 0 && partner->poll_first_ms > partner->poll_max_ms) {

@@ -123,6 +123,7 @@ static const struct schema_field partner_fields[] = {
 	{ "env",                  SCHEMA_WORD,     false, AT(config_partner, env),                  NULL, "production|sandbox|test", 0, 0 },
 	{ "sign_key",             SCHEMA_NAME,     true,  AT(config_partner, sign_keys),            NULL, NULL, 0, 0 },
 	{ "tls_key",              SCHEMA_NAME,     false, AT(config_partner, tls_key),              "", NULL, 0, 0 },
+	{ "answer_key",           SCHEMA_NAME,     true,  AT(config_partner, answer_keys),          "", NULL, 0, 0 },
 	{ "test_first",           SCHEMA_BOOL,     false, AT(config_partner, test_first),           "true", NULL, 0, 0 },
 	{ "ca_file",              SCHEMA_PATH,     false, AT(config_partner, ca_file),              "", NULL, 0, 0 },
 	{ "anchors",              SCHEMA_PATH,     false, AT(config_partner, anchors),              "", NULL, 0, 0 },

@@ -228,6 +228,8 @@ typedef void (*server_outflow_done)(void *context, int err, uint64_t size);
 int server_intake_start(struct server *server, const char *case_number, const char *role, uint64_t limit, int fd, uint64_t deadline_ms, server_intake_done done,
                         void *context, struct server_intake **ret);
 void server_intake_cancel(struct server_intake *intake);
+/* Right after the start: whether the same came before is told by these bytes, not by the content. On failure cancel it. */
+int server_intake_guard(struct server_intake *intake, struct span guard);
 /* Nothing becomes an object before it is released, even when the content is at its end; until then cancelling leaves nothing behind. Release says how long
  * it must be (else ERR_MISMATCH, and nothing is kept) and may call `done`. */
 void server_intake_hold(struct server_intake *intake);

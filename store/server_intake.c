@@ -24,7 +24,8 @@ struct server_intake {
 	uint64_t offset;   /* of a regular file */
 	int watch, step_timer, deadline_timer;
 	struct vault_writer *writer;
-	struct vault_hmac *same; /* role original: for seen.h */
+	struct vault_hmac *same; /* role original, or with a guard: for seen.h */
+	bool guarded;            /* it is fed with the guard, not with the content */
 	char *name;              /* role name: its text */
 	size_t name_length;
 	server_intake_done done;
@@ -149,7 +150,7 @@ static void finish_content(struct server_intake *intake)
 
 static int feed(struct server_intake *intake, const uint8_t *space, size_t length)
 {
-	if (intake->same != NULL && !vault_hmac_update(intake->same, span_of(space, length))) {
+	if (intake->same != NULL && !intake->guarded && !vault_hmac_update(intake->same, span_of(space, length))) {
 		return ERR_INTERNAL;
 	}
 	if (intake->name != NULL) {
@@ -225,6 +226,17 @@ static void on_deadline(void *context, uint32_t events)
 	(void)events;
 	intake->deadline_timer = 0;
 	finish(intake, ERR_DEADLINE, NULL, "");
+}
+
+int server_intake_guard(struct server_intake *intake, struct span guard)
+{
+	static const char mark[] = "guard\n"; /* no content of a filing, which are asked for alike, is this by chance */
+
+	vault_hmac_free(intake->same);
+	intake->same = seen_begin(intake->server->seen);
+	intake->guarded = true;
+	return intake->same != NULL && vault_hmac_update(intake->same, span_of(mark, sizeof mark - 1)) && vault_hmac_update(intake->same, guard) ? 0
+	                                                                                                                                         : ERR_INTERNAL;
 }
 
 void server_intake_hold(struct server_intake *intake)

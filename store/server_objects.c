@@ -175,6 +175,12 @@ int server_take(struct server *server, struct wire_message *message)
 	}
 	err = server_intake_start(server, case_number, role, wire_number(message, WIRE_F_LIMIT, 0), wire_take_fd(message, 0), stream->deadline_ms, on_taken,
 	                          stream, &stream->intake);
+	if (err == 0 && wire_has(message, WIRE_F_HASH)) {
+		err = server_intake_guard(stream->intake, wire_span(message, WIRE_F_HASH));
+		if (err != 0) {
+			server_intake_cancel(stream->intake);
+		}
+	}
 	if (err != 0) {
 		fail_stream(stream, err, words_of(err));
 	}

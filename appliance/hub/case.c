@@ -362,6 +362,10 @@ static void apply_objects(struct hub_case *each, const struct record *record, en
 
 static void apply_closed(struct hub_case *each, const struct record *record)
 {
+	struct span ignored;
+
+	each->data_index = record_field(record, "object-attachment", &ignored) ? record->index : 0;
+	each->data_enveloped = record_field_is(record, "data", "enveloped");
 	each->closed_ms = record->utc_ms;
 	each->partial = record_field_is(record, "verdict", "partial");
 	each->warnings = (uint32_t)number_field(record, "warnings", 0);
@@ -464,6 +468,7 @@ static int apply_words(struct hub_case *each, const struct record *record, enum 
 		return 0;
 	}
 	err = set_word(record, "partner", &each->partner);
+	err = err != 0 ? err : set_word(record, "kind", &each->kind); /* what a file from the inbox is was not known before */
 	(void)record_field_string(record, "form", each->form, sizeof each->form);
 	return err != 0 ? err : set_word(record, "env", &each->env);
 }
@@ -481,6 +486,20 @@ static uint64_t place_field(const struct record *record)
 		}
 	}
 	return place;
+}
+
+/* Data that came back go to the share one item after the other, and only then the papers of the case. */
+static void apply_delivered(struct hub_case *each, const struct record *record)
+{
+	struct span ignored;
+
+	if (record_field(record, "item", &ignored)) {
+		each->items = number_field(record, "item", each->items);
+	} else if (record_field(record, "object-content", &ignored)) {
+		each->opened_index = record->index;
+	} else {
+		each->delivered = true;
+	}
 }
 
 /* Erasure and archive change no state: they are about the content alone. */
@@ -523,7 +542,9 @@ int case_apply(struct cases *cases, const struct record *record, struct hub_case
 	memcpy(each->head, record->hash, sizeof each->head);
 	*ret_case = each;
 	if (kind == RECORD_OTHER) {
-		each->delivered = each->delivered || strcmp(record->type, "delivered") == 0;
+		if (strcmp(record->type, "delivered") == 0) {
+			apply_delivered(each, record);
+		}
 		each->papers_held = each->papers_held || (each->delivered && each->state == CASE_HELD);
 		each->is_open = !state_is_closed(each->state) || !each->delivered;
 		return apply_content(each, record);

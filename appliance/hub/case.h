@@ -115,6 +115,11 @@ struct hub_case {
 	bool partial;        /* of the last `closed`: some parts were taken, others were not */
 	uint32_t warnings;   /* of the last `closed`: what the partner took with reservations */
 
+	uint64_t data_index;   /* of the `closed` with data that came back; 0: none did */
+	uint64_t opened_index; /* of the `delivered` with these deciphered; 0: not yet */
+	uint64_t items;        /* so many items of theirs stand in Dosle for good */
+	bool data_enveloped;   /* they are encrypted for a key of ours */
+
 	struct case_times times;
 
 	char group[CASE_GROUP_SIZE]; /* the same for all filings of one report; "" for none */
@@ -124,6 +129,10 @@ struct hub_case {
 	/* Not from records: */
 	bool is_open, in_open_list;
 	bool since_start;     /* not asked about since this start, although it waits for the partner's word; until the question's record */
+	uint64_t item;        /* which item of the data is looked at next */
+	bool items_done;      /* no item is left, or they cannot be taken apart */
+	bool data_unread;     /* the latter */
+	size_t open_tries;    /* keys that did not open the data */
 	bool asked;           /* a person wants the partner asked now; until the question's record */
 	struct work *work;    /* what is under way; NULL: nothing */
 	uint64_t due_ms;      /* monotonic; not to be looked at before */

@@ -175,6 +175,10 @@ static void write_result(struct delivery *delivery)
 	if (of->test_report_index != 0 && of->test_report_index != of->report_index) {
 		add_object(delivery, "protokol-zkousky.txt", "report", of->test_report_index); /* its warnings are worth reading after success too */
 	}
+	if (of->data_unread) {
+		add_object(delivery, "odpoved-data", of->opened_index != 0 ? "content" : "attachment",
+		           of->opened_index != 0 ? of->opened_index : of->data_index);
+	}
 	if (of->has_receipt && share->receipt_on_share != CONFIG_RECEIPT_NONE) {
 		start_receipt(delivery, status);
 	}
@@ -270,7 +274,8 @@ static void remove_papers(const struct delivery *delivery, const char *folder)
 /* `deleted` takes a case off the share too: its own files, nothing that somebody else put beside them. */
 static void remove_result(const struct delivery *delivery)
 {
-	static const char *const own[] = { "stav.txt", "podano.p7s", "potvrzeni.p7s", "potvrzeni.xml", "odpoved", "protokol.txt", "protokol-zkousky.txt" };
+	static const char *const own[] = { "stav.txt", "podano.p7s",   "potvrzeni.p7s",        "potvrzeni.xml",
+		                           "odpoved",  "protokol.txt", "protokol-zkousky.txt", "odpoved-data" };
 	char path[SHARE_PATH_MAX_BYTES], original[SHARE_NAME_MAX_BYTES + 1];
 	_cleanup_close_ int directory = -1;
 

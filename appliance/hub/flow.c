@@ -91,6 +91,7 @@ void flow_form_parameters(struct hub *hub, const char *partner_name, const char 
 		add_options(&partner->catalogue->options, ret);
 		if (form != NULL) {
 			add_options(&form->options, ret);
+			lines_set(ret, "query", flow_form_asks(form) ? "yes" : NULL);
 		}
 		add_options(&partner->config->options, ret); /* the configuration has the last word */
 	}
@@ -358,6 +359,8 @@ void flow_next(struct hub *hub, struct hub_case *of)
 	of->until_ms = 0;
 	if ((hub->rolled_back || of->last_index < hub->rolled_back_index) && of->state != CASE_UNCERTAIN && !state_is_closed(of->state)) {
 		flow_roll_back(hub, of);
+	} else if (state_is_closed(of->state) && !of->delivered && of->data_index != 0 && !of->items_done) {
+		flow_open(hub, of); /* before its papers: they say what came */
 	} else if ((has_papers && !of->delivered) || (of->state == CASE_READY && of->papers_held)) {
 		flow_deliver(hub, of); /* brings papers, or takes away what asked for approval */
 	} else if (!state_is_closed(of->state)) {

@@ -9,7 +9,7 @@
 #include "hub.h"
 
 #define WORK_REF_MAX_BYTES WIRE_STRING_MAX_BYTES
-#define WORK_OUTPUTS_MAX 2
+#define WORK_OUTPUTS_MAX 3
 #define FLOW_DEATHS_MAX 4
 #define FLOW_TESTS_MAX 10 /* test runs of one signature whose answer nobody understands, before the case is `failed` */
 
@@ -66,6 +66,10 @@ void work_append(struct work *work, const char *type, work_done done); /* append
 void work_append_two(struct work *work, const char *first_type, struct lines *first, const char *type, work_done done);
 void work_take(struct work *work, const char *number, const char *role, int fd, uint64_t limit, struct work_output *output);
 /* `index`: the record that refers to the object, 0: the latest. */
+/* The same; whether it came before is told by `guard` (32 bytes), not by the content: then the record under construction gets a line `seen`. */
+void work_take_once(struct work *work, const char *number, const char *role, int fd, uint64_t limit, struct span guard, struct work_output *output);
+/* Has the object of the record `index` opened by that key; what is in it becomes `output`. */
+void work_decrypt(struct work *work, const char *role, uint64_t index, const char *key, uint64_t limit, struct work_output *output);
 void work_copy(struct work *work, const char *number, const char *role, uint64_t index, int fd);
 void work_sign(struct work *work, const char *key, const char *role, struct lines *parameters, work_done done);
 
@@ -94,6 +98,15 @@ bool work_result_is(const struct work *work, const char *name, const char *value
 void flow_next(struct hub *hub, struct hub_case *of);
 /* Looks at all open cases. */
 void flow_all(struct hub *hub);
+/* flow_query.c: is this a form by which the box asks a partner? */
+bool flow_form_asks(const struct catalogue_form *form);
+/* Is this a case by which it asks? What is sent then is made from the text that was handed in: */
+bool flow_asks(const struct hub_case *of);
+/* the role of that object, where others have `original`. */
+const char *flow_basis(const struct hub_case *of);
+/* The certificate whose key opens answers, as a descriptor to be closed. */
+int flow_answer_certificate(const struct hub_partner *partner);
+void flow_open(struct hub *hub, struct hub_case *of);      /* flow_open.c: closed with data -> deciphered, each item to Dosle */
 void flow_recognise(struct hub *hub, struct hub_case *of); /* flow_intake.c: received -> recognised, unknown, refused */
 void flow_decide(struct hub *hub, struct hub_case *of);    /* recognised -> approved or held; refused, where the partner's program finds it unfit */
 /* What was recognised and is decided now. */
@@ -101,6 +114,7 @@ struct decision {
 	struct lines recognised; /* the record that goes before, in the same batch; nothing in it: it stands in the journal already */
 	const char *partner, *env, *form;
 	bool approval_needed, two_person;
+	bool asks; /* a query: the same may be asked again */
 };
 /* May it go? Appends the decision, and what was recognised before it; `work` keeps nothing of `decision`. */
 void flow_decision(struct work *work, struct decision *decision);

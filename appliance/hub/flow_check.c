@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/cleanup.h"
 #include "../base/err.h"
 #include "../base/text.h"
 #include "flow.h"
@@ -94,7 +95,8 @@ void flow_check(struct work *work, const struct decision *decision)
 {
 	const struct hub_partner *partner = hub_partner_find(work->hub, decision->partner);
 	struct check *check = calloc(1, sizeof *check);
-	const struct work_input input = { .role = "original" };
+	_cleanup_close_ int certificate = decision->asks && partner != NULL ? flow_answer_certificate(partner) : -1;
+	const struct work_input inputs[] = { { .role = "original" }, { .fd = certificate } };
 	_cleanup_lines_ struct lines parameters = { 0 };
 
 	if (check == NULL) {
@@ -119,5 +121,5 @@ void flow_check(struct work *work, const struct decision *decision)
 	lines_set(&parameters, "language", work->hub->config->language);
 	work->output_count = 0;
 	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
-	work_job(work, "check", decision->partner, &parameters, &input, 1, on_checked);
+	work_job(work, "check", decision->partner, &parameters, inputs, decision->asks ? 2 : 1, on_checked);
 }

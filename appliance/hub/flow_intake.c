@@ -67,7 +67,7 @@ static const char *begin_decision(struct work *work, const struct decision *deci
 
 	lines_set(&work->record, "case", of->number);
 	lines_set(&work->record, "by", "box");
-	if (of->seen[0] != '\0' && !of->duplicate_cleared) {
+	if (of->seen[0] != '\0' && !of->duplicate_cleared && !decision->asks) {
 		lines_setf(&work->record, "reason", "duplicate of %s", of->seen);
 		return "held";
 	}
@@ -111,6 +111,8 @@ static void append_recognised(struct work *work, const struct catalogue_match *m
 	approval = flow_approval(partner, match->form);
 	lines_set(&work->record, "approval", config_approval_name(approval));
 	lines_set(&work->record, "owes", flow_owes(partner));
+	decision.asks = flow_form_asks(match->form);
+	lines_set(&work->record, "kind", decision.asks ? match->form->kind : NULL);
 	flow_record_result(work, "version", "version");
 	flow_record_result(work, "period", "period");
 	flow_record_result(work, "encoding", "encoding");
@@ -227,9 +229,12 @@ void flow_recognise(struct hub *hub, struct hub_case *of)
 
 void flow_decide(struct hub *hub, struct hub_case *of)
 {
-	const struct decision decision = {
-		.partner = of->partner, .env = of->env, .form = of->form, .approval_needed = of->approval_needed, .two_person = of->two_person
-	};
+	const struct decision decision = { .partner = of->partner,
+		                           .env = of->env,
+		                           .form = of->form,
+		                           .approval_needed = of->approval_needed,
+		                           .two_person = of->two_person,
+		                           .asks = flow_asks(of) };
 	struct work *work = work_begin(hub, of);
 
 	if (work != NULL) {

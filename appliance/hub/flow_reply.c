@@ -75,6 +75,7 @@ static void append_closed(struct work *work, const char *verdict, const char *ev
 	begin_outcome(work);
 	put_keep_until(work);
 	flow_record_result(work, "warnings", "warnings");
+	flow_record_result(work, "data", "data-kind");
 	if (evidence != NULL) {
 		lines_set(&work->record, "evidence", evidence);
 	}
@@ -293,11 +294,12 @@ static void run_classify(struct work *work, const char *reply, struct lines *par
 	_cleanup_close_ int none = fd_memfd_sealed("none", "", 0);
 	bool asked = of->has_receipt && of->purpose == PURPOSE_POLL;
 	const struct work_input inputs[] = { { .role = reply, .index = strcmp(reply, "reply") == 0 ? of->reply_index : 0 },
-		                             { .role = "original" },
+		                             { .role = flow_basis(of) },
 		                             { .role = asked ? "receipt" : NULL, .fd = none } };
 
 	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
 	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
+	work_output_add(work, "attachment", "data=yes", CONFIRMATION_LIMIT_BYTES);
 	work_job(work, "classify", of->partner, parameters, inputs, sizeof inputs / sizeof inputs[0], done);
 }
 

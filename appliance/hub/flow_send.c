@@ -99,7 +99,7 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	struct work *work = work_begin(hub, of);
 	bool poll = purpose == PURPOSE_POLL;
-	struct work_input inputs[3] = { { .role = poll ? "receipt" : "signed" }, { .role = "original" }, { .fd = -1 } };
+	struct work_input inputs[3] = { { .role = poll ? "receipt" : "signed" }, { .role = flow_basis(of) }, { .fd = -1 } };
 	_cleanup_lines_ struct lines parameters = { 0 };
 
 	if (work == NULL) {

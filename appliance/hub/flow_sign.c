@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/cleanup.h"
 #include "../base/err.h"
 #include "../base/text.h"
 #include "flow.h"
@@ -112,7 +113,9 @@ void flow_sign(struct hub *hub, struct hub_case *of)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	struct work *work = work_begin(hub, of);
-	struct work_input input = { .role = "original" };
+	bool asks = flow_asks(of);
+	_cleanup_close_ int certificate = asks ? flow_answer_certificate(partner) : -1;
+	struct work_input inputs[] = { { .role = "original" }, { .fd = certificate } };
 	_cleanup_lines_ struct lines parameters = { 0 };
 
 	if (work == NULL) {
@@ -128,5 +131,5 @@ void flow_sign(struct hub *hub, struct hub_case *of)
 		lines_set(&parameters, "email", partner->config->email);
 	}
 	work_output_add(work, "content", "same=no", CONTENT_LIMIT_BYTES);
-	work_job(work, "compose", of->partner, &parameters, &input, 1, on_composed);
+	work_job(work, "compose", of->partner, &parameters, inputs, asks ? 2 : 1, on_composed);
 }

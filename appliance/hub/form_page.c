@@ -11,8 +11,8 @@ const char *form_page_title(const struct hub *hub, const struct hub_case *of)
 	return form == NULL ? of->form : catalogue_say(hub->catalogue, &form->label);
 }
 
-/* The labels as a descriptor. A page without them is as true; only harder to read. */
-static int open_labels(const struct hub *hub, const struct hub_case *of)
+/* A page without them is as true; only harder to read. */
+int form_page_labels(const struct hub *hub, const struct hub_case *of)
 {
 	static char text[FORM_LABELS_MAX_BYTES];
 	int length = catalogue_labels_write(hub->catalogue, of->partner, of->form, text, sizeof text);
@@ -42,7 +42,7 @@ static void start(struct work *work, const struct hub_case *of, const char *kind
 void form_page_render(struct work *work, const struct hub_case *of, int to, work_done done)
 {
 	_cleanup_lines_ struct lines parameters = { 0 };
-	_cleanup_close_ int labels = open_labels(work->hub, of);
+	_cleanup_close_ int labels = form_page_labels(work->hub, of);
 	struct work_input inputs[] = { { .fd = -1 }, { .fd = labels }, { .fd = to } };
 
 	lines_set(&parameters, "case", of->number);

@@ -61,9 +61,10 @@ struct hub_address {
 struct hub_partner {
 	const struct config_partner *config;
 	const struct catalogue_partner *catalogue;
-	uint8_t *anchors;    /* PEM text, NULL for none */
-	uint8_t *encrypt_to; /* likewise, whom messages are encrypted for */
-	size_t anchors_length, encrypt_to_length;
+	uint8_t *anchors;     /* PEM text, NULL for none */
+	uint8_t *encrypt_to;  /* likewise, whom messages are encrypted for */
+	uint8_t *answer_cert; /* likewise, of the key that opens answers */
+	size_t anchors_length, encrypt_to_length, answer_cert_length;
 	struct partner_certs *certs; /* partner_certs.h */
 	size_t sessions;             /* under way */
 	uint32_t failures;           /* of the network or the service, in a row */
@@ -144,6 +145,8 @@ int hub_run(void);
 bool hub_is_working(const struct hub *hub);
 /* flow_sign.c: what the partner wants of certificates, words for the token program. Only for a partner of the catalogue. */
 const char *hub_partner_wants(const struct hub_partner *partner);
+/* partner_files.c: at the start. */
+void hub_load_partners(struct hub *hub);
 struct hub_partner *hub_partner_find(struct hub *hub, const char *name);
 /* Why nothing is worked on, English for translation; "" when it is. */
 const char *hub_waiting_reason(const struct hub *hub);

@@ -31,7 +31,6 @@
 #include "trust.h"
 
 #define LAST_WORDS_MS 50 /* how long the parent's word is waited for when the store is gone */
-#define CERTIFICATES_MAX_BYTES (256U * 1024)
 #define REPLAY_CHUNK_MAX_BYTES (8U * 1024 * 1024)
 
 static _Noreturn void die(const char *why, int code)
@@ -504,41 +503,6 @@ static void on_sweep(void *context, uint32_t events)
 
 /* --- the beginning --- */
 
-/* False when there is a file and it cannot be read. */
-static bool load_certificates(const char *path, uint8_t **ret, size_t *ret_length)
-{
-	_cleanup_close_ int fd = path[0] == '\0' ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-
-	return path[0] == '\0' || (fd >= 0 && fd_read_all(fd, CERTIFICATES_MAX_BYTES, ret, ret_length) == 0);
-}
-
-static void load_partner_files(struct hub_partner *partner)
-{
-	const struct config_partner *config = partner->config;
-
-	if (!load_certificates(config->anchors, &partner->anchors, &partner->anchors_length)) {
-		log_error("%s cannot be read: confirmations of %s cannot be verified", config->anchors, config->name);
-	}
-	if (!load_certificates(config->encrypt_to, &partner->encrypt_to, &partner->encrypt_to_length)) {
-		log_error("%s cannot be read: messages for %s cannot be encrypted", config->encrypt_to, config->name);
-	}
-}
-
-static void load_partners(struct hub *hub)
-{
-	for (size_t i = 0; i < hub->config->partner_count; i++) {
-		struct hub_partner *partner = &hub->partners[i];
-
-		partner->config = &hub->config->partners[i];
-		partner->catalogue = catalogue_partner_find(hub->catalogue, partner->config->name);
-		if (partner->catalogue == NULL) {
-			log_error("the catalogue does not know the partner %s", partner->config->name);
-		}
-		load_partner_files(partner);
-		partner_certs_begin(partner);
-	}
-}
-
 static void load_config(struct hub *hub)
 {
 	static struct config_report report;
@@ -570,7 +534,7 @@ int hub_run(void)
 		(void)snprintf(hub.tokens[i].state, sizeof hub.tokens[i].state, "absent");
 	}
 	load_config(&hub);
-	load_partners(&hub);
+	hub_load_partners(&hub);
 	hub.stamp_book.config = hub.config;
 	hub.control = control_new(&hub, child_take_fd(hub.child, 1));
 	hub.inbox = inbox_new(&hub);

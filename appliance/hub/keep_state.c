@@ -131,6 +131,8 @@ static void plain_case(const struct hub_case *of, struct hub_case *ret)
 	ret->until_ms = 0;
 	ret->due_ms = ret->settled = ret->death_epoch = ret->sought = 0;
 	ret->failures = ret->deaths = 0;
+	ret->item = ret->open_tries = 0;
+	ret->items_done = ret->data_unread = false;
 }
 
 static void put_case(struct pack *pack, const struct hub_case *of)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/escape.h"
 #include "../base/text.h"
 #include "card.h"
@@ -35,6 +36,22 @@ static void write_outcome(struct paper *paper, const struct hub *hub, const stru
 	if (of->state != CASE_DONE && advice[0] != '\0') {
 		paper_words(paper, _("What to do"), advice);
 	}
+}
+
+/* What came back with the answer to a query stands where all that arrives does. */
+static void write_arrived(struct paper *paper, const struct hub *hub, const struct hub_case *of)
+{
+	struct clock_date date;
+	char text[NAME_MAX_BYTES];
+
+	if (of->data_index == 0 || of->data_unread) {
+		return;
+	}
+	clock_czech_date(of->closed_ms, &date);
+	if (of->items > 0) {
+		(void)snprintf(text, sizeof text, "%s/%04d-%02d", hub->config->share.incoming, date.year, date.month);
+	}
+	paper_line(paper, _("What came with the answer"), of->items > 0 ? text : _("nothing new"));
 }
 
 void status_text_write(const struct hub *hub, const struct hub_case *of, const char *file, char ret[STATUS_TEXT_MAX_BYTES])
@@ -71,6 +88,7 @@ void status_text_write(const struct hub *hub, const struct hub_case *of, const c
 	(void)snprintf(text, sizeof text, "%s (%s)", label, when);
 	paper_line(&paper, _("State"), text);
 	write_outcome(&paper, hub, of);
+	write_arrived(&paper, hub, of);
 	paper_blank(&paper);
 }
 
@@ -85,6 +103,7 @@ void status_text_papers(const char *names, size_t stride, size_t count, char ret
 		{ "potvrzeni.xml", N_("the authority's confirmation with its seal; keep it") },
 		{ "odpoved", N_("the authority's reply as it came") },
 		{ "protokol.txt", N_("what the authority said of the filing") },
+		{ "odpoved-data", N_("what came back with the answer, as it came: the box cannot take it apart") },
 		{ "protokol-zkousky.txt", N_("what the authority said of the test run before it") },
 	};
 	struct paper paper;

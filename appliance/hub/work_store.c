@@ -162,20 +162,15 @@ static void on_taken(void *context, int err, struct wire_message *message)
 	work_settle(work);
 }
 
-void work_take(struct work *work, const char *number, const char *role, int fd, uint64_t limit, struct work_output *output)
+/* Any request that an object answers. */
+static void ask_object(struct work *work, struct wire_message *message, struct work_output *output)
 {
-	struct wire_message message;
 	struct take *take = malloc(sizeof *take);
 	int err = take == NULL ? ERR_MEMORY : work->hub->store == NULL ? ERR_GONE : 0;
 
 	if (err == 0) {
 		*take = (struct take){ .work = work, .output = output };
-		wire_begin(&message, WIRE_STORE_TAKE, 0, CLOCK_NEVER_MS);
-		wire_put_string(&message, WIRE_F_CASE, number);
-		wire_put_string(&message, WIRE_F_OBJECT, role);
-		wire_put_number(&message, WIRE_F_LIMIT, limit);
-		wire_put_fd(&message, fd);
-		err = channel_request(work->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_taken, take, NULL);
+		err = channel_request(work->hub->store, message, HUB_STORE_TIMEOUT_MS, on_taken, take, NULL);
 	}
 	if (err != 0) {
 		free(take);
@@ -183,6 +178,39 @@ void work_take(struct work *work, const char *number, const char *role, int fd, 
 	} else {
 		work_pend(work);
 	}
+}
+
+void work_take_once(struct work *work, const char *number, const char *role, int fd, uint64_t limit, struct span guard, struct work_output *output)
+{
+	struct wire_message message;
+
+	wire_begin(&message, WIRE_STORE_TAKE, 0, CLOCK_NEVER_MS);
+	wire_put_string(&message, WIRE_F_CASE, number);
+	wire_put_string(&message, WIRE_F_OBJECT, role);
+	wire_put_number(&message, WIRE_F_LIMIT, limit);
+	if (guard.length > 0) {
+		wire_put_bytes(&message, WIRE_F_HASH, guard);
+	}
+	wire_put_fd(&message, fd);
+	ask_object(work, &message, output);
+}
+
+void work_take(struct work *work, const char *number, const char *role, int fd, uint64_t limit, struct work_output *output)
+{
+	work_take_once(work, number, role, fd, limit, span_of("", 0), output);
+}
+
+void work_decrypt(struct work *work, const char *role, uint64_t index, const char *key, uint64_t limit, struct work_output *output)
+{
+	struct wire_message message;
+
+	wire_begin(&message, WIRE_STORE_DECRYPT, 0, CLOCK_NEVER_MS);
+	wire_put_string(&message, WIRE_F_CASE, work->of->number);
+	wire_put_string(&message, WIRE_F_OBJECT, role);
+	wire_put_number(&message, WIRE_F_INDEX, index);
+	wire_put_string(&message, WIRE_F_KEY, key);
+	wire_put_number(&message, WIRE_F_LIMIT, limit);
+	ask_object(work, &message, output);
 }
 
 void work_copy(struct work *work, const char *number, const char *role, uint64_t index, int fd)

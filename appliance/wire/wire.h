@@ -100,7 +100,8 @@ enum wire_type {
 	WIRE_STORE_APPEND,      /* CASE, PREV, RECORD...: one batch, all of one case (or of the box, CASE empty, PREV zero): -> STORE_APPENDED */
 	WIRE_STORE_APPENDED, /* INDEX of the first, HASH leaf hash of the last, TIME; after STORE_ERASE: LINES of what is left: content, archive, name (words) */
 	WIRE_STORE_RECORDED,   /* store -> hub notice, for every durable record, in order, before the answer to the request: LEAF, HASH leaf hash */
-	WIRE_STORE_TAKE,       /* CASE, OBJECT, LIMIT, 1 descriptor read to its end: -> STORE_OBJECT */
+	WIRE_STORE_TAKE,       /* CASE, OBJECT, LIMIT, 1 descriptor read to its end: -> STORE_OBJECT, with CASE where it came before: told by the content
+	                        * of an `original`, or by HASH, which the store keeps under a key of its own only */
 	WIRE_STORE_OBJECT,     /* REF, SIZE; CASE of an earlier case with the same content when OBJECT was "original" and there is one */
 	WIRE_STORE_COPY,       /* CASE, OBJECT, INDEX record that refers to it (0: latest), 1 descriptor to write content to: -> STORE_COPIED */
 	WIRE_STORE_COPIED,     /* SIZE */

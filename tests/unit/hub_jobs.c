@@ -130,7 +130,7 @@ static void test_partial_signed(void **state)
 	flow_confirm(&final.hub, final.of);
 	bench_settle(&final);
 	assert_non_null(strstr(final.job.parameters, "purpose: confirmation\n"));
-	assert_int_equal(final.job.fd_count, 5);
+	assert_int_equal(final.job.fd_count, 6);
 	assert_string_equal(final.job.inputs[0], "content of confirmation");
 	assert_string_equal(final.job.inputs[1], "content of original");
 	assert_string_equal(final.job.inputs[2], "content of receipt");

@@ -9,7 +9,7 @@
  *
  * kind `recognise`   [1] the content, read only (file, memfd or pipe)
  *   parameters: file-suffix (lower case, may be absent), limit (bytes)
- *   result: format    xml | zip | cms | pdf | binary | empty
+ *   result: format    xml | zip | cms | pdf | query (base/query.h: root is what is asked, wellformed yes|no) | binary | empty
  *           complete  yes | no (the format's own end was not there: a copy still under way)
  *           size      bytes
  *           for XML: root, namespace (may be empty), child (name of the first child element), children (number of children of the root),
@@ -17,6 +17,7 @@
  *                    doctype yes|no, fault (words, when not well-formed)
  *
  * kind `check`       [1] original, [2] out: human report (as [5] of classify; without personal data): why it cannot be filed and what to do
+ *                    of a query (parameter query: yes): [1] its text, [2] as for `compose` of its content, [3] out
  *   parameters: form ; env ; language ; option.<name>. For partners whose catalogue says check = true, once, before it is decided whether a filing may go
  *   result: fit = yes | no (it can never be filed as it is: the box refuses it), reason (English words, when not), report = yes | no
  *           and as far as the partner knows them, for the record of the decision: forms (how many are in it), deferred = yes (the partner works on so
@@ -28,6 +29,8 @@
  *     content: [1] original, [2] out. Result `same: yes` (nothing written: sign the original) or `same: no`.
  *       Where it follows from the form alone, the outsides of the later requests too, their names after `test.` and `file.`: then no job is run for these,
  *       and what is sent is the signed object.
+ *       Of a query (parameter query: yes): [1] the text of base/query.h, [2] the certificate whose key opens answers (PEM, may be empty), [3] out. Never `same: yes`.
+ *       It is what is signed, and stands where `original` is said below and in `classify`.
  *     test, file: [1] signed, [2] original, [3] certificates that the partner wants messages encrypted for (PEM, may be empty), [4] out. With `encrypt-sha256`: the one of [3] that is approved and to be used;
  *     a partner that encrypts encrypts for no other. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
@@ -36,7 +39,7 @@
  *       attachment is the original itself), box, subject, file-name, content-type, sender-ident. The box has no channel that would carry it yet.
  *   result: same, size (bytes written), method, path (to append to the partner's url, with query, already escaped), header.<n>, reply-limit (bytes), deadline-ms
  *
- * kind `classify`    [1] reply bytes, [2] original, [3] latest receipt object (secret; empty: none yet), [4] out: receipt object (secret lines, lines.h form), [5] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data)
+ * kind `classify`    [1] reply bytes, [2] original, [3] latest receipt object (secret; empty: none yet), [4] out: receipt object (secret lines, lines.h form), [5] out: human report (Czech text lines for cards and stav.txt: errors with their places, ended by CRLF; may hold personal data), [6] out: data that came back with an answer, as they came
  *   parameters: purpose = test | file | poll | confirmation ; http-status ; content-type ; form ; env ; stage ; option.<name>
  *     (`confirmation`: [1] is the verified content of a signed reply)
  *     of an answer that came as a data message: message-id (of ours, that it should answer), message-subject: `mismatch` when it answers another one
@@ -53,6 +56,13 @@
  *       unknown        nobody can tell from this; for purpose file this means an uncertain outcome
  *       mismatch       a confirmation, but not of what was sent
  *     evidence = signed | channel ; receipt = yes | no (was [4] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
+ *     data = yes (they are in [6]), and then data-kind = plain | enveloped (CMS, for a key of ours)
+ *
+ * kind `open`        [1] data that came back, deciphered, [2] labels as for `render`, [3] out: one item as a page (a file), [4] out: the same as XML that stands alone (a file)
+ *   parameters: n (which, from 0), form, language, title, case, env, option.<name>
+ *   result: count (of all items, 0: none), and of this one: label (a short word, letters and digits), guard (64 hex digits: the same for the same item, whatever asked for it;
+ *           absent: it may come often), again = yes (an earlier one of these data has the same), whole, why as of `render`. Nothing is written where n is not below count.
+ *           Or alone: broken (English words): these are no data that can be taken apart.
  *
  * kind `verify`      [1] the signed reply: CMS bytes, or what the partner has in place of these (struct partner, verify), [2] trust anchors (PEM, may be empty), [3] out: the content
  *   parameters: signer-cn (accepted common names, separated by '|'; empty: any), signer-o, signer-sha256 (pinned leaf fingerprint(s), '|'), limit, at (UTC moment for validity, default now)

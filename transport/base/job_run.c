@@ -69,6 +69,7 @@ const struct job_kind job_kinds[] = {
 	{ "trust-crl", job_trust_crl },
 	{ "check", run_check },
 	{ "certificates", job_certificates },
+	{ "open", job_open },
 	{ NULL, NULL },
 };
 

@@ -37,6 +37,7 @@ int job_verify(struct job *job);
 int job_render(struct job *job);
 int job_digest(struct job *job);
 int job_certificates(struct job *job);
+int job_open(struct job *job);
 /* transport/tsa */
 int job_stamp_query(struct job *job);
 int job_stamp_reply(struct job *job);
@@ -46,7 +47,7 @@ int job_trust_chain(struct job *job);
 int job_trust_crl(struct job *job);
 
 /* Descriptors of `classify` (job.h). */
-enum classify_fd { CLASSIFY_REPLY = 1, CLASSIFY_ORIGINAL, CLASSIFY_RECEIPT, CLASSIFY_RECEIPT_OUT, CLASSIFY_REPORT_OUT };
+enum classify_fd { CLASSIFY_REPLY = 1, CLASSIFY_ORIGINAL, CLASSIFY_RECEIPT, CLASSIFY_RECEIPT_OUT, CLASSIFY_REPORT_OUT, CLASSIFY_DATA_OUT };
 
 /* --- helpers --- */
 /* Descriptor n as job.h counts them (1 is the first after the job socket); -1 when it did not come. */

@@ -5,15 +5,16 @@
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
 #include "../../appliance/base/fdio.h"
+#include "../../appliance/base/query.h"
 #include "endscan.h"
 #include "partner.h"
 
 #define NAME_SIZE 257
 #define CHUNK_BYTES 16384
 
-enum format { FORMAT_EMPTY, FORMAT_XML, FORMAT_ZIP, FORMAT_CMS, FORMAT_PDF, FORMAT_BINARY };
+enum format { FORMAT_EMPTY, FORMAT_XML, FORMAT_ZIP, FORMAT_CMS, FORMAT_PDF, FORMAT_QUERY, FORMAT_BINARY };
 
-static const char *const format_names[] = { "empty", "xml", "zip", "cms", "pdf", "binary" };
+static const char *const format_names[] = { "empty", "xml", "zip", "cms", "pdf", "query", "binary" };
 
 struct recognition {
 	enum format format;
@@ -23,6 +24,8 @@ struct recognition {
 	struct endscan_ber ber;
 	struct endscan_tail tail;
 	struct xmlwalk *walk;
+	uint8_t query[QUERY_MAX_BYTES + 1]; /* a query is short and read as a whole: one byte more shows that it is longer */
+	size_t query_length;
 	uint64_t size;
 };
 
@@ -72,6 +75,9 @@ static enum format format_of(struct span head)
 	if (span_starts_with(head, "%PDF")) {
 		return FORMAT_PDF;
 	}
+	if (query_begins(head)) {
+		return FORMAT_QUERY;
+	}
 	if (head.length >= 2 && head.data[0] == 0x30 && (head.data[1] >= 0x80 || head.length == (size_t)head.data[1] + 2)) {
 		return FORMAT_CMS;
 	}
@@ -111,6 +117,7 @@ static bool is_complete(const struct recognition *found)
 		return endscan_ber_complete(&found->ber);
 	case FORMAT_PDF:
 		return endscan_pdf_complete(tail);
+	case FORMAT_QUERY: /* and what query_read says of it (tell_query) */
 	case FORMAT_BINARY:
 		return !endscan_is_presized(tail);
 	case FORMAT_EMPTY:
@@ -131,6 +138,12 @@ static int feed(struct recognition *found, struct span bytes)
 	endscan_tail_feed(&found->tail, bytes);
 	if (found->format == FORMAT_CMS) {
 		endscan_ber_feed(&found->ber, bytes);
+	}
+	if (found->format == FORMAT_QUERY) {
+		size_t room = sizeof found->query - found->query_length, length = bytes.length < room ? bytes.length : room;
+
+		memcpy(found->query + found->query_length, bytes.data, length);
+		found->query_length += length;
 	}
 	if (found->walk != NULL) {
 		(void)xmlwalk_feed(found->walk, bytes); /* a fault is a result, not a failure */
@@ -177,8 +190,23 @@ static void tell_xml(struct lines *result, const struct recognition *found)
 	tell_period(result, &found->facts);
 }
 
+/* What is asked stands where an XML document has the name of its root. True when its end is there. */
+static bool tell_query(struct lines *result, const struct recognition *found)
+{
+	struct query query;
+	int err = query_read(span_of(found->query, found->query_length), &query);
+
+	lines_set(result, "wellformed", err == 0 || err == ERR_AGAIN ? "yes" : "no");
+	if (query.what[0] != '\0') {
+		lines_set(result, "root", query.what);
+	}
+	return err != ERR_AGAIN;
+}
+
 int job_recognise(struct job *job)
 {
+	bool complete = true;
+
 	_cleanup_(cleanup_recognition) struct recognition *found = calloc(1, sizeof *found);
 	uint64_t limit = job_parameter_u64(job, "limit", JOB_XML_LIMIT_BYTES);
 	uint8_t chunk[CHUNK_BYTES];
@@ -205,8 +233,11 @@ int job_recognise(struct job *job)
 		(void)xmlwalk_finish(found->walk);
 		tell_xml(&job->result, found);
 	}
+	if (found->format == FORMAT_QUERY) {
+		complete = tell_query(&job->result, found);
+	}
 	lines_set(&job->result, "format", format_names[found->format]);
-	lines_set(&job->result, "complete", is_complete(found) ? "yes" : "no");
+	lines_set(&job->result, "complete", complete && is_complete(found) ? "yes" : "no");
 	lines_set_u64(&job->result, "size", found->size);
 	return 0;
 }

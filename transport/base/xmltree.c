@@ -112,6 +112,29 @@ struct xmlnode *xmltree_child(struct xmlnode *of, const char *name)
 	return NULL;
 }
 
+static struct xmlnode *element_from(xmlNode *each)
+{
+	while (each != NULL && each->type != XML_ELEMENT_NODE) {
+		each = each->next;
+	}
+	return each == NULL ? NULL : of_node(each);
+}
+
+struct xmlnode *xmltree_first(struct xmlnode *of)
+{
+	return of == NULL ? NULL : element_from(node_of(of)->children);
+}
+
+struct xmlnode *xmltree_next(struct xmlnode *of)
+{
+	return of == NULL ? NULL : element_from(node_of(of)->next);
+}
+
+const char *xmltree_name(const struct xmlnode *node)
+{
+	return (const char *)node_of(node)->name;
+}
+
 struct xmlnode *xmltree_find(struct xmlnode *below, const char *name)
 {
 	xmlNode *top = node_of(below);

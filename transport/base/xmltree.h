@@ -24,6 +24,10 @@ struct xmlnode *xmltree_root(const struct xmltree *tree);
 /* The first child element, or the first one below in the order of the document, of that local name; NULL when there is none or `of` is NULL. */
 struct xmlnode *xmltree_child(struct xmlnode *of, const char *name);
 struct xmlnode *xmltree_find(struct xmlnode *below, const char *name);
+/* The first child element of any name, and the next element beside it; NULL for none, and when `of` is NULL. */
+struct xmlnode *xmltree_first(struct xmlnode *of);
+struct xmlnode *xmltree_next(struct xmlnode *of);
+const char *xmltree_name(const struct xmlnode *node);
 bool xmltree_is(const struct xmlnode *node, const char *name);
 /* Its namespace, "" for none. */
 const char *xmltree_space(const struct xmlnode *node);

@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "jmhz.h"
 #include "numbers.h"
+#include "query.h"
 #include "words.h"
 
 #define AROUND_BYTES UINT64_C(16384) /* of a request: envelope, signature with its chain, encrypted key */
@@ -42,6 +43,9 @@ static const struct fault {
 	{ "a regular report needs its summary, the part PVPOJ and forms", "Řádnému hlášení chybí souhrn, část PVPOJ nebo formuláře.", "61" },
 	{ "a correction has nothing in it", "Opravné hlášení je prázdné.", "64" },
 	{ "a cancellation must have no forms", "Storno hlášení nesmí obsahovat žádné části.", "61" },
+	{ "query-field", "Dotaz nejde položit: některý údaj chybí, nebo není správně zapsaný.", "" },
+	{ "query-range", "Dotaz nejde položit: ptá se na více dní najednou, než se smí, nebo je konec dřív než začátek.", "" },
+	{ "query-certificate", "Dotaz nejde položit: krabice nemá certifikát, pro který by ČSSZ zašifrovala odpověď.", "" },
 	{ "the catalogue does not say class and etype of this form", "Katalog neříká, jak se tento formulář ČSSZ podává (class, etype).", "17813" },
 };
 
@@ -135,15 +139,23 @@ static const char *find_fault(struct job *job, int original, struct cssz_facts *
 
 int cssz_check(struct job *job)
 {
-	struct checking checking = { .job = job, .report = { .fd = job_fd(job, 2) } };
+	bool asks = cssz_asks(job);
+	struct checking checking = { .job = job, .report = { .fd = job_fd(job, asks ? 3 : 2) } };
 	struct cssz_facts facts = { .forms = 0 };
 	_cleanup_close_ int original = -1;
 	uint64_t deferred_from = job_parameter_u64(job, "option.deferred-from", CSSZ_DEFERRED_FROM);
 	const char *fault = NULL;
-	int err = job_keep(job_input(job, 1), CSSZ_DATA_MAX_BYTES, &original);
+	int err = asks ? 0 : job_keep(job_input(job, 1), CSSZ_DATA_MAX_BYTES, &original);
 
 	(void)job_parameter(job, "language", "cs", checking.language, sizeof checking.language);
 	lines_set(&job->result, "report", "no");
+	if (asks) {
+		fault = cssz_query_make(job, checking.language, &checking.report, &original, &err);
+		if (fault != NULL) {
+			return err != 0 ? job_fail(job, err, "%s", fault) : tell_unfit(&checking, fault);
+		}
+		(void)lseek(original, 0, SEEK_SET);
+	}
 	if (err == ERR_LIMIT) {
 		return tell_unfit(&checking, "the request is larger than ČSSZ takes");
 	}

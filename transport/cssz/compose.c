@@ -14,6 +14,7 @@
 #include "encrypt.h"
 #include "facts.h"
 #include "isds.h"
+#include "query.h"
 #include "road.h"
 
 #define SIGNATURE_MAX_BYTES (UINT64_C(1) << 20) /* a detached CMS with its chain */
@@ -204,6 +205,9 @@ int cssz_compose(struct job *job)
 	char what[16];
 
 	(void)job_parameter(job, "what", "", what, sizeof what);
+	if (strcmp(what, "content") == 0 && cssz_asks(job)) {
+		return cssz_compose_query(job);
+	}
 	if (strcmp(what, "content") == 0) {
 		return compose_content(job);
 	}

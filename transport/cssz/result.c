@@ -4,10 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
+#include "../base/queryform.h"
 #include "../base/report.h"
 #include "binding.h"
+#include "facts.h"
 #include "numbers.h"
+#include "query.h"
+#include "returned.h"
 #include "words.h"
 
 #define MESSAGE_MAX_BYTES (UINT64_C(32) << 20)
@@ -31,6 +36,7 @@ struct result {
 	struct binding binding;
 	char *collecting; /* the text of this element: date or time of the seal */
 	size_t room;
+	struct returned data;
 };
 
 static void take(const struct xml_element *element, const char *name, char *ret, size_t size)
@@ -130,6 +136,7 @@ static int on_text(void *context, struct span text)
 
 		job_copy_value(text, result->collecting + have, result->room - have);
 	}
+	returned_text(&result->data, text);
 	return 0;
 }
 
@@ -137,9 +144,9 @@ static int on_end(void *context, struct span name, size_t depth)
 {
 	struct result *result = context;
 
-	(void)name;
 	(void)depth;
 	result->collecting = NULL;
+	returned_end(&result->data, name);
 	return 0;
 }
 
@@ -161,6 +168,7 @@ static int on_start(void *context, const struct xml_element *element)
 	} else if (span_equals_string(element->name, "Item") && result->found) {
 		on_item(result, element);
 	}
+	returned_start(&result->data, element);
 	return 0;
 }
 
@@ -203,6 +211,33 @@ static int tell_partial(struct result *result)
 	return 0;
 }
 
+/* A query is answered when the data that it asked for came, and are about what was asked. */
+static int tell_answered(struct result *result)
+{
+	const char *kind = returned_kind(&result->data), *fault = NULL;
+	struct cssz_facts facts;
+	int err = 0;
+
+	if (!cssz_asks(result->job)) {
+		return tell(result, "accepted", NULL);
+	}
+	if (kind == NULL) {
+		report_line(&result->report, "%s", cssz_word(result->language, WORD_NO_DATA));
+		return tell(result, "unknown", "the answer holds no data that can be read");
+	}
+	fault = cssz_facts_read(result->job, job_input(result->job, CLASSIFY_ORIGINAL), &facts, &err);
+	if (err != 0) {
+		return job_fail(result->job, err, "%s", fault);
+	}
+	fault = strcmp(kind, "plain") == 0 ? returned_report(result->data.fd, facts.vs, result->language, &result->report) : NULL;
+	if (fault != NULL) {
+		return tell(result, "mismatch", fault);
+	}
+	lines_set(&result->job->result, "data", "yes");
+	lines_set(&result->job->result, "data-kind", kind);
+	return tell(result, "accepted", NULL);
+}
+
 /* 6.2 */
 static int judge(struct result *result)
 {
@@ -234,7 +269,7 @@ static int judge(struct result *result)
 	}
 	if (says_ok) {
 		lines_set_u64(&result->job->result, "warnings", result->warnings);
-		return tell(result, "accepted", NULL);
+		return tell_answered(result);
 	}
 	if (result->whole_bad || result->good == 0) {
 		return tell_refused(result);
@@ -250,16 +285,28 @@ static int judge(struct result *result)
 int cssz_classify_result(struct job *job)
 {
 	static const struct xml_handler events = { .start = on_start, .text = on_text, .end = on_end };
-	struct result result = { .job = job, .report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) } };
+	struct result result = { .job = job, .report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) }, .data = { .fd = job_fd(job, CLASSIFY_DATA_OUT) } };
 	struct xml_outcome outcome;
-	int err = ERR_INTERNAL;
+	_cleanup_close_ int message = -1;
+	int err = cssz_asks(job) ? job_keep(job_input(job, CLASSIFY_ORIGINAL), QUERYFORM_MAX_BYTES, &message) : 0;
 
+	if (err != 0) {
+		return job_fail(job, err, "the query cannot be read");
+	}
+	if (message >= 0) { /* a pipe is read once, and it is looked at more than once */
+		job->fds[CLASSIFY_ORIGINAL - 1] = message;
+	}
 	(void)job_parameter(job, "language", "cs", result.language, sizeof result.language);
 	binding_begin(job, &result.binding);
 	err = xmlwalk_read(job_input(job, CLASSIFY_REPLY), MESSAGE_MAX_BYTES, &events, &result, &outcome);
+	returned_free(&result.data);
 	if (err != 0) {
 		binding_free(&result.binding);
 		return tell(&result, "unknown", "the sealed message is not well-formed");
+	}
+	if (result.data.err != 0) {
+		binding_free(&result.binding);
+		return job_fail(job, result.data.err, "the data cannot be written");
 	}
 	lines_set(&job->result, "evidence", "signed");
 	err = judge(&result);

@@ -14,6 +14,10 @@ static const char *const words[WORD_COUNT][2] = {
 	[WORD_ID] = { "Identifikátor podání (CorrelationID)", "Identifier of the filing (CorrelationID)" },
 	[WORD_SYMBOL] = { "Variabilní symbol", "Variable symbol" },
 	[WORD_CLASS] = { "Služba ČSSZ", "Service of ČSSZ" },
+	[WORD_REPORT_STATE] = { "Stav měsíčního hlášení", "State of the monthly report" },
+	[WORD_REPORT_PACKAGE] = { "Podání", "Filing" },
+	[WORD_FAULT] = { "chyba", "error" },
+	[WORD_NO_DATA] = { "V odpovědi nejsou data, o která se žádalo", "The answer holds no data that were asked for" },
 };
 
 const char *cssz_word(const char *language, enum cssz_word word)

@@ -14,6 +14,10 @@ enum cssz_word {
 	WORD_ID,
 	WORD_SYMBOL,
 	WORD_CLASS,
+	WORD_REPORT_STATE, /* of a monthly report (JMHZ) */
+	WORD_REPORT_PACKAGE,
+	WORD_FAULT,
+	WORD_NO_DATA,
 	WORD_COUNT
 };
 
