@@ -127,6 +127,9 @@ static int add_record(struct evidence *evidence, const struct record *record)
 	memcpy(added->type, record->type, sizeof added->type);
 	(void)lines_find_u64(record->body, "answers", &added->answers);
 	added->valid = strcmp(record->type, "verified") == 0 && record_field_is(record, "result", "valid");
+	added->sealed = added->valid && record_field_is(record, "form", "sealed-xml");
+	added->detached = strcmp(record->type, "intent") == 0 && record_field_is(record, "form", "detached-der");
+	added->partial = strcmp(record->type, "closed") == 0 && record_field_is(record, "verdict", "partial");
 	if (rule == NULL || (rule->marks & TABLE_TRANSPARENT) == 0) {
 		evidence->need = record->index + 1;
 	}
@@ -175,13 +178,14 @@ static size_t last_of(const struct evidence *evidence, const char *type, size_t 
 }
 
 /* The reply or attachment that the last good `verified` was about. */
-static size_t find_verified(const struct evidence *evidence)
+static size_t find_verified(const struct evidence *evidence, bool *ret_sealed)
 {
 	size_t at = evidence->record_count;
 
 	while (at > 0 && !evidence->records[at - 1].valid) {
 		at--;
 	}
+	*ret_sealed = at > 0 && evidence->records[at - 1].sealed;
 	while (at > 0) {
 		at--;
 		if (find_use(evidence, at, "reply") != NULL) {
@@ -191,13 +195,29 @@ static size_t find_verified(const struct evidence *evidence)
 	return evidence->record_count;
 }
 
+/* What the signature of place `at` is over, where it does not hold it itself: the object of its intent. */
+static void find_signed_over(struct evidence *evidence, size_t at)
+{
+	size_t intent = last_of(evidence, "intent", at);
+
+	for (size_t i = 0; at < evidence->record_count && intent < evidence->record_count && evidence->records[intent].detached && i < evidence->use_count;
+	     i++) {
+		if (evidence->uses[i].record == intent) {
+			evidence->signed_over = evidence->uses[i].object + 1;
+			return;
+		}
+	}
+}
+
 static void name_objects(struct evidence *evidence)
 {
-	size_t count = evidence->record_count, sending = last_of(evidence, "sending", count), verified = find_verified(evidence);
+	bool sealed = false;
+	size_t count = evidence->record_count, sending = last_of(evidence, "sending", count), verified = find_verified(evidence, &sealed);
 
 	give_name(evidence, last_of(evidence, "signed", count), "signed", "podano.p7s");
+	find_signed_over(evidence, last_of(evidence, "signed", count));
 	give_name(evidence, sending, "request", "odeslano");
-	give_name(evidence, verified, "reply", "potvrzeni.p7s");
+	give_name(evidence, verified, "reply", sealed ? EVIDENCE_SEALED_REPLY : "potvrzeni.p7s");
 	for (size_t i = 0; sending < count && i < count; i++) {
 		if (evidence->records[i].answers == evidence->records[sending].index) {
 			give_name(evidence, i, "reply", "odpoved");

@@ -9,6 +9,7 @@
  *   podano.p7s                         what was signed, by the last `signed`
  *   odeslano  odpoved  protistrana.pem  bytes of the last `sending` (unless they are podano.p7s), the reply to it, and the certificates that the other side showed in TLS
  *   potvrzeni.p7s  potvrzeni.xml  protokol.txt  the reply that was verified (then there may be no `odpoved`), its content, what the authority said in words
+ *   zapecetena-odpoved.xml             in place of potvrzeni.p7s: an XML with a seal; then potvrzeni.xml are the very bytes under the seal
  *   <index>-<role>                     every other object, by the first record that names it
  *   obsah.txt                          a line for each object: file, index of the first record that names it (12 digits), role, salt (64 hex digits)
  *   zaznam-<index>.leaf                record of the case: the leaf (header and body), 12 digits
@@ -46,6 +47,7 @@
 #include "vault.h"
 
 #define EVIDENCE_NAME_SIZE 96
+#define EVIDENCE_SEALED_REPLY "zapecetena-odpoved.xml"
 #define EVIDENCE_RECORDS_MAX 10000
 #define EVIDENCE_OBJECTS_MAX 2000
 #define EVIDENCE_USES_MAX 40000
@@ -61,6 +63,9 @@ struct evidence_record {
 	char type[RECORD_TYPE_BYTES + 1];
 	uint64_t answers; /* 0: none */
 	bool valid;       /* `verified` with result valid */
+	bool sealed;      /* ... of an XML with a seal in it (form sealed-xml) */
+	bool detached;    /* `intent`: the signature does not hold what it is over */
+	bool partial;     /* `closed` with that verdict */
 };
 
 struct evidence_object {
@@ -105,6 +110,7 @@ struct evidence {
 	struct evidence_use *uses;
 	size_t use_count;
 	bool receipts;             /* some were left out */
+	size_t signed_over;        /* 1 + place of the object that podano.p7s is over and does not hold; 0: it holds it */
 	uint64_t erased, archived; /* index of the last such record that was not taken back; 0: none */
 	struct evidence_note notes[EVIDENCE_NOTES_MAX];
 	size_t note_count;
@@ -142,6 +148,12 @@ uint64_t evidence_note_for(const struct evidence *evidence, uint64_t index);
 int evidence_write_list(const struct evidence *evidence, FILE *to);
 int evidence_write_contents(const struct evidence *evidence, FILE *to);
 int evidence_write_words(const struct evidence *evidence, FILE *to);
+/* evidence_signatures.c: block (4) of OVERENI.txt, and what of it no other case has (a signature beside its content, a seal in XML, acceptance in part). `at`: the
+ * options that say when the signatures are judged. */
+void evidence_write_signatures(const struct evidence *evidence, const char *at, FILE *to);
+void evidence_write_signature_words(const struct evidence *evidence, bool in_czech, FILE *to);
+/* The object with that name, when it is there; NULL. */
+const struct evidence_object *evidence_find_file(const struct evidence *evidence, const char *file);
 /* A C2SP tlog-proof of that record in the tree of checkpoint `size`; checked against the checkpoint's root: ERR_DAMAGE. */
 int evidence_write_proof(struct journal *journal, uint64_t index, uint64_t size, FILE *to);
 

@@ -404,36 +404,6 @@ static void write_checkpoints(const struct evidence *evidence, FILE *to)
 	}
 }
 
-static const struct evidence_object *find_file(const struct evidence *evidence, const char *file)
-{
-	for (size_t i = 0; i < evidence->object_count; i++) {
-		if (strcmp(evidence->objects[i].file, file) == 0 && !evidence->objects[i].absent) {
-			return &evidence->objects[i];
-		}
-	}
-	return NULL;
-}
-
-static void write_content_signatures(const struct evidence *evidence, FILE *to)
-{
-	const char *at = at_stamp(&evidence->notes[0]);
-	const struct evidence_object *filing = find_file(evidence, "podano.p7s");
-
-	if (filing != NULL) {
-		(void)fprintf(to,
-		              "    openssl cms -verify -binary -inform DER -in podano.p7s -CAfile duvera.pem -purpose any%s -signer kdo.pem -out podepsano\n"
-		              "    openssl x509 -in kdo.pem -noout -subject -issuer -serial\n"
-		              "    grep -q \"^signer: $(openssl x509 -in kdo.pem -outform DER | sha256sum | cut -d ' ' -f 1)\" zaznam-*.leaf\n",
-		              at);
-	}
-	if (find_file(evidence, "potvrzeni.p7s") != NULL) {
-		(void)fprintf(to,
-		              "    openssl cms -verify -binary -inform DER -in potvrzeni.p7s -CAfile duvera.pem -purpose any%s -signer kdo.pem -out potvrzeno\n"
-		              "    openssl x509 -in kdo.pem -noout -subject -issuer -serial\n",
-		              at);
-	}
-}
-
 static void write_commands(const struct evidence *evidence, FILE *to)
 {
 	(void)fprintf(to, "\n\nPŘÍKAZY / COMMANDS\n==================\n\nsh -eu\n\n(1)\n%s\n", records_commands);
@@ -442,11 +412,8 @@ static void write_commands(const struct evidence *evidence, FILE *to)
 	}
 	(void)fprintf(to, "(3)\n");
 	write_checkpoints(evidence, to);
-	if (find_file(evidence, "podano.p7s") != NULL || find_file(evidence, "potvrzeni.p7s") != NULL) {
-		(void)fprintf(to, "\n(4)\n");
-		write_content_signatures(evidence, to);
-	}
-	if (find_file(evidence, "protistrana.pem") != NULL) {
+	evidence_write_signatures(evidence, at_stamp(&evidence->notes[0]), to);
+	if (evidence_find_file(evidence, "protistrana.pem") != NULL) {
 		(void)fprintf(to,
 		              "\n(5)\n    openssl x509 -in protistrana.pem -noout -subject -issuer -dates\n"
 		              "    grep -q \"^peer-sha256: $(openssl x509 -in protistrana.pem -outform DER | sha256sum | cut -d ' ' -f 1)\" zaznam-*.leaf\n");
@@ -516,8 +483,10 @@ int evidence_write_words(const struct evidence *evidence, FILE *to)
 {
 	(void)fprintf(to, "OVĚŘENÍ PŘÍPADU %s / CHECKING CASE %s\nDeník / journal: %s\n\n", evidence->number, evidence->number, evidence->origin);
 	(void)fprintf(to, "ČESKY\n=====\n\n%s", czech);
+	evidence_write_signature_words(evidence, true, to);
 	write_lacks(evidence, true, to);
 	(void)fprintf(to, "\n\nENGLISH\n=======\n\n%s", english);
+	evidence_write_signature_words(evidence, false, to);
 	write_lacks(evidence, false, to);
 	write_commands(evidence, to);
 	return ended(to);

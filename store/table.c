@@ -53,7 +53,7 @@ static const struct table_rule rules[] = {
 	{ "unclear", CASE, H, "reason", "verdict",
 	  "abandoned approved attached held intent not-sent received recognised reply request sending sent signed stamped tested unclear unknown verified", 0 },
 	{ "reply", CASE, S, "answers far object-peer object-reply", REPORT, "request sending", FORCED },
-	{ "verified", CASE, H, "evidence result", "signer-name", "attached reply unclear", 0 },
+	{ "verified", CASE, H, "evidence result", "form signer-name", "attached reply unclear", 0 },
 	{ "closed", CASE, H, "evidence verdict", "data errors keep-until warnings",
 	  "abandoned approved attached not-sent reply request sent signed stamped tested unclear verified", 0 },
 	{ "attached", CASE, H, "by object-reply", "", "sent unclear", 0 },

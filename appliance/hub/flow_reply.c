@@ -363,6 +363,7 @@ static void on_verified(struct work *work)
 	flow_record_result(work, "reason", "reason");
 	flow_record_result(work, "signer", "signer-sha256");
 	flow_record_result(work, "signer-name", "signer-name");
+	flow_record_result(work, "form", "form");
 	if (valid) {
 		flow_record_outputs(work);
 	}

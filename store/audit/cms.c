@@ -141,7 +141,10 @@ static bool read_signer(struct bytes signer, int64_t version, struct bytes hashe
 		return no(ret_why, N_("its hash is not one that proves anything"));
 	}
 	if (!audit_der_read_whole(&signer, DER_EXPLICIT, &content, &ret->attributes)) {
-		return no(ret_why, N_("it has no signed attributes"));
+		if (!ret->plain) {
+			return no(ret_why, N_("it has no signed attributes"));
+		}
+		ret->attributes = (struct bytes){ .length = 0 };
 	}
 	if (!audit_der_read(&signer, DER_SEQUENCE, &identifier) || !read_signature_algorithm(identifier, ret)) {
 		return no(ret_why, N_("its kind of signature is not one that proves anything"));
@@ -277,12 +280,13 @@ static bool names_signer(struct bytes value, bool v2, const struct audit_certifi
 	return true;
 }
 
-bool audit_cms_read(struct bytes der, struct audit_cms *ret, const char **ret_why)
+static bool read_cms(struct bytes der, bool plain, struct audit_cms *ret, const char **ret_why)
 {
 	struct bytes outer, oid, wrapped, data;
 	struct attributes attributes;
 
 	memset(ret, 0, sizeof *ret);
+	ret->plain = plain;
 	if (der.length > AUDIT_CMS_MAX_BYTES || !audit_der_is_whole(der) || !audit_der_last(der, DER_SEQUENCE, &outer) ||
 	    !audit_der_read(&outer, DER_OID, &oid) || !audit_bytes_equal(oid, AUDIT_BYTES(oid_signed_data)) || !audit_der_last(outer, DER_EXPLICIT, &wrapped) ||
 	    !audit_der_last(wrapped, DER_SEQUENCE, &data)) {
@@ -290,6 +294,10 @@ bool audit_cms_read(struct bytes der, struct audit_cms *ret, const char **ret_wh
 	}
 	if (!read_data(data, ret, ret_why)) {
 		return false;
+	}
+	ret->plain = ret->attributes.length == 0;
+	if (ret->plain) {
+		return true;
 	}
 	if (!read_attributes(ret->attributes, &attributes)) {
 		return no(ret_why, N_("its signed attributes are malformed"));
@@ -318,18 +326,35 @@ static size_t hash_attributes(const struct audit_cms *cms, uint8_t digest[AUDIT_
 	return audit_hash_bytes(cms->hash, (struct bytes){ copy, cms->attributes.length }, digest);
 }
 
+bool audit_cms_read(struct bytes der, struct audit_cms *ret, const char **ret_why)
+{
+	return read_cms(der, false, ret, ret_why);
+}
+
+bool audit_cms_read_plain(struct bytes der, struct audit_cms *ret, const char **ret_why)
+{
+	return read_cms(der, true, ret, ret_why);
+}
+
 bool audit_cms_verify(const struct audit_cms *cms, struct bytes content, const char **ret_why)
 {
 	struct attributes attributes;
 	uint8_t digest[AUDIT_DIGEST_MAX];
 	size_t length = audit_hash_bytes(cms->hash, content, digest);
 
-	if (length == 0 || !read_attributes(cms->attributes, &attributes) || !audit_bytes_equal(attributes.message_digest, (struct bytes){ digest, length })) {
+	/* Signed attributes of somebody's, given out as content, would bear his signature (RFC 5652 5.4). */
+	if (cms->plain && content.length > 0 && content.data[0] == DER_SET && audit_der_is_whole(content)) {
+		return no(ret_why, N_("what it signs looks like signed attributes"));
+	}
+	if (!cms->plain && (length == 0 || !read_attributes(cms->attributes, &attributes) ||
+	                    !audit_bytes_equal(attributes.message_digest, (struct bytes){ digest, length }))) {
 		return no(ret_why, N_("it is over other bytes"));
 	}
-	length = hash_attributes(cms, digest);
+	if (!cms->plain) {
+		length = hash_attributes(cms, digest);
+	}
 	if (length == 0 || !audit_key_verify(cms->signer.spki, &cms->algorithm, digest, length, cms->signature)) {
-		return no(ret_why, N_("the signature does not fit"));
+		return no(ret_why, cms->plain ? N_("it is over other bytes, or the signature does not fit") : N_("the signature does not fit"));
 	}
 	return true;
 }

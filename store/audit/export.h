@@ -4,7 +4,8 @@
  *   export_records.c    zaznam-<index>.leaf and .tlog-proof: framing, table, chain of the case, proof that the record is in a checkpoint
  *   export_notes.c      kontrolni-bod-<size>.note .p7s .tsr: signatures, paths, stamps
  *   export_renewals.c   obnova-<index>.leaf and .tlog-proof: records of stamps that a stamp over a later checkpoint renews; which stamps still hold
- *   export_contents.c   obsah.txt: each content against the commitment in its record; signatures in podano.p7s and potvrzeni.p7s
+ *   export_contents.c   obsah.txt: each content against the commitment in its record
+ *   export_signatures.c podano.p7s (beside its content, too) and potvrzeni.p7s; the seal in an XML reply, over potvrzeni.xml
  *   export_say.c        the answer
  *
  * Findings are those of audit.h. What is left out of the folder on purpose (role receipt) is no finding; what nothing vouches for (OVERENI.txt, FORMAT.txt, stav.txt) is
@@ -101,6 +102,8 @@ struct export
 
 /* A whole file; *ret_bytes is the caller's to free, terminated. False: it is not there, no plain file, or longer than `most` (errno EFBIG). The file counts as known. */
 bool export_read(struct export *export, const char *name, size_t most, uint8_t **ret_bytes, size_t *ret_length);
+/* The record of the case with that index, when it could be read; NULL. */
+const struct export_record *export_find_record(const struct export *export, uint64_t index);
 /* Marks it; false when there is no such file. */
 bool export_knows(struct export *export, const char *name);
 /* The line up to LF; false at the end. */
@@ -112,6 +115,17 @@ int export_read_notes(struct export *export); /* and certificates, lists */
 int export_check_records(struct export *export);
 int export_check_renewals(struct export *export);
 int export_check_contents(struct export *export);
+/* Of export_check_contents: a line of obsah.txt. `good`: it is what its record committed to. */
+struct export_content {
+	char file[EXPORT_NAME_SIZE];
+	const struct export_record *record;
+	struct bytes role;
+	uint8_t commitment[AUDIT_HASH_BYTES];
+	bool good;
+};
+int export_check_signatures(struct export *export, const struct export_content *contents, size_t count);
+/* The value of the seal in a reply, whose message may be packed in base64 (SOAP); the caller's to free. NULL: there is not exactly one. */
+uint8_t *export_seal_find(struct bytes reply, size_t *ret_length);
 int export_judge(struct export *export); /* whose signatures these are, and whether that held then */
 
 /* "<prefix><index, 12 digits>.leaf" */

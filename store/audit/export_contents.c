@@ -1,4 +1,4 @@
-/* export_contents.c - obsah.txt: each content is the one that its record committed to (FORMAT.txt sections 7 and 8), and who signed it. */
+/* export_contents.c - obsah.txt: each content is the one that its record committed to (FORMAT.txt sections 7 and 8). Who signed it: export_signatures.c. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +18,12 @@
 
 /* A line of obsah.txt. */
 struct content {
-	char file[EXPORT_NAME_SIZE];
-	const struct export_record *record;
+	struct export_content of;
 	struct object_ref ref;
-	struct bytes role;
 	uint8_t salt[AUDIT_HASH_BYTES];
 };
 
-static const struct export_record *find_record(const struct export *export, uint64_t index)
+const struct export_record *export_find_record(const struct export *export, uint64_t index)
 {
 	for (size_t i = 0; i < export->record_count; i++) {
 		if (export->records[i].index == index && export->records[i].bytes != NULL) {
@@ -53,20 +51,20 @@ static bool parse_line(const struct export *export, struct bytes line, struct co
 	struct bytes file = export_word(&line), index = export_word(&line);
 	uint64_t number = 0;
 
-	ret->role = export_word(&line);
+	ret->of.role = export_word(&line);
 	while (index.length > 1 && index.data[0] == '0') {
 		index.data++;
 		index.length--;
 	}
-	if (file.length == 0 || file.length >= sizeof ret->file || file.data[0] == '.' || memchr(file.data, '/', file.length) != NULL ||
+	if (file.length == 0 || file.length >= sizeof ret->of.file || file.data[0] == '.' || memchr(file.data, '/', file.length) != NULL ||
 	    memchr(file.data, '\0', file.length) != NULL || !frame_number(index, &number) || line.length != (size_t)2 * AUDIT_HASH_BYTES ||
 	    !frame_hex(line.data, ret->salt, sizeof ret->salt)) {
 		return false;
 	}
-	memcpy(ret->file, file.data, file.length);
-	ret->file[file.length] = '\0';
-	ret->record = find_record(export, number);
-	return ret->record != NULL && find_object(ret->record, ret->role, &ret->ref);
+	memcpy(ret->of.file, file.data, file.length);
+	ret->of.file[file.length] = '\0';
+	ret->of.record = export_find_record(export, number);
+	return ret->of.record != NULL && find_object(ret->of.record, ret->of.role, &ret->ref);
 }
 
 /* HMAC-SHA256 of a whole file. False: it could not be read. */
@@ -87,37 +85,6 @@ static bool hash_file(int fd, const uint8_t salt[AUDIT_HASH_BYTES], uint8_t ret[
 	good = good && count == 0 && mbedtls_md_hmac_finish(&state, ret) == 0;
 	mbedtls_md_free(&state);
 	return good;
-}
-
-/* --- who signed it --------------------------------------------------------------------------------------------------------------------------------------- */
-
-/* The signature of the filing or of the confirmation. What our reader cannot read may be good all the same: a doubt. */
-static void check_signature(struct export *export, const struct content *content, bool by_record)
-{
-	AUDIT_CLEAN_FREE uint8_t *bytes = NULL;
-	uint8_t said[AUDIT_HASH_BYTES];
-	uint64_t index = content->record->index;
-	struct bytes field;
-	struct audit_cms cms;
-	const char *why = "";
-	size_t length = 0;
-
-	if (!export_read(export, content->file, AUDIT_CMS_MAX_BYTES, &bytes, &length) ||
-	    !audit_cms_read((struct bytes){ .data = bytes, .length = length }, &cms, &why) || !cms.has_content) {
-		audit_found_as(&export->audit, AUDIT_CMS, AUDIT_DOUBT, index, "%s: this program cannot judge the signature (%s); openssl cms may",
-		               content->file, _(why));
-		return;
-	}
-	if (!audit_cms_verify(&cms, cms.content, &why)) {
-		audit_found(&export->audit, AUDIT_CMS, index, "%s: the signature does not fit its content: %s", content->file, _(why));
-		return;
-	}
-	if (by_record && (!frame_field(content->record->fact.body, "signer", &field) || field.length != (size_t)2 * AUDIT_HASH_BYTES ||
-	                  !frame_hex(field.data, said, sizeof said) || memcmp(said, cms.signer.sha256, sizeof said) != 0)) {
-		audit_found(&export->audit, AUDIT_CERTIFICATE, index, "%s was signed with another certificate than its record says", content->file);
-		return;
-	}
-	(void)export_add_signer(export, &cms, AUDIT_FOR_CHECKPOINTS, index, content->file);
 }
 
 struct peer {
@@ -144,50 +111,49 @@ static void check_peer(struct export *export, const struct content *content)
 	struct bytes field;
 	size_t length = 0;
 
-	if (!frame_field(content->record->fact.body, "peer-sha256", &field) || field.length != (size_t)2 * AUDIT_HASH_BYTES ||
-	    !frame_hex(field.data, peer.sha256, sizeof peer.sha256) || !export_read(export, content->file, EXPORT_FILE_MAX_BYTES, &bytes, &length)) {
+	if (!frame_field(content->of.record->fact.body, "peer-sha256", &field) || field.length != (size_t)2 * AUDIT_HASH_BYTES ||
+	    !frame_hex(field.data, peer.sha256, sizeof peer.sha256) || !export_read(export, content->of.file, EXPORT_FILE_MAX_BYTES, &bytes, &length)) {
 		return;
 	}
 	(void)audit_pool_each((struct bytes){ .data = bytes, .length = length }, compare_peer, &peer);
 	if (!peer.same) {
-		audit_found(&export->audit, AUDIT_CERTIFICATE, content->record->index, "%s begins with another certificate than its record says",
-		            content->file);
+		audit_found(&export->audit, AUDIT_CERTIFICATE, content->of.record->index, "%s begins with another certificate than its record says",
+		            content->of.file);
 	}
 }
 
 /* --- the list --------------------------------------------------------------------------------------------------------------------------------------------- */
 
-static void check_content(struct export *export, const struct content *content)
+static void check_content(struct export *export, struct content *content)
 {
 	AUDIT_CLEAN_FD int fd = -1;
 	uint8_t hash[AUDIT_HASH_BYTES];
-	uint64_t size = 0, index = content->record->index;
+	uint64_t size = 0, index = content->of.record->index;
 	struct stat status;
 
-	if (!export_knows(export, content->file)) {
-		audit_found(&export->audit, AUDIT_OBJECT_MISSING, index, "%s is not in the folder", content->file);
+	if (!export_knows(export, content->of.file)) {
+		audit_found(&export->audit, AUDIT_OBJECT_MISSING, index, "%s is not in the folder", content->of.file);
 		return;
 	}
-	fd = openat(export->folder, content->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = openat(export->folder, content->of.file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || !hash_file(fd, content->salt, hash, &size)) {
-		audit_found(&export->audit, AUDIT_UNREADABLE, index, "%s cannot be read", content->file);
+		audit_found(&export->audit, AUDIT_UNREADABLE, index, "%s cannot be read", content->of.file);
 		return;
 	}
 	if (size != content->ref.size || memcmp(hash, content->ref.commitment, sizeof hash) != 0) {
 		audit_found(&export->audit, AUDIT_OBJECT_CHANGED, index, "%s is not what the record committed to: it, its record or its salt was altered",
-		            content->file);
+		            content->of.file);
 		return;
 	}
 	export->contents++;
-	if (strcmp(content->file, "podano.p7s") == 0 || strcmp(content->file, "potvrzeni.p7s") == 0) {
-		check_signature(export, content, bytes_equal(content->role, "signed"));
-	} else if (bytes_equal(content->role, "peer")) {
+	content->of.good = true;
+	if (bytes_equal(content->of.role, "peer")) {
 		check_peer(export, content);
 	}
 }
 
 struct listed {
-	uint8_t (*commitments)[AUDIT_HASH_BYTES];
+	struct export_content *contents;
 	size_t count;
 };
 
@@ -195,7 +161,7 @@ struct listed {
 static void say_missing(struct export *export, const struct listed *listed, const struct export_record *record, const struct object_ref *ref, struct bytes name)
 {
 	for (size_t i = 0; i < listed->count; i++) {
-		if (memcmp(listed->commitments[i], ref->commitment, AUDIT_HASH_BYTES) == 0) {
+		if (memcmp(listed->contents[i].commitment, ref->commitment, AUDIT_HASH_BYTES) == 0) {
 			return;
 		}
 	}
@@ -238,14 +204,14 @@ int export_check_contents(struct export *export)
 		audit_found(&export->audit, AUDIT_OBJECT_MISSING, AUDIT_NO_INDEX, "obsah.txt is not in the folder: contents cannot be checked");
 		return 0;
 	}
-	memory = malloc((length / 64 + 1) * AUDIT_HASH_BYTES); /* a line has a salt of 64 digits */
+	memory = calloc(length / 64 + 1, sizeof *listed.contents); /* a line has a salt of 64 digits */
 	if (memory == NULL) {
 		return -1;
 	}
-	listed.commitments = memory;
+	listed.contents = memory;
 	rest = (struct bytes){ .data = bytes, .length = length };
 	while (export_line(&rest, &line)) {
-		struct content content = { .record = NULL };
+		struct content content = { .of = { .record = NULL } };
 
 		number++;
 		if (!parse_line(export, line, &content)) {
@@ -253,11 +219,12 @@ int export_check_contents(struct export *export)
 			continue;
 		}
 		check_content(export, &content);
-		memcpy(listed.commitments[listed.count++], content.ref.commitment, AUDIT_HASH_BYTES);
+		memcpy(content.of.commitment, content.ref.commitment, sizeof content.of.commitment);
+		listed.contents[listed.count++] = content.of;
 	}
 	if (rest.length > 0) {
 		audit_found(&export->audit, AUDIT_OBJECT_CHANGED, AUDIT_NO_INDEX, "obsah.txt ends within a line");
 	}
 	check_missing(export, &listed);
-	return 0;
+	return export_check_signatures(export, listed.contents, listed.count);
 }

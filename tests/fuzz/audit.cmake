@@ -1,1 +1,2 @@
+podatelna_fuzz_target(fuzz_audit_seal SOURCES fuzz_audit_seal.c LIBS podatelna_audit_core)
 podatelna_fuzz_target(fuzz_audit_frame SOURCES fuzz_audit_frame.c LIBS podatelna_audit_core)

@@ -216,12 +216,41 @@ static void note_line(void **state)
 	}
 }
 
+/* Without signed attributes: only for whom it is asked for, and never over what could be somebody's attributes (RFC 5652 5.4). */
+static void without_attributes(void **state)
+{
+	static const uint8_t set[] = { 0x31, 0x03, 0x02, 0x01, 0x05 }, almost[] = { 0x31, 0x04, 0x02, 0x01, 0x05 };
+	const struct bytes contents[] = { over, { set, sizeof set }, { almost, sizeof almost } };
+	struct pki *root = pki_root(PKI_P256, "Root"), *signer = pki_under(root, PKI_RSA2048, "Signer");
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct audit_cms cms;
+		const char *why = NULL;
+		size_t length = 0;
+		uint8_t *der = pki_cms(signer, NULL, contents[i], NID_pkcs7_data, NULL, PKI_NO_ATTRIBUTES, &length);
+
+		assert_false(audit_cms_read((struct bytes){ der, length }, &cms, &why));
+		assert_true(audit_cms_read_plain((struct bytes){ der, length }, &cms, &why));
+		assert_true(cms.plain);
+		assert_int_equal(audit_cms_verify(&cms, contents[i], &why), i != 1);
+		assert_false(audit_cms_verify(&cms, contents[(i + 2) % 3], &why));
+		free(der);
+	}
+	pki_drop(signer);
+	pki_drop(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(algorithms), cmocka_unit_test(keys_that_are_refused),
-		cmocka_unit_test(shapes),     cmocka_unit_test(a_certificate_put_in_place_of_another),
-		cmocka_unit_test(every_bit),  cmocka_unit_test(something_behind_it),
+		cmocka_unit_test(without_attributes),
+		cmocka_unit_test(algorithms),
+		cmocka_unit_test(keys_that_are_refused),
+		cmocka_unit_test(shapes),
+		cmocka_unit_test(a_certificate_put_in_place_of_another),
+		cmocka_unit_test(every_bit),
+		cmocka_unit_test(something_behind_it),
 		cmocka_unit_test(note_line),
 	};
 

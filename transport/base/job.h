@@ -69,6 +69,7 @@
  *           Not approved, though the signature itself holds (result = invalid): unknown-signer = yes, and what its certificate says of itself as kind `certificates`
  *           tells it, `signer.` before the names: whether it is to be trusted is for a person to decide.
  *   result: result = valid | invalid ; reason ; signer-sha256, signer-name (CN), chain = yes | pinned | no ; size ; signing-time
+ *           form = sealed-xml (an XML with a seal over the canonical form of a part of it; absent: CMS around the content)
  *   The content is written as it is read; it counts only when result = valid.
  *
  * kind `receipt`     [1] receipt object (secret), [2] out

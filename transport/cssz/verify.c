@@ -120,6 +120,7 @@ int cssz_verify(struct job *job)
 	if (err != 0) {
 		return job_fail(job, err, "the sealed message cannot be written");
 	}
+	lines_set(&job->result, "form", "sealed-xml");
 	lines_set(&job->result, "result", "valid");
 	lines_set_u64(&job->result, "size", length);
 	return 0;
