@@ -139,17 +139,35 @@ static int run_login(struct cli *cli, const struct cli_call *call)
 	return pin < 0 ? CLI_NO : cli_talk(cli, &named, named.word_count, pin, -1);
 }
 
-static int run_attach(struct cli *cli, const struct cli_call *call)
+/* -1 after saying why. */
+static int open_file(const struct cli *cli, const char *path)
 {
-	const char *path = call->words[2];
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
 		(void)fprintf(cli->err, _("podatelna: %s: %s\n"), path, fd < 0 ? strerror(errno) : _("is not a regular file"));
-		return CLI_NO;
+		return -1;
 	}
-	return cli_talk(cli, call, 2, fd, -1);
+	return take_fd(&fd);
+}
+
+/* The box knows no partner by name: it is told which one, and handed the file. */
+static int run_announce(struct cli *cli, const struct cli_call *call)
+{
+	_cleanup_close_ int fd = open_file(cli, call->words[2]);
+	struct cli_call told = *call;
+
+	told.words[0] = "partner";
+	told.words[2] = call->words[0];
+	return fd < 0 ? CLI_NO : cli_talk(cli, &told, 3, fd, -1);
+}
+
+static int run_attach(struct cli *cli, const struct cli_call *call)
+{
+	_cleanup_close_ int fd = open_file(cli, call->words[2]);
+
+	return fd < 0 ? CLI_NO : cli_talk(cli, call, 2, fd, -1);
 }
 
 static int run_stamps(struct cli *cli, const struct cli_call *call)
@@ -290,6 +308,7 @@ const struct cli_command cli_commands[] = {
 	{ "partner",  "certs",      "",                N_("certificates of partners: which are approved, which is used, which are only proposed"), 0, 0, 0, 0, run_plain },
 	{ "partner",  "approve-cert", "PARTNER SHA256 --reason TEXT", N_("let a proposed certificate count, after its fingerprint was compared by another way"), 2, 2, REASON | BIT(CLI_O_FROM), REASON, run_approve_cert },
 	{ "partner",  "revoke-cert", "PARTNER SHA256 --reason TEXT", N_("let a certificate no longer count"), 2, 2, REASON, REASON, run_plain },
+	{ "cssz",     "announce-cert", "FILE",         N_("announce our new signing certificate to ČSSZ, while the old one is still valid and signs it"), 1, 1, 0, 0, run_announce },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "backup",   NULL,         "FILE",            N_("write one consistent file of the whole box, while it works"), 1, 1, WITH_KEYS, 0, cli_backup },

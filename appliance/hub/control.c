@@ -45,6 +45,7 @@ static const struct command commands[] = {
 	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
 	{ "partner", "certs", CONFIG_RIGHT_READ, 2, false, command_partner_certs },
 	{ "partner", "approve-cert", CONFIG_RIGHT_ADMIN, 4, false, command_partner_approve },
+	{ "partner", "announce-cert", CONFIG_RIGHT_SEND, 3, false, command_partner_announce },
 	{ "partner", "revoke-cert", CONFIG_RIGHT_ADMIN, 4, false, command_partner_revoke },
 };
 

@@ -148,6 +148,7 @@ void command_stamps_set(struct caller *caller);
 void command_partner_certs(struct caller *caller);
 void command_partner_approve(struct caller *caller);
 void command_partner_revoke(struct caller *caller);
+void command_partner_announce(struct caller *caller); /* announce.c */
 /* Parts of `status`. */
 void command_status_mail(struct caller *caller);
 void command_status_stamps(struct caller *caller);

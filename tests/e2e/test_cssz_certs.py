@@ -132,3 +132,48 @@ def test_an_unknown_seal_waits_for_a_person(vrep, make_box):
     assert len(vrep.ledger("poll")) == polls and len(vrep.ledger("accepted")) == 1
     verified = [r for r in journal.read(box.data) if r.fields.get("case") == case and r.type == "verified"]
     assert [(r.fields["result"], r.fields["signer"]) for r in verified] == [("invalid", new), ("valid", new)]
+
+
+def new_certificate(box, name, **options):
+    """A certificate for a new signing key, as an authority would give it; the key is nobody's here."""
+    path = os.path.join(box.dir, name + ".pem")
+    pki.write_file(path, pki.cert_pem(pki.issue_user(box.pki, pki.rsa_key(), **options)), 0o644)
+    return path
+
+
+def test_announcement_of_a_new_certificate(vrep, make_box):
+    """A new qualified certificate is announced under the old signature, after a person approved the message; the gateway's register knows it then."""
+    box = started(vrep, make_box, ["dis"], ["dis"])
+    good = new_certificate(box, "new", qualified=True)
+    for path, code, word in ((new_certificate(box, "plain"), 4, "kvalifikovaný"), (new_certificate(box, "old", qualified=True, state="expired"), 4, "neplatí"),
+                             (bundle(box, "dis", "dis-next"), 4, "víc"), (box.config, 4, "není certifikát")):
+        done = box.run_cli("cssz", "announce-cert", path)
+        assert done.returncode == code and word in done.stderr.decode(), (path, done)
+    assert not box.cases(all_cases=True)
+    assert box.cli("cssz", "announce-cert", good)[0] == 0
+    case = box.wait_state("USRCERT.xml", "held")
+    received = next(r for r in journal.read(box.data) if r.type == "received")
+    assert received.fields["kind"] == "task" and received.fields["by"] == f"uid:{os.geteuid()}" and case["form"] == "USRCERT"
+    assert not vrep.ledger("accepted")
+    assert box.cli("approve", case["case"])[0] == 0
+    box.wait_state("USRCERT.xml", "done")
+    (line,) = vrep.ledger("accepted")
+    assert (line["class"], line["etype"]) == ("CSSZ_USRCERT", "USRCERT")
+    (registered,) = vrep.ledger("registered")
+    assert int(registered["serial"], 16) == pki.load_cert(good).serial_number
+
+
+def test_only_a_new_one_is_announced(vrep, make_box):
+    """The certificate that signs already needs no announcement: who hands that over took the wrong file. Without a template nothing is made up."""
+    box = started(vrep, make_box, ["dis"], ["dis"])
+    signing = next(key["cert"] for token in box.hsm.tokens for key in token["keys"] if key["name"] == "sign")
+    box.set(CSSZ, options=["vs=" + cssz_forms.VS, "announce-qualified=no"])
+    box.restart()
+    box.wait_token()
+    done = box.run_cli("cssz", "announce-cert", signing)
+    assert done.returncode == 4 and "už podepisuje" in done.stderr.decode(), done
+    box.set(CSSZ, options=["vs=" + cssz_forms.VS, "announce-template=<USRCERT/>"])
+    box.restart()
+    done = box.run_cli("cssz", "announce-cert", new_certificate(box, "new", qualified=True))
+    assert done.returncode == 4 and "announce-template" in done.stderr.decode(), done
+    assert not box.cases(all_cases=True) and not vrep.ledger("accepted")

@@ -217,12 +217,13 @@ USAGES = {
 
 def issue_user(pki_dir, public_key, common="Jana Nováková", ik_mpsv=DEFAULT_IK, ik_in_subject=False,
                usage="qualified", days=(-1, 1095), state="valid", mismatch=False, org="Ukázka s.r.o.",
-               serial="P900001", ca="ca", self_signed_key=None, crl=None):
+               serial="P900001", ca="ca", self_signed_key=None, crl=None, qualified=False):
     """Certificate as a qualified CA would give it. public_key: PEM/DER bytes, or a key object.
 
     ik_mpsv: ten digits, or None to leave it out. state: valid | expired | not-yet.
     mismatch: certify some other key, so that the token's key does not belong to the certificate.
-    usage: a key of USAGES (the wrong one is "encipherment"). ca: stem of the issuing CA's files. crl: address of its list of revoked certificates."""
+    usage: a key of USAGES (the wrong one is "encipherment"). ca: stem of the issuing CA's files. crl: address of its list of revoked certificates.
+    qualified: its authority says that it is a qualified one."""
     key = load_public(public_key)
     if mismatch:
         key = rsa_key().public_key() if isinstance(key, rsa.RSAPublicKey) \
@@ -238,6 +239,8 @@ def issue_user(pki_dir, public_key, common="Jana Nováková", ik_mpsv=DEFAULT_IK
         extensions.append((ik_extension(ik_mpsv), False))
     if crl:
         extensions.append((crl_extension(crl), False))
+    if qualified:  # qcStatements with QcCompliance (ETSI EN 319 412-5)
+        extensions.append((x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3"), bytes.fromhex("300a3008060604008e460101")), False))
     if usage == "tls":
         extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False))
     issuer = load_cert(os.path.join(pki_dir, ca + ".pem"))

@@ -2,6 +2,7 @@ foreach(name check classify compose confirmation recognise render xmltree xmlwal
   podatelna_unit_test(partner_${name} SOURCES partner_${name}.c partner_help.c LIBS podatelna_partner_core)
 endforeach()
 podatelna_unit_test(partner_query SOURCES partner_query.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
+podatelna_unit_test(partner_certificates SOURCES partner_certificates.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz SOURCES partner_cssz.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz_road SOURCES partner_cssz_road.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz_binding SOURCES partner_cssz_binding.c partner_help.c LIBS podatelna_partner_core)

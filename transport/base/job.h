@@ -137,6 +137,12 @@
  *   result: count, and of each, n from 0: cert.<n>.sha256, cert.<n>.subject, cert.<n>.issuer (names in words), cert.<n>.serial (hex), cert.<n>.from,
  *           cert.<n>.until (UTC), cert.<n>.enciphers = yes | no (an RSA key that messages can be encrypted for), cert.<n>.qualified = yes | no (its authority says so)
  *   ERR_FORMAT when there is none, ERR_LIMIT for more than CERTIFICATES_MAX (base/certificates.h). Nothing is said of whether any of them is to be trusted.
+ *
+ * kind `announce`    [1] a new signing certificate of ours (PEM or DER), [2] out: the message that announces it to the partner, made of a template
+ *   parameters: option.announce-template (one line; {certificate} stands for the base64 of the DER), option.announce-qualified = yes (default) | no: must it be a
+ *           qualified one?
+ *   result: cause = "" (the message is written) | no-certificate | several | over | not-yet | not-for-signing | not-qualified | no-template; with exactly one
+ *           certificate what it says of itself, cert.0. as kind `certificates` tells it
  */
 #ifndef TRANSPORT_BASE_JOB_H
 #define TRANSPORT_BASE_JOB_H

@@ -70,6 +70,7 @@ const struct job_kind job_kinds[] = {
 	{ "check", run_check },
 	{ "certificates", job_certificates },
 	{ "open", job_open },
+	{ "announce", job_announce },
 	{ NULL, NULL },
 };
 

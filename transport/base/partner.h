@@ -38,6 +38,7 @@ int job_render(struct job *job);
 int job_digest(struct job *job);
 int job_certificates(struct job *job);
 int job_open(struct job *job);
+int job_announce(struct job *job);
 /* transport/tsa */
 int job_stamp_query(struct job *job);
 int job_stamp_reply(struct job *job);

@@ -1,0 +1,261 @@
+/* announce.c - `partner announce-cert`: a person hands over our new signing certificate; a job looks at it and makes the message for the partner, which becomes an
+ * ordinary case: recognised, approved, signed with the key that is in use, journalled. Which form says it, the catalogue knows (its option announces=certificate).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/cleanup.h"
+#include "../base/clock.h"
+#include "../base/err.h"
+#include "../base/fdio.h"
+#include "../base/text.h"
+#include "announce.h"
+#include "control_private.h"
+#include "facts.h"
+
+#define MESSAGE_MAX_BYTES (1024U * 1024)
+#define NAME_MAX_BYTES 8192
+
+struct announcement {
+	struct caller *caller;
+	const struct hub_partner *partner;
+	const struct catalogue_form *form;
+	char number[CASE_NUMBER_SIZE];
+	int message; /* memfd, -1 */
+};
+
+const struct catalogue_form *announce_form(const struct hub *hub, const char *partner)
+{
+	for (size_t i = 0; i < hub->catalogue->form_count; i++) {
+		const struct catalogue_form *form = &hub->catalogue->forms[i];
+
+		for (size_t n = 0; strcmp(form->partner, partner) == 0 && n < form->options.count; n++) {
+			if (strcmp(form->options.items[n], "announces=certificate") == 0) {
+				return form;
+			}
+		}
+	}
+	return NULL;
+}
+
+static void end(struct work *work, int exit_code, const char *text)
+{
+	struct announcement *announcement = work->context;
+	struct caller *caller = announcement->caller;
+
+	if (exit_code != COMMAND_YES) {
+		caller->exit_code = exit_code;
+	}
+	(void)snprintf(caller->text, sizeof caller->text, "%s", text);
+	cleanup_close(&announcement->message);
+	free(announcement);
+	work_end(work);
+	caller_settle(caller);
+}
+
+/* --- it becomes a case --- */
+
+static void on_received(struct work *work)
+{
+	struct announcement *announcement = work->context;
+	char text[CASE_REASON_MAX_BYTES];
+
+	if (work->err != 0) {
+		end(work, COMMAND_NO, _("the journal does not take records"));
+		return;
+	}
+	(void)snprintf(text, sizeof text, _("case %s: it waits for approval; what the authority wants in it is not known for certain, so look at it first"),
+	               announcement->number);
+	end(work, COMMAND_YES, text);
+}
+
+static void on_taken(struct work *work)
+{
+	static char text[LINES_BODY_MAX + 32];
+	static const uint8_t none[RECORD_HASH_BYTES];
+	struct announcement *announcement = work->context;
+	struct wire_message message;
+	int head = snprintf(text, sizeof text, "received\n");
+	int length = 0;
+
+	if (work->err != 0) {
+		end(work, COMMAND_NO, _("the store does not take files"));
+		return;
+	}
+	lines_set(&work->record, "case", announcement->number);
+	lines_set(&work->record, "kind", announcement->form->kind);
+	lines_set(&work->record, "source", "person");
+	lines_set(&work->record, "by", announcement->caller->by);
+	lines_set(&work->record, "object-original", work->outputs[0].ref);
+	lines_set(&work->record, "object-name", work->outputs[1].ref);
+	length = lines_finish(&work->record, text + head, sizeof text - (size_t)head);
+	work->done = on_received;
+	work_pend(work);
+	if (length < 0) {
+		work_fail(work, length, "the record does not fit");
+	} else {
+		wire_begin(&message, WIRE_STORE_APPEND, 0, CLOCK_NEVER_MS);
+		wire_put_string(&message, WIRE_F_CASE, announcement->number);
+		wire_put_bytes(&message, WIRE_F_PREV, span_of(none, sizeof none));
+		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)head + (size_t)length));
+		work_request(work, &message);
+	}
+	work_settle(work);
+}
+
+static int name_object(const struct announcement *announcement)
+{
+	_cleanup_lines_ struct lines lines = { 0 };
+	char text[NAME_MAX_BYTES];
+	int length = 0;
+
+	lines_setf(&lines, "file", "%s.xml", announcement->form->id);
+	lines_set(&lines, "folder", "");
+	lines_set(&lines, "owner", announcement->caller->by);
+	length = lines_finish(&lines, text, sizeof text);
+	return length < 0 ? length : fd_memfd_sealed("name", text, (size_t)length);
+}
+
+static void on_number(void *context, int err, struct wire_message *message)
+{
+	struct work *work = context;
+	struct announcement *announcement = work->context;
+	_cleanup_close_ int name = name_object(announcement);
+
+	if (err != 0 || message->type == WIRE_ERROR || !wire_string(message, WIRE_F_CASE, announcement->number, sizeof announcement->number)) {
+		end(work, COMMAND_NO, _("the journal does not take records"));
+		return;
+	}
+	lines_free(&work->record);
+	work->done = on_taken;
+	work->output_count = 2;
+	work_pend(work);
+	if (name < 0 || fd_seal(announcement->message) != 0 || lseek(announcement->message, 0, SEEK_SET) != 0) {
+		work_fail(work, ERR_SYSTEM, "no memory file");
+	} else {
+		work_take(work, announcement->number, "original", announcement->message, MESSAGE_MAX_BYTES, &work->outputs[0]);
+		work_take(work, announcement->number, "name", name, NAME_MAX_BYTES, &work->outputs[1]);
+	}
+	work_settle(work);
+}
+
+static void begin_case(struct work *work)
+{
+	struct announcement *announcement = work->context;
+	struct wire_message message;
+
+	announcement->message = take_fd(&work->outputs[0].memfd);
+	wire_begin(&message, WIRE_STORE_CASE_NEW, 0, CLOCK_NEVER_MS);
+	wire_put_string(&message, WIRE_F_KIND, announcement->form->kind);
+	if (work->hub->store == NULL || channel_request(work->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_number, work, NULL) != 0) {
+		end(work, COMMAND_NO, _("the journal does not take records"));
+	}
+}
+
+/* --- what is wrong with the certificate --- */
+
+static const char *cause_words(const char *cause)
+{
+	static const struct {
+		const char *cause, *text;
+	} known[] = {
+		{ "no-certificate", N_("this file holds no certificate") },
+		{ "several", N_("this file holds several certificates: hand over the new one alone") },
+		{ "over", N_("this certificate is no longer valid") },
+		{ "not-yet", N_("this certificate is not valid yet") },
+		{ "not-for-signing", N_("this certificate is not for signatures") },
+		{ "not-qualified", N_("this certificate is not a qualified one") },
+		{ "no-template", N_("the catalogue does not say what such a message looks like (announce-template)") },
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (strcmp(known[i].cause, cause) == 0) {
+			return _(known[i].text);
+		}
+	}
+	return _("this certificate cannot be announced");
+}
+
+/* The certificate of a key of the partner that signs now: still valid, so that it can sign this. */
+static bool old_is_valid(const struct hub *hub, const struct hub_partner *partner, const char *announced, const char **ret_why)
+{
+	const struct config_partner *config = partner->config;
+	struct fact_key key;
+
+	*ret_why = N_("no certificate that signs now is valid: announcing is over, register the new one at the authority's office");
+	for (size_t i = 0; i < hub->config->token_count; i++) {
+		for (size_t n = 0; fact_key(&hub->tokens[i], n, &key); n++) {
+			bool signs = false;
+
+			for (size_t k = 0; k < config->sign_keys.count; k++) {
+				signs = signs || strcmp(config->sign_keys.items[k], key.name) == 0;
+			}
+			if (signs && key.certificate[0] != '\0' && strncmp(key.certificate, announced, strlen(key.certificate)) == 0) {
+				*ret_why = N_("this is the certificate that signs already: announce the new one before it is put into use");
+				return false;
+			}
+			if (signs && !key.unusable && key.not_after_ms > clock_utc_ms()) {
+				*ret_why = NULL;
+			}
+		}
+	}
+	return *ret_why == NULL;
+}
+
+static void on_looked_at(struct work *work)
+{
+	struct announcement *announcement = work->context;
+	const char *why = NULL;
+
+	if (work->err != 0) {
+		end(work, COMMAND_NO, _("the certificate could not be looked at"));
+	} else if (!work_result_is(work, "cause", "")) {
+		end(work, COMMAND_DENIED, cause_words(work_result(work, "cause")));
+	} else if (!old_is_valid(work->hub, announcement->partner, work_result(work, "cert.0.sha256"), &why)) {
+		end(work, COMMAND_DENIED, _(why));
+	} else {
+		begin_case(work);
+	}
+}
+
+void command_partner_announce(struct caller *caller)
+{
+	struct hub *hub = caller->hub;
+	const struct hub_partner *partner = hub_partner_find(hub, caller->words[2]);
+	const struct catalogue_form *form = partner == NULL ? NULL : announce_form(hub, partner->config->name);
+	const char *waiting = hub_waiting_reason(hub);
+	_cleanup_lines_ struct lines parameters = { 0 };
+	struct announcement *announcement = NULL;
+	struct hub_case about = { 0 };
+	struct work_input input = { .fd = caller->fd };
+	struct work *work = NULL;
+
+	if (partner == NULL || form == NULL || caller->fd < 0 || waiting[0] != '\0') {
+		caller_finish(caller,
+		              partner == NULL || form == NULL ? COMMAND_NO
+		              : caller->fd < 0                ? COMMAND_USAGE
+		                                              : COMMAND_DENIED,
+		              partner == NULL      ? _("the configuration does not know this partner")
+		              : form == NULL       ? _("this partner takes no announcement of a certificate")
+		              : waiting[0] != '\0' ? _(waiting)
+		                                   : _("no certificate came with the command"));
+		return;
+	}
+	announcement = calloc(1, sizeof *announcement);
+	work = announcement == NULL ? NULL : work_begin(hub, NULL);
+	if (work == NULL) {
+		free(announcement);
+		caller_finish(caller, COMMAND_NO, _("the certificate could not be looked at"));
+		return;
+	}
+	*announcement = (struct announcement){ .caller = caller, .partner = partner, .form = form, .message = -1 };
+	work->context = announcement;
+	caller_pend(caller);
+	about.partner = partner->config->name;
+	about.env = config_env_name(partner->config->env);
+	(void)snprintf(about.form, sizeof about.form, "%s", form->id);
+	flow_job_parameters(hub, &about, &parameters);
+	work_output_keep(work);
+	work_job(work, "announce", "", &parameters, &input, 1, on_looked_at);
+}
