@@ -270,19 +270,17 @@ static void end_sweep(struct server *server)
 {
 	struct server_sweep *sweep = &server->sweep;
 
-	const bool archived = sweep->asked_archived;
+	const bool asked = sweep->asked, archived = sweep->asked_archived;
 
-	if (sweep->left > 0 || sweep->asked) {
+	if (sweep->left > 0) {
 		sweep->pause_ms = sweep->pause_ms == 0 ? SERVER_ERASE_AGAIN_MS : sweep->pause_ms * 2;
 		sweep->pause_ms = sweep->pause_ms < SERVER_ERASE_MOST_MS ? sweep->pause_ms : SERVER_ERASE_MOST_MS;
-	}
-	if (sweep->left > 0) {
 		log_warning("%zu erased cases have content that could not be removed yet, in the vault or in an archive that is not there", sweep->left);
 	}
 	free(sweep->cases);
-	*sweep = (struct server_sweep){ .pause_ms = sweep->left > 0 || sweep->asked ? sweep->pause_ms : 0, .asked_archived = archived };
-	if (sweep->pause_ms > 0) {
-		arm(server, sweep->pause_ms);
+	*sweep = (struct server_sweep){ .pause_ms = sweep->left > 0 ? sweep->pause_ms : 0, .asked_archived = archived };
+	if (asked || sweep->pause_ms > 0) {
+		arm(server, asked ? 0 : sweep->pause_ms); /* who asked has seen something new */
 	}
 }
 
