@@ -41,8 +41,9 @@ struct catalogue_partner {
 	uint64_t poll_deferred_ms;  /* likewise, of a filing that the partner processes later; 0: as others */
 	uint64_t duplicate_wait_ms; /* identical content is not sent again before so long; 0: at once */
 	uint64_t poll_factor;
-	char *retention;                 /* how long a closed filing must be kept (config_retention_until) */
-	uint64_t ask_person_after_ms;    /* still no final word: says so on the card and in status; 0: never */
+	char *retention;              /* how long a closed filing must be kept (config_retention_until) */
+	uint64_t ask_person_after_ms; /* still no final word: says so on the card and in status; 0: never */
+	uint64_t absent_after_ms;     /* a filing that the partner gave an identifier and never knew for so long did not arrive; 0: only a person can say so */
 	struct config_list environments; /* "production=epodani.cssz.cz": servers that are known to be of an environment, so that none is taken for another */
 	struct config_list roads,
 	    roads_prepared;           /* values that the option `road` may have; and those that the partner's program knows but the box cannot go yet */

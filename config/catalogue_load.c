@@ -39,6 +39,7 @@ static const struct schema_field partner_fields[] = {
 	{ "poll_give_up",     SCHEMA_DURATION,  false, P(poll_give_up_ms),     "30 d", NULL, 0, 3660 * DAY_MS },
 	{ "ask_person_after", SCHEMA_DURATION,  false, P(ask_person_after_ms), "0", NULL, 0, 366 * DAY_MS },
 	{ "retention",        SCHEMA_TEXT,      false, P(retention),           "10 years", NULL, 0, 0 },
+	{ "absent_after",     SCHEMA_DURATION,  false, P(absent_after_ms),     "0", NULL, 0, 366 * DAY_MS },
 	{ "environments",     SCHEMA_OPTION,    true,  P(environments),        "", NULL, 0, 0 },
 	{ "roads",            SCHEMA_NAME,      true,  P(roads),               "", NULL, 0, 0 },
 	{ "roads_prepared",   SCHEMA_NAME,      true,  P(roads_prepared),      "", NULL, 0, 0 },

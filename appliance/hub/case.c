@@ -245,6 +245,12 @@ static enum case_state closed_state(const struct record *record)
 	return record_field_is(record, "verdict", "data-error") || record_field_is(record, "verdict", "partial") ? CASE_DATA_ERROR : CASE_FAILED;
 }
 
+/* A `not-sent` about the filing itself, not about a question whether it arrived (flow_ask). */
+static bool is_about_filing(const struct hub_case *each, const struct record *record)
+{
+	return each->purpose == PURPOSE_FILE || (each->sending_index != 0 && number_field(record, "answers", 0) == each->sending_index);
+}
+
 /* The state that a record leads to (README, table of states). */
 static enum case_state state_after(const struct hub_case *before, enum record_kind kind, const struct record *record)
 {
@@ -270,7 +276,7 @@ static enum case_state state_after(const struct hub_case *before, enum record_ki
 	case RECORD_SENDING:
 		return CASE_SENDING;
 	case RECORD_NOT_SENT:
-		return before->state == CASE_SENDING ? CASE_READY : before->state;
+		return before->state == CASE_SENDING && is_about_filing(before, record) ? CASE_READY : before->state;
 	case RECORD_SENT:
 		return CASE_SENT;
 	case RECORD_UNCLEAR:
@@ -318,6 +324,8 @@ static void apply_request(struct hub_case *each, const struct record *record, en
 		each->purpose = PURPOSE_FILE;
 		each->earlier_ms = each->sending_ms != 0 ? each->sending_ms : each->earlier_ms;
 		each->sending_ms = record->utc_ms;
+		each->sending_index = record->index;
+		each->polls = each->absent = 0;
 	}
 	each->attempt = (uint32_t)number_field(record, "attempt", each->attempt);
 }
@@ -444,7 +452,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 /* What the check at intake found (job.h), and whether the partner may have it. */
 static void apply_limits(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
-	if (kind == RECORD_NOT_SENT && each->purpose == PURPOSE_FILE) {
+	if (kind == RECORD_NOT_SENT && is_about_filing(each, record)) {
 		each->sending_ms = 0;
 	}
 	if (kind == RECORD_HELD || kind == RECORD_APPROVED) {

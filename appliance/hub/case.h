@@ -74,6 +74,7 @@ struct hub_case {
 	int64_t changed_ms;              /* UTC of the last change of state */
 	int64_t closed_ms;               /* UTC of the last `closed`: its month is that of the folder in Vyrizeno */
 	uint64_t authorising;            /* index of the last `request` or `sending`: the id of its session */
+	uint64_t sending_index;          /* of the last `sending` */
 	uint64_t first_index, claim;
 	uint64_t last_index;                      /* of the last record that decides (`last`) */
 	uint64_t changed_index;                   /* of the record that changed the state last */
@@ -138,6 +139,8 @@ struct hub_case {
 	uint64_t due_ms;      /* monotonic; not to be looked at before */
 	uint64_t settled;     /* the poll (authorising) whose reply said: still running */
 	uint32_t failures;    /* of the present step in a row */
+	uint32_t absent;      /* answers in a row by which what was sent never arrived (flow_reply.c) */
+	uint64_t absent_ms;   /* monotonic: when the first of them came */
 	uint32_t deaths;      /* jobs that died on this step in a row, while the partner's program itself lived on */
 	uint64_t death_epoch; /* of the last one; 0: none */
 	/* From records again, of the end: */

@@ -21,6 +21,7 @@ struct work_output {
 	uint64_t limit;
 	int memfd;
 	bool taken;
+	bool held; /* its memory file outlives the job: what was written is wanted here too */
 	char ref[WORK_REF_MAX_BYTES + 1];
 	uint64_t size;
 };
@@ -126,6 +127,9 @@ enum config_approval flow_approval(const struct hub_partner *partner, const stru
 const char *flow_owes(const struct hub_partner *partner);
 void flow_sign(struct hub *hub, struct hub_case *of);                               /* flow_sign.c: ready -> signed */
 void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose); /* flow_send.c: -> request [-> sending] -> session */
+/* The answer to a filing does not say whether it arrived, but how to ask (verdict `ask`): puts the first question. The receipt is the first output of the work. The
+ * case stays `sending` until the partner's answers settle it. */
+void flow_ask(struct work *work);
 void flow_lost(struct hub *hub, struct hub_case *of);      /* a request or sending without a living session and without a durable word */
 void flow_roll_back(struct hub *hub, struct hub_case *of); /* the journal was put back: any open case -> unclear (design 3) */
 void flow_not_sent(struct hub *hub, struct hub_case *of);  /* a test run or poll that did not get out */

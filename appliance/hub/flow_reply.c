@@ -13,6 +13,7 @@
 #include "partner_certs.h"
 
 #define RECEIPT_LIMIT_BYTES 65536
+#define ABSENT_ANSWERS 3 /* at least, one after the other */
 #define REPORT_LIMIT_BYTES (1024U * 1024)
 #define CONFIRMATION_LIMIT_BYTES (32U * 1024 * 1024)
 
@@ -135,7 +136,7 @@ static void append_not_sent(struct work *work)
 	lines_set(&work->record, "error", work_result(work, "reason")[0] != '\0' ? work_result(work, "reason") : "the service is down");
 	lines_set(&work->record, "reason", NULL);
 	lines_set(&work->record, "far", "reply-done");
-	lines_set_u64(&work->record, "answers", work->of->authorising);
+	lines_set_u64(&work->record, "answers", work->of->sending_index);
 	work_append(work, "not-sent", on_appended);
 }
 
@@ -191,6 +192,8 @@ static void settle_file(struct work *work)
 		append_closed(work, "data-error", NULL);
 	} else if (work_result_is(work, "verdict", "unavailable") && work->of->state == CASE_SENDING) {
 		append_not_sent(work);
+	} else if (work_result_is(work, "verdict", "ask") && work->of->state == CASE_SENDING && work->outputs[0].taken) {
+		flow_ask(work);
 	} else {
 		append_unclear(work, work_result(work, "reason"));
 	}
@@ -214,6 +217,43 @@ static void settle_gone(struct work *work)
 	}
 }
 
+/* Is it certain by now that what was sent never arrived? The address that took the request gave it an identifier, and says again and again, over a while and with
+ * nothing else between, that it does not know it. Counted in memory alone: after a start it is found out anew. */
+static bool never_arrived(const struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	struct hub_case *of = work->of;
+
+	if (of->asked_at != of->filed_at) {
+		return false; /* what another address does not know settles nothing */
+	}
+	if (!work_result_is(work, "arrived", "no")) {
+		of->absent = 0;
+		return false;
+	}
+	of->absent_ms = of->absent == 0 ? clock_mono_ms() : of->absent_ms;
+	of->absent++;
+	return partner != NULL && partner->catalogue->absent_after_ms != 0 && of->absent >= ABSENT_ANSWERS &&
+	       clock_mono_ms() - of->absent_ms >= partner->catalogue->absent_after_ms;
+}
+
+/* Did the filing arrive? Until that is known it is neither sent again nor given up (P3). */
+static void settle_arrival(struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	uint64_t patience_ms = partner == NULL ? 0 : partner->catalogue->ask_person_after_ms;
+
+	if (work_result_is(work, "arrived", "yes")) {
+		append_sent(work, "offline");
+	} else if (never_arrived(work)) {
+		append_not_sent(work);
+	} else if (patience_ms != 0 && clock_utc_ms() - work->of->changed_ms > (int64_t)patience_ms) {
+		append_unclear(work, "the partner does not say whether the filing arrived");
+	} else {
+		ask_again(work, !work_result_is(work, "verdict", "unavailable"));
+	}
+}
+
 static void settle_poll(struct work *work)
 {
 	if (work_result_is(work, "verdict", "signed")) {
@@ -222,6 +262,8 @@ static void settle_poll(struct work *work)
 		settle_accepted(work);
 	} else if (work_result_is(work, "verdict", "refused")) {
 		append_closed(work, "data-error", NULL);
+	} else if (work->of->state == CASE_SENDING) {
+		settle_arrival(work);
 	} else if (work_result_is(work, "verdict", "gone")) {
 		settle_gone(work);
 	} else {
@@ -298,6 +340,7 @@ static void run_classify(struct work *work, const char *reply, struct lines *par
 		                             { .role = asked ? "receipt" : NULL, .fd = none } };
 
 	work_output_add(work, "receipt", "receipt=yes", RECEIPT_LIMIT_BYTES);
+	work->outputs[0].held = true;
 	work_output_add(work, "report", "report=yes", REPORT_LIMIT_BYTES);
 	work_output_add(work, "attachment", "data=yes", CONFIRMATION_LIMIT_BYTES);
 	work_job(work, "classify", of->partner, parameters, inputs, sizeof inputs / sizeof inputs[0], done);

@@ -78,6 +78,38 @@ static void on_composed(struct work *work)
 	}
 }
 
+static void on_question(struct work *work)
+{
+	if (work->err != 0 || !work->outputs[0].taken) {
+		work_retry(work, work->err == ERR_LOCKED ? N_("waits for the PIN of the token that opens the vault") : N_("the message could not be composed"));
+		return;
+	}
+	flow_record_begin(work);
+	lines_set(&work->record, "purpose", purpose_name(PURPOSE_POLL));
+	lines_set(&work->record, "object-receipt", work->outputs[1].ref); /* what to ask by is durable with the first question */
+	describe_request(work, work->outputs[0].ref);
+	work_append(work, "request", on_requested);
+}
+
+void flow_ask(struct work *work)
+{
+	const struct hub_partner *partner = hub_partner_find(work->hub, work->of->partner);
+	const struct work_input receipt = { .fd = work->outputs[0].memfd };
+	_cleanup_lines_ struct lines parameters = { 0 };
+
+	work->url = address_choose(partner, work->of, PURPOSE_POLL);
+	flow_job_parameters(work->hub, work->of, &parameters);
+	lines_set(&parameters, "what", purpose_name(PURPOSE_POLL));
+	lines_set(&parameters, "url", work->url);
+	lines_set(&parameters, "stage", work_result(work, "poll"));
+	work->outputs[1] = work->outputs[0]; /* its reference is wanted later; it is no output of the next job */
+	work->outputs[0].memfd = -1;
+	work->output_count = 0;
+	work_output_add(work, "request", "same=no", REQUEST_LIMIT_BYTES);
+	work_job(work, "compose", work->of->partner, &parameters, &receipt, 1, on_question);
+	cleanup_close(&work->outputs[1].memfd);
+}
+
 /* The outside of this request, when it was told before there was a signature. */
 static bool outside_is_known(struct work *work, const char *what)
 {
@@ -172,6 +204,12 @@ void flow_lost(struct hub *hub, struct hub_case *of)
 	append_unclear(hub, of, "the sending was cut off and left no word");
 }
 
+/* Sent, or asked whether what was sent arrived. */
+static bool is_asked_about(const struct hub_case *of)
+{
+	return of->state == CASE_SENT || of->state == CASE_SENDING;
+}
+
 void flow_not_sent(struct hub *hub, struct hub_case *of)
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
@@ -182,10 +220,10 @@ void flow_not_sent(struct hub *hub, struct hub_case *of)
 		of->due_ms = partner->not_before_ms;
 	} else if (of->state == CASE_TESTING) {
 		flow_next_send(hub, of);
-	} else if (of->state == CASE_SENT && partner != NULL && (why = flow_login_waiting(hub, partner)) != NULL) {
+	} else if (is_asked_about(of) && partner != NULL && (why = flow_login_waiting(hub, partner)) != NULL) {
 		of->waiting = why; /* a token that becomes ready wakes it */
 		of->due_ms = clock_deadline(HUB_RETRY_MAX_MS);
-	} else if (of->state == CASE_SENT) {
+	} else if (is_asked_about(of)) {
 		flow_request(hub, of, PURPOSE_POLL);
 	}
 }

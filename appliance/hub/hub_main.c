@@ -172,7 +172,7 @@ static void ask_records(struct hub *hub);
 static void ask_soon(struct hub *hub)
 {
 	for (struct hub_case *each = hub->cases.open; each != NULL; each = each->next_open) {
-		each->since_start = each->state == CASE_SENT;
+		each->since_start = each->state == CASE_SENT || each->state == CASE_SENDING;
 	}
 }
 

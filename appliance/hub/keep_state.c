@@ -130,7 +130,8 @@ static void plain_case(const struct hub_case *of, struct hub_case *ret)
 	ret->work = NULL;
 	ret->until_ms = 0;
 	ret->due_ms = ret->settled = ret->death_epoch = ret->sought = 0;
-	ret->failures = ret->deaths = 0;
+	ret->failures = ret->deaths = ret->absent = 0;
+	ret->absent_ms = 0;
 	ret->item = ret->open_tries = 0;
 	ret->items_done = ret->data_unread = false;
 }

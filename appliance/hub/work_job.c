@@ -45,7 +45,7 @@ void work_output_keep(struct work *work)
 static void close_outputs(struct work *work)
 {
 	for (size_t i = 0; i < work->output_count; i++) {
-		if (work->outputs[i].memfd >= 0 && work->outputs[i].role != NULL) {
+		if (work->outputs[i].memfd >= 0 && work->outputs[i].role != NULL && !work->outputs[i].held) {
 			(void)close(work->outputs[i].memfd);
 			work->outputs[i].memfd = -1;
 		}

@@ -40,6 +40,14 @@ def records(box, case, kind):
     return [r for r in journal.read(box.data) if r.fields.get("case") == case and r.type == kind]
 
 
+def change_catalogue(box, before, after):
+    path = os.path.join(box.catalogue, "cssz.conf")
+    with open(path, encoding="utf-8") as text:
+        words = text.read()
+    assert before in words
+    pki.write_file(path, words.replace(before, after).encode(), 0o644)
+
+
 def closes(portal):
     return [line for line in portal.ledger("close") if line["closed"]]
 
@@ -204,11 +212,7 @@ def test_asked_after_a_start(vrep, make_box):
     """A case whose next question is minutes away is asked about after a start, poll_first after the last word."""
     vrep.switch(late="on")
     box = make_box(vrep, settings={'partner "cssz"': {"poll_first": "50 ms", "poll_max": "10 h"}}, start=False)
-    catalogue = os.path.join(box.catalogue, "cssz.conf")
-    with open(catalogue, encoding="utf-8") as text:
-        words = text.read()
-    assert "poll_factor = 2\n" in words
-    pki.write_file(catalogue, words.replace("poll_factor = 2\n", "poll_factor = 100\n").encode(), 0o644)
+    change_catalogue(box, "poll_factor = 2\n", "poll_factor = 100\n")
     box.start()
     box.wait_token()
     box.drop("ceka.xml", cssz_forms.regzec("asked after a start"))
@@ -274,3 +278,68 @@ def test_data_box_is_refused_as_a_road(vrep, make_box):
     said = (done.stdout + done.stderr).decode()
     assert done.returncode != 0 and "road=" not in said and "nesmějí se míchat" in said and "https://epodani.cssz.cz" in said, said
     assert "t-epodani" not in said
+
+
+# --- an answer that leaves open whether the filing arrived ---
+
+@pytest.fixture
+def asking(vrep, second, make_box):
+    """A box with two addresses for which a filing that is never known for so long has not arrived."""
+    def make(absent_after):
+        box = make_box(vrep, settings={'partner "cssz"': {"backup_urls": [second.base]}}, start=False)
+        change_catalogue(box, 'absent_after = "15 min"\n', f'absent_after = "{absent_after}"\n')
+        box.start()
+        box.wait_token()
+        return box
+    return make
+
+
+def audited(box):
+    """The auditor sees no duty broken: sent again only after it was said not to have arrived."""
+    box.stop()
+    done = subprocess.run([box.program("podatelna-audit"), "verify", box.data, "--no-signatures", "--json"], capture_output=True, check=False, timeout=120)
+    found = [line for line in done.stdout.decode().splitlines() if '"duty"' in line or '"table"' in line]
+    assert done.returncode in (0, 1) and not found, done.stdout.decode()
+
+
+def test_error_with_an_identifier_that_arrived(vrep, second, asking):
+    """1000 with a CorrelationID, though the gateway has it: it is asked, and even when it does not know it at first nothing is sent again."""
+    vrep.switch(**{"gateway_1000.submit": "once,take", "error_id": "on", "gateway_2000.poll": "2"})
+    box = asking("15 min")
+    case = file_one(box, cssz_forms.regzec("arrived after all"), timeout=60)
+    kinds = box.types(case)
+    assert kinds.count("sending") == 1 and "not-sent" not in kinds and "unclear" not in kinds
+    assert "object-receipt" in [r for r in records(box, case, "request") if r.fields["purpose"] == "poll"][0].fields
+    assert kinds.index("sending") < kinds.index("sent") < kinds.index("closed")
+    assert len(vrep.ledger("accepted")) == 1 and not second.ledger("accepted")
+    audited(box)
+
+
+def test_error_with_an_identifier_that_never_arrived(vrep, second, asking):
+    """The gateway says 1000, gives it an identifier, and then never knows it: for certain after a while, and then the other address gets it."""
+    vrep.switch(**{"gateway_1000.submit": "once", "error_id": "on"})
+    box = asking("1 s")
+    document = cssz_forms.regzec("never arrived")
+    case = file_one(box, document, timeout=60)
+    assert not vrep.ledger("accepted") and [a["sha256"] for a in second.ledger("accepted")] == [hashlib.sha256(document).hexdigest()]
+    assert servers(box, case) == [vrep.base, second.base]
+    named = {line["correlation"] for line in vrep.ledger("poll")}
+    assert len(named) == 1 and len([line for line in vrep.ledger("poll") if line["number"] == 2000]) >= 3
+    refused = records(box, case, "not-sent")
+    assert [r.fields["answers"] for r in refused] == [str(records(box, case, "sending")[0].index)]
+    audited(box)
+
+
+def test_asked_whether_it_arrived_over_a_restart(vrep, second, asking):
+    """While nobody knows, a start changes nothing: asked again, not sent again."""
+    vrep.switch(**{"gateway_1000.submit": "once", "error_id": "on"})
+    box = asking("15 min")
+    box.drop("podani.xml", cssz_forms.regzec("over a restart"))
+    until(lambda: len(vrep.ledger("poll")) >= 4, 30, "nobody asks")
+    case = box.case("podani.xml")["case"]
+    box.restart()
+    box.wait_token()
+    asked = len(vrep.ledger("poll"))
+    until(lambda: len(vrep.ledger("poll")) >= asked + 4, 30, "nobody asks after the start")
+    assert box.case("podani.xml")["state"] == "sending" and box.types(case).count("sending") == 1
+    assert not vrep.ledger("accepted") and not second.ledger("accepted")

@@ -196,9 +196,9 @@ class Vrep(Portal):
         return shot, gateway.GatewayError(int(shot.name.rpartition("_")[2]), f"switch {shot.name}")
 
     @staticmethod
-    def refused(envelope, fault, where="poll"):
+    def refused(envelope, fault, where="poll", correlation=None):
         function = envelope.function if envelope.function in ("submit", "delete") else "submit"
-        return Result(envelope.cls, "error", function, envelope.correlation, ("VREP", fault.number, fault.text, fault.kind), where=where)
+        return Result(envelope.cls, "error", function, correlation or envelope.correlation, ("VREP", fault.number, fault.text, fault.kind), where=where)
 
     def submit(self, request, envelope, fault, show):
         shot, fault = self.gateway_fault(request, "submit", envelope, fault)
@@ -212,13 +212,15 @@ class Vrep(Portal):
         result = self.result(request, taken, "submit") if early else Result(envelope.cls, "acknowledgement", correlation=taken.correlation)
         reply = self.replace(shot) if shot is not None and fault is None else None
         if fault is not None:
-            reply = show(request, self.refused(envelope, fault), "submit")
+            named = taken.correlation if self.switches.get("error_id") == "on" else None
+            reply = show(request, self.refused(envelope, fault, correlation=named), "submit")
         plan = self.deliver(request, "submit")
         self.enter(request, taken, submission, reason)
         return self.apply(plan, reply or show(request, result, "submit"))
 
     def turn_away(self, request, envelope, fault, shot, show):
-        reply = show(request, self.refused(envelope, fault, "submission"), "submit")
+        named = secrets.token_hex(16).upper() if self.switches.get("error_id") == "on" else None
+        reply = show(request, self.refused(envelope, fault, "submission", named), "submit")
         if shot is not None and shot.name not in vrep_switches.GATEWAY:
             reply = self.replace(shot)
         plan = self.deliver(request, "submit")

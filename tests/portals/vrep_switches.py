@@ -81,6 +81,8 @@ def texts(switches):
             ("layout", "plain", "answers without or with white space between elements", ("plain", "indented")),
             ("end_point", "capitals", "spelling of ResponseEndPoint", ("capitals", "small")),
             ("registration", "any", "any: every signer under ca.pem; listed: those of POST /signers", ("any", "listed")),
+            ("error_id", "off", "an error of the gateway as answer to a submission names a CorrelationID: that of the submission where it was taken, else a new one",
+             onoff),
             ("ws_body", "any", "what a BodyPart of WS may hold", ("any", "govtalk", "message")),
             ("ws_errors", "fault", "errors of the gateway over WS: a fault of SOAP, or GovTalkErrors in the data", ("fault", "data")),
             ("allow_ec", "off", "take signers with EC keys", onoff),

@@ -94,6 +94,29 @@ static void test_not_sent_goes_back(void **state)
 	follow("not-sent", "answers: 9\ncase: 2026-000001\nfar: none\n", CASE_READY);
 }
 
+/* While it is asked whether a filing arrived it is `sending`: a question that did not get out says nothing of the filing. */
+static void test_not_sent_question_stays(void **state)
+{
+	struct hub_case *of = NULL;
+	char body[96];
+	uint64_t sending = 0;
+
+	(void)state;
+	to_sending();
+	of = case_find(&cases, "1");
+	assert_non_null(of);
+	sending = next_index - 1;
+	follow("reply", "answers: 9\ncase: 2026-000001\nfar: reply-done\n", CASE_SENDING);
+	follow("request", "case: 2026-000001\npurpose: poll\n", CASE_SENDING);
+	assert_true(of->sending_index == sending && of->authorising == next_index - 1);
+	(void)snprintf(body, sizeof body, "answers: %llu\ncase: 2026-000001\nfar: none\n", (unsigned long long)(next_index - 1));
+	follow("not-sent", body, CASE_SENDING);
+	follow("request", "case: 2026-000001\npurpose: poll\n", CASE_SENDING);
+	follow("reply", "answers: 9\ncase: 2026-000001\nfar: reply-done\n", CASE_SENDING);
+	(void)snprintf(body, sizeof body, "answers: %llu\ncase: 2026-000001\nfar: reply-done\n", (unsigned long long)sending);
+	follow("not-sent", body, CASE_READY);
+}
+
 static void test_not_sent_test_run_stays(void **state)
 {
 	(void)state;
@@ -240,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_the_ordinary_way, fresh),
 		cmocka_unit_test_setup(test_not_sent_goes_back, fresh),
+		cmocka_unit_test_setup(test_not_sent_question_stays, fresh),
 		cmocka_unit_test_setup(test_not_sent_test_run_stays, fresh),
 		cmocka_unit_test_setup(test_uncertain_leaves_by_a_person, fresh),
 		cmocka_unit_test_setup(test_a_foreign_confirmation_proves_nothing, fresh),

@@ -49,12 +49,14 @@
  *       unavailable    the partner's service is down and said so; nothing was filed
  *       signed         the reply carries the partner's signature: have it verified (kind verify), then classify the content with purpose confirmation
  *       taken          the filing is in (confirmation content matches what was sent); the final word comes by polling (`poll` says which)
+ *       ask            file: nobody can tell from this, but the partner can be asked whether it arrived: receipt and `poll` say how
  *       accepted       final yes
  *       partial        final: the partner took some parts of the filing and refused others; the report says which
  *       running        poll again later
  *       gone           poll: the partner says that it does not know the filing, or no longer. Asked again, but not for ever: then a person must look
  *       unknown        nobody can tell from this; for purpose file this means an uncertain outcome
  *       mismatch       a confirmation, but not of what was sent
+ *     arrived = yes | no: poll: the partner names the filing and says that it has it, or that it does not know it
  *     evidence = signed | channel ; receipt = yes | no (was [4] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
  *     data = yes (they are in [6]), and then data-kind = plain | enveloped (CMS, for a key of ours)
  *

@@ -79,7 +79,7 @@ static int take(struct job *job, const struct cssz_reply *reply)
 	}
 	lines_set(&job->result, "receipt", "yes");
 	lines_set(&job->result, "poll", "result");
-	return reply->has_error ? tell_error(job, "taken", reply) : tell(job, "taken", NULL);
+	return reply->has_error ? tell_error(job, "ask", reply) : tell(job, "taken", NULL);
 }
 
 /* Errors that the gateway makes before it takes a message: nothing was filed (spec/cssz 10.1). */
@@ -110,8 +110,7 @@ static int classify_filing(struct job *job, const struct cssz_reply *reply, uint
 		return same_class(job, reply) ? take(job, reply) : tell(job, "unknown", "an acknowledgement for another service");
 	}
 	if (reply->has_error && !was_not_taken(reply) && cssz_is_id(reply->id) && same_class(job, reply)) {
-		return take(job,
-		            reply); /* whether it arrived nobody knows, but it has an identifier: it can be asked about, and is never sent again by itself */
+		return take(job, reply); /* whether it arrived nobody knows, but it has an identifier: it can be asked about */
 	}
 	if (reply->has_error) {
 		return tell_error(job, was_not_taken(reply) ? "unavailable" : "unknown", reply);
@@ -143,6 +142,10 @@ static int classify_poll(struct job *job, const struct cssz_reply *reply, uint64
 		/* Nothing of it is about this filing. It is asked again; that nothing else comes is shown to people after a while. */
 		return reply->has_error && !reply->has_result ? tell_error(job, without_result(reply), reply)
 		                                              : tell(job, "running", "an answer about another filing");
+	}
+	if (reply->has_error || strcmp(reply->qualifier, "acknowledgement") == 0) {
+		/* Only what names the filing says whether it arrived. */
+		lines_set(&job->result, "arrived", !reply->has_error ? "yes" : strcmp(reply->number, NUMBER_NOT_KNOWN) == 0 ? "no" : NULL);
 	}
 	if (reply->has_result && (strcmp(reply->qualifier, "response") == 0 || strcmp(reply->qualifier, "error") == 0)) {
 		return tell(job, "signed", NULL);
