@@ -155,11 +155,12 @@ static int open_file(const struct cli *cli, const char *path)
 /* The box knows no partner by name: it is told which one, and handed the file. */
 static int run_announce(struct cli *cli, const struct cli_call *call)
 {
-	_cleanup_close_ int fd = open_file(cli, call->words[2]);
+	bool general = strcmp(call->words[0], "partner") == 0;
+	_cleanup_close_ int fd = open_file(cli, call->words[general ? 3 : 2]);
 	struct cli_call told = *call;
 
 	told.words[0] = "partner";
-	told.words[2] = call->words[0];
+	told.words[2] = general ? call->words[2] : call->words[0];
 	return fd < 0 ? CLI_NO : cli_talk(cli, &told, 3, fd, -1);
 }
 
@@ -307,8 +308,9 @@ const struct cli_command cli_commands[] = {
 	{ "stamps",   NULL,         "",                N_("time stamps: how many are left; with a period, what they were used for"), 0, 0, PERIOD | CSV, 0, run_stamps },
 	{ "partner",  "certs",      "",                N_("certificates of partners: which are approved, which is used, which are only proposed"), 0, 0, 0, 0, run_plain },
 	{ "partner",  "approve-cert", "PARTNER SHA256 --reason TEXT", N_("let a proposed certificate count, after its fingerprint was compared by another way"), 2, 2, REASON | BIT(CLI_O_FROM), REASON, run_approve_cert },
+	{ "partner",  "announce-cert", "PARTNER FILE", N_("announce our new signing certificate to a partner, while the old one is still valid and signs it"), 2, 2, 0, 0, run_announce },
 	{ "partner",  "revoke-cert", "PARTNER SHA256 --reason TEXT", N_("let a certificate no longer count"), 2, 2, REASON, REASON, run_plain },
-	{ "cssz",     "announce-cert", "FILE",         N_("announce our new signing certificate to ČSSZ, while the old one is still valid and signs it"), 1, 1, 0, 0, run_announce },
+	{ "cssz",     "announce-cert", "FILE",         N_("the same for ČSSZ: partner announce-cert cssz FILE"), 1, 1, 0, 0, run_announce },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "backup",   NULL,         "FILE",            N_("write one consistent file of the whole box, while it works"), 1, 1, WITH_KEYS, 0, cli_backup },

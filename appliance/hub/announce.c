@@ -12,7 +12,6 @@
 #include "../base/text.h"
 #include "announce.h"
 #include "control_private.h"
-#include "facts.h"
 
 #define MESSAGE_MAX_BYTES (1024U * 1024)
 #define NAME_MAX_BYTES 8192
@@ -37,6 +36,51 @@ const struct catalogue_form *announce_form(const struct hub *hub, const char *pa
 		}
 	}
 	return NULL;
+}
+
+/* --- reminders --- */
+
+static bool is_told(const struct hub *hub, const char *partner, const char *form, int64_t now_ms)
+{
+	for (const struct hub_case *each = hub->cases.all; each != NULL && each->received_ms > now_ms - ANNOUNCE_DAYS * FACT_DAY_MS; each = each->next_all) {
+		if (strcmp(each->partner, partner) == 0 && strcmp(each->form, form) == 0 && each->state != CASE_DATA_ERROR && each->state != CASE_FAILED &&
+		    each->state != CASE_REFUSED && each->state != CASE_DELETED) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool signs_for(const struct config_partner *partner, const char *key)
+{
+	for (size_t k = 0; k < partner->sign_keys.count; k++) {
+		if (strcmp(partner->sign_keys.items[k], key) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool announce_due(const struct hub *hub, const struct fact_key *key, int64_t now_ms, size_t n, char ret[ANNOUNCE_TEXT_SIZE])
+{
+	int64_t left_ms = key->not_after_ms - now_ms;
+
+	if (key->not_after_ms == 0 || left_ms < 0 || left_ms > FACT_CERTIFICATE_DAYS * FACT_DAY_MS) {
+		return false;
+	}
+	for (size_t i = 0; i < hub->config->partner_count; i++) {
+		const struct config_partner *partner = &hub->config->partners[i];
+		const struct catalogue_form *form = announce_form(hub, partner->name);
+
+		if (form != NULL && signs_for(partner, key->name) && !is_told(hub, partner->name, form->id, now_ms) && n-- == 0) {
+			(void)snprintf(
+			    ret, ANNOUNCE_TEXT_SIZE,
+			    _("%s must be told of the new certificate of key %s while the old one is valid and signs: podatelna partner announce-cert %s FILE"),
+			    partner->name, key->name, partner->name);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void end(struct work *work, int exit_code, const char *text)
@@ -186,11 +230,8 @@ static bool old_is_valid(const struct hub *hub, const struct hub_partner *partne
 	*ret_why = N_("no certificate that signs now is valid: announcing is over, register the new one at the authority's office");
 	for (size_t i = 0; i < hub->config->token_count; i++) {
 		for (size_t n = 0; fact_key(&hub->tokens[i], n, &key); n++) {
-			bool signs = false;
+			bool signs = signs_for(config, key.name);
 
-			for (size_t k = 0; k < config->sign_keys.count; k++) {
-				signs = signs || strcmp(config->sign_keys.items[k], key.name) == 0;
-			}
 			if (signs && key.certificate[0] != '\0' && strncmp(key.certificate, announced, strlen(key.certificate)) == 0) {
 				*ret_why = N_("this is the certificate that signs already: announce the new one before it is put into use");
 				return false;

@@ -11,6 +11,7 @@
 #include "../base/text.h"
 #include "address.h"
 #include "anchors.h"
+#include "announce.h"
 #include "card.h"
 #include "control_private.h"
 #include "group.h"
@@ -285,7 +286,7 @@ static void put_certificates(struct caller *caller)
 	const struct hub *hub = caller->hub;
 	int64_t now = clock_utc_ms();
 	struct fact_key key;
-	char text[CASE_REASON_MAX_BYTES], name[CONFIG_NAME_MAX + 1];
+	char text[CASE_REASON_MAX_BYTES], name[CONFIG_NAME_MAX + 1], announce[ANNOUNCE_TEXT_SIZE];
 
 	for (size_t i = 0; i < hub->config->token_count; i++) {
 		for (size_t n = 0; fact_key(&hub->tokens[i], n, &key); n++) {
@@ -302,6 +303,9 @@ static void put_certificates(struct caller *caller)
 				continue;
 			}
 			caller_field(caller, "certificate", text);
+			for (size_t k = 0; announce_due(hub, &key, now, k, announce); k++) {
+				caller_field(caller, "certificate", announce);
+			}
 		}
 	}
 	for (size_t i = 0; i < hub->config->partner_count; i++) {

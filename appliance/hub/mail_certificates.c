@@ -7,6 +7,7 @@
 
 #include "../base/clock.h"
 #include "../base/text.h"
+#include "announce.h"
 #include "facts.h"
 #include "mail_private.h"
 #include "partner_certs.h"
@@ -120,6 +121,7 @@ char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
 	struct fact_key key;
 	uint32_t threshold = NOT_YET;
 	int64_t ends_ms = 0;
+	char announce[ANNOUNCE_TEXT_SIZE];
 
 	if (to == NULL) {
 		return NULL;
@@ -143,6 +145,9 @@ char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
 		              key.name, date.day, date.month, date.year);
 		if (threshold != 0) {
 			(void)fprintf(to, _(" (days left: %lld).\n"), (long long)((key.not_after_ms - now_ms) / FACT_DAY_MS));
+		}
+		for (size_t k = 0; announce_due(mail->hub, &key, now_ms, k, announce); k++) {
+			(void)fprintf(to, "%s\n", announce);
 		}
 	}
 	(void)fprintf(

@@ -5,6 +5,7 @@
 #include "../base/clock.h"
 #include "../base/text.h"
 #include "anchors.h"
+#include "announce.h"
 #include "inbox.h"
 #include "overview_private.h"
 #include "partner_certs.h"
@@ -72,6 +73,15 @@ static int64_t days_left(const struct overview *overview, int64_t until_ms)
 	return left >= 0 ? left / DAY_MS : -1 - (-left - 1) / DAY_MS;
 }
 
+static void add_announcements(struct overview *overview, const struct fact_key *key)
+{
+	char text[ANNOUNCE_TEXT_SIZE];
+
+	for (size_t n = 0; announce_due(overview->hub, key, overview->now_ms, n, text); n++) {
+		add_task(overview, ATTENTION_ADMIN, "%s", text);
+	}
+}
+
 static void judge_certificate(struct overview *overview, const struct overview_certificate *certificate)
 {
 	if (certificate->key.not_after_ms != 0 && certificate->days < 0) {
@@ -97,6 +107,7 @@ static void add_certificates(struct overview *overview)
 			certificate->days = certificate->key.not_after_ms == 0 ? 0 : days_left(overview, certificate->key.not_after_ms);
 			overview->certificate_count++;
 			judge_certificate(overview, certificate);
+			add_announcements(overview, &certificate->key);
 		}
 	}
 }

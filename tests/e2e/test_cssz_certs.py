@@ -177,3 +177,30 @@ def test_only_a_new_one_is_announced(vrep, make_box):
     done = box.run_cli("cssz", "announce-cert", new_certificate(box, "new", qualified=True))
     assert done.returncode == 4 and "announce-template" in done.stderr.decode(), done
     assert not box.cases(all_cases=True) and not vrep.ledger("accepted")
+
+
+def test_reminder_to_announce(vrep, make_box):
+    """A signing certificate near its end: status and overview say that the new one is to be announced, until it is; with one that is over it is too late."""
+    box = make_box(vrep, start=False)
+    box.hsm.replace_cert("office", "sign", days=(-1, 20))
+    box.start()
+    box.wait_token()
+    command = "announce-cert cssz"
+    until(lambda: command in box.text("status"), 30, "status does not remind")
+    until(lambda: command in open(box.place("Prehled.html"), encoding="utf-8").read(), 30, "the overview does not remind")
+    done = box.run_cli("partner", "announce-cert", "cssz", new_certificate(box, "new", qualified=True))
+    assert done.returncode == 0, done
+    box.wait_state("USRCERT.xml", "held")
+    assert command not in box.text("status")
+    case = box.case("USRCERT.xml")["case"]
+    assert box.cli("reject", case, "--reason", "omyl")[0] == 0
+    until(lambda: command in box.text("status"), 30, "a rejected announcement counts as one")
+    box.stop()
+    box.hsm.replace_cert("office", "sign", state="expired")
+    box.start()
+    box.wait_token()
+    until(lambda: "skončila" in box.text("status"), 30, "the certificate is not known to be over")
+    assert command not in box.text("status")
+    done = box.run_cli("cssz", "announce-cert", new_certificate(box, "late", qualified=True))
+    assert done.returncode == 4 and "pozdě" in done.stderr.decode(), done
+    assert not vrep.ledger("accepted")
