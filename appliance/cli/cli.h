@@ -7,6 +7,7 @@
  *   attach ID FILE       the file, open for reading; FILE itself is not sent
  *   export ID DIR        the folder; DIR itself is not sent. Files may also come as WIRE_CONTENT, NAME = name of the file: they are created there by the CLI
  *   backup FILE          the file, open for writing; FILE itself is not sent
+ *   ask PARTNER NAME     what `cssz` sends: the text of a query (base/query.h)
  *   show ID --form|--xml [FILE]   FILE is not sent; the content comes as WIRE_CONTENT and goes into FILE or the pipe behind standard output as it is
  * What it answers: WIRE_OUTPUT rows (rows.h), WIRE_CONTENT (NAME "names": lines "case TAB name" that are joined into the `case` rows; any other is printed
  * below the rows), WIRE_PROGRESS, and at the end WIRE_FINISHED {CODE exit code, TEXT} or WIRE_ERROR {CODE -enum err, TEXT}.
@@ -85,6 +86,11 @@ enum cli_option_id {
 	CLI_O_INIT,
 	CLI_O_SAME_DISK,
 	CLI_O_FROM,
+	CLI_O_TO,
+	CLI_O_VS,
+	CLI_O_YEAR,
+	CLI_O_NUMBER,
+	CLI_O_OLD,
 	CLI_O_COUNT,
 };
 
@@ -164,6 +170,9 @@ bool cli_period_month(const char *text, int64_t *ret_since_ms, int64_t *ret_unti
 
 /* archive.c: the command `archive`. */
 int cli_archive(struct cli *cli, const struct cli_call *call);
+
+/* query.c: the command `cssz` with the name of a query. */
+int cli_query(struct cli *cli, const struct cli_call *call);
 
 /* show.c: the command `show`. */
 int cli_show(struct cli *cli, const struct cli_call *call);

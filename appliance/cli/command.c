@@ -219,6 +219,7 @@ static int run_export(struct cli *cli, const struct cli_call *call)
 #define XML BIT(CLI_O_XML)
 #define SHA256 BIT(CLI_O_SHA256)
 #define PERIOD (BIT(CLI_O_SINCE) | BIT(CLI_O_UNTIL) | BIT(CLI_O_MONTH))
+#define DAYS (BIT(CLI_O_FROM) | BIT(CLI_O_TO))
 #define CSV BIT(CLI_O_CSV)
 #define TSA BIT(CLI_O_TSA)
 #define SUBJECT BIT(CLI_O_SUBJECT)
@@ -251,14 +252,14 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_PARTNER]  = { "partner",  "NAME",  N_("only cases of this partner"), false, false },
 	[CLI_O_SINCE]    = { "since",    "DATE",  N_("taken in on this day or later (2026-11-21 or 21.11.2026)"), false, false },
 	[CLI_O_UNTIL]    = { "until",    "DATE",  N_("taken in on this day or earlier"), false, false },
-	[CLI_O_MONTH]    = { "month",    "MONTH", N_("taken in in this month (2026-11 or 11/2026)"), false, false },
+	[CLI_O_MONTH]    = { "month",    "MONTH", N_("taken in in this month (2026-11 or 11/2026); of a monthly report: 1 to 12"), false, false },
 	[CLI_O_BY]       = { "by",       "LOGIN", N_("handed in by this person (login name or number)"), false, false },
 	[CLI_O_TEXT]     = { "text",     "TEXT",  N_("with this text in the number, form, its label or the file's name; without regard to case and accents"), false, false },
 	[CLI_O_LIMIT]    = { "limit",    "COUNT", N_("at most so many, the newest"), false, false },
 	[CLI_O_CSV]      = { "csv",      NULL,    N_("the overview as CSV, for a spreadsheet"), false, true },
 	[CLI_O_TSA]      = { "tsa",      "NAME",  N_("which time-stamp authority, where there are several"), false, true },
 	[CLI_O_LABEL]    = { "label",    "TEXT",  N_("label of the new token, or of the key (usually its use)"), false, false },
-	[CLI_O_ID]       = { "id",       "HEX",   N_("id of the new key on the token (usually the first free one)"), false, false },
+	[CLI_O_ID]       = { "id",       "HEX",   N_("id of the new key on the token (usually the first free one); of a monthly report: its idPodani"), false, false },
 	[CLI_O_TYPE]     = { "type",     "TYPE",  N_("type of the new key: rsa-2048 (usual), rsa-3072, p-256, p-384"), false, false },
 	[CLI_O_USE]      = { "use",      "USE",   N_("what the new key is for: sign (usual), tls, journal, vault, decrypt"), false, false },
 	[CLI_O_SUBJECT]  = { "subject",  "HOLDER", N_("who the certificate is for, as CN=Jane Doe,O=Firm,C=CZ"), false, false },
@@ -272,7 +273,12 @@ const struct cli_option cli_options[CLI_O_COUNT] = {
 	[CLI_O_RESTORE]  = { "restore",  NULL,    N_("bring content back from the archive: of one case, or of all (--since, --before)"), false, true },
 	[CLI_O_INIT]     = { "init",     NULL,    N_("make the folder archive_dir the archive of this box; once, while its disk is mounted"), false, true },
 	[CLI_O_SAME_DISK] = { "same-disk", NULL,  N_("the archive may be on the same disk as the journal"), false, true },
-	[CLI_O_FROM]     = { "from",     "DATE",  N_("use it from this day on (2026-11-21 or 21.11.2026)"), false, true },
+	[CLI_O_FROM]     = { "from",     "DATE",  N_("from this day on (2026-11-21 or 21.11.2026)"), false, true },
+	[CLI_O_TO]       = { "to",       "DATE",  N_("to this day"), false, false },
+	[CLI_O_VS]       = { "vs",       "SYMBOL", N_("variable symbol of the firm, when it is not the configured one"), false, false },
+	[CLI_O_YEAR]     = { "year",     "YEAR",  N_("year of a monthly report"), false, false },
+	[CLI_O_NUMBER]   = { "number",   "NUMBER", N_("number of a decision"), false, false },
+	[CLI_O_OLD]      = { "old",      NULL,    N_("the old version of the query"), false, false },
 	[CLI_O_SO_PIN_FILE] = { "so-pin-file", "FILE", N_("take the PIN of the security officer from the first line of this file"), false, false },
 };
 
@@ -306,6 +312,9 @@ const struct cli_command cli_commands[] = {
 	{ "journal",  "stamp",      "",                N_("have the journal time-stamped now"), 0, 0, TSA, 0, run_plain },
 	{ "stamps",   "set-remaining", "COUNT --reason TEXT", N_("say how many time stamps are left, as the authority's portal shows it"), 1, 1, REASON | TSA, REASON, run_plain },
 	{ "stamps",   NULL,         "",                N_("time stamps: how many are left; with a period, what they were used for"), 0, 0, PERIOD | CSV, 0, run_stamps },
+	{ "cssz",     "dzdpn",      "--from DATE --to DATE", N_("ask the social security for notifications of incapacities for work"), 0, 0, DAYS | BIT(CLI_O_VS) | BIT(CLI_O_OLD), DAYS, cli_query },
+	{ "cssz",     "dznp",       "--number NUMBER", N_("ask the social security for the data of one decision about a sickness benefit"), 0, 0, BIT(CLI_O_NUMBER) | BIT(CLI_O_VS), BIT(CLI_O_NUMBER), cli_query },
+	{ "cssz",     "dzmh",       "--month MONTH --year YEAR | --id ID", N_("ask the social security for the state of a monthly report"), 0, 0, BIT(CLI_O_MONTH) | BIT(CLI_O_YEAR) | BIT(CLI_O_ID) | BIT(CLI_O_VS), 0, cli_query },
 	{ "partner",  "certs",      "",                N_("certificates of partners: which are approved, which is used, which are only proposed"), 0, 0, 0, 0, run_plain },
 	{ "partner",  "approve-cert", "PARTNER SHA256 --reason TEXT", N_("let a proposed certificate count, after its fingerprint was compared by another way"), 2, 2, REASON | BIT(CLI_O_FROM), REASON, run_approve_cert },
 	{ "partner",  "announce-cert", "PARTNER FILE", N_("announce our new signing certificate to a partner, while the old one is still valid and signs it"), 2, 2, 0, 0, run_announce },

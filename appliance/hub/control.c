@@ -43,6 +43,7 @@ static const struct command commands[] = {
 	{ "archive", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_archive },
 	{ "maintenance", NULL, CONFIG_RIGHT_ADMIN, 1, false, command_maintenance },
 	{ "stamps", NULL, CONFIG_RIGHT_READ, 1, false, command_stamps },
+	{ "ask", NULL, CONFIG_RIGHT_FILE, 3, false, command_ask },
 	{ "partner", "certs", CONFIG_RIGHT_READ, 2, false, command_partner_certs },
 	{ "partner", "approve-cert", CONFIG_RIGHT_ADMIN, 4, false, command_partner_approve },
 	{ "partner", "announce-cert", CONFIG_RIGHT_SEND, 3, false, command_partner_announce },

@@ -121,6 +121,7 @@ void command_show(struct caller *caller);
 void command_show_content(struct caller *caller);
 void command_export(struct caller *caller);
 void caller_export_free(struct caller *caller);
+void command_ask(struct caller *caller);
 void command_send(struct caller *caller);
 void command_poll(struct caller *caller);
 void command_classify(struct caller *caller);
