@@ -123,7 +123,7 @@ static void on_composed(struct work *work)
 static void compose(struct closing *closing)
 {
 	static const struct work_input inputs[] = { { .role = "receipt" } };
-	struct work *work = work_begin(closing->hub, closing->of);
+	struct work *work = work_begin_aside(closing->hub, closing->of);
 	_cleanup_lines_ struct lines parameters = { 0 };
 
 	if (work == NULL) {

@@ -530,7 +530,7 @@ static void send_receipt(struct caller *caller)
 	struct work *work = NULL;
 
 	if (!caller->of->has_receipt || caller->of->erased != 0 || caller->json || fd_pipe(&read_end, &write_end) != 0 ||
-	    (work = work_begin(caller->hub, caller->of)) == NULL) {
+	    (work = work_begin_aside(caller->hub, caller->of)) == NULL) {
 		return;
 	}
 	{

@@ -41,12 +41,15 @@ struct work {
 	struct lines record; /* under construction */
 	uint64_t session;
 	const char *url; /* of the partner's address that the request goes to (address.h) */
+	bool aside;      /* no step of the case: how often that failed and what it waits for are left as they are */
 	size_t sign_key; /* 1 + index of the key that signs, 0: none (signer.h) */
 };
 
 /* --- work.c: beginning and ending --- */
 /* NULL when the case has work already, or without memory. HUB_WORKS_MAX is kept by flow_next and the inbox: a living session is taken over beyond it. */
 struct work *work_begin(struct hub *hub, struct hub_case *of);
+/* The same for what is done beside the steps of the case: shown to a person, told to the partner. */
+struct work *work_begin_aside(struct hub *hub, struct hub_case *of);
 /* Frees the work and looks at the case again (flow_next). */
 void work_end(struct work *work);
 /* The pause after so many failures in a row, milliseconds: doubled from HUB_RETRY_FIRST_MS to HUB_RETRY_MAX_MS. */

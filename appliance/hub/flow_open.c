@@ -69,7 +69,8 @@ static void on_deciphered(struct work *work)
 {
 	struct hub_case *of = work->of;
 
-	if (work->err == ERR_FORMAT) {
+	if (work->err == ERR_FORMAT || work->err == ERR_NOTFOUND || work->err == ERR_UNSUPPORTED ||
+	    work->err == ERR_LIMIT) { /* not for this key, damaged, or too large */
 		of->open_tries++;
 		log_warning("%s: a key does not open what came back: %s", of->number, work->why);
 		work_end(work);

@@ -39,7 +39,7 @@ int64_t flow_duplicate_until(struct hub *hub, const struct hub_case *of)
 	                   : (int64_t)(partner->config->duplicate_wait_ms != 0 ? partner->config->duplicate_wait_ms : partner->catalogue->duplicate_wait_ms);
 	int64_t until = 0;
 
-	if (wait == 0) {
+	if (wait == 0 || flow_asks(of)) { /* the same question may be put again: what is answered changes */
 		return 0;
 	}
 	for (const struct hub_case *other = hub->cases.all; other != NULL; other = other->next_all) {

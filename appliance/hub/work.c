@@ -30,6 +30,18 @@ struct work *work_begin(struct hub *hub, struct hub_case *of)
 	return work;
 }
 
+struct work *work_begin_aside(struct hub *hub, struct hub_case *of)
+{
+	const char *waiting = of->waiting;
+	struct work *work = work_begin(hub, of);
+
+	if (work != NULL) {
+		work->aside = true;
+		of->waiting = waiting;
+	}
+	return work;
+}
+
 static void release(struct work *work)
 {
 	struct hub *hub = work->hub;
@@ -69,11 +81,14 @@ void work_end(struct work *work)
 {
 	struct hub *hub = work->hub;
 	struct hub_case *of = work->of;
+	bool step = !work->aside;
 
 	release(work);
-	if (of != NULL) {
+	if (of != NULL && step) {
 		of->failures = of->deaths = 0;
 		of->death_epoch = 0;
+	}
+	if (of != NULL) {
 		flow_next(hub, of);
 	}
 	look_again(hub);

@@ -225,9 +225,9 @@ class Box:
             conf[f'token "{token["label"]}"'] = {
                 **self.tokens.settings(token), "pin": "prompt" if pin == "prompt" else self.pin_file(token["label"], pin)}
             for key in token["keys"]:
-                use = {"sign": "sign", "vaul": "vault", "tls": "tls", "jour": "journal"}[key["name"][:4].rstrip("-")]
+                use = {"sign": "sign", "vaul": "vault", "tls": "tls", "jour": "journal", "decr": "decrypt"}[key["name"][:4].rstrip("-")]
                 conf[f'key "{key["name"]}"'] = {"token": token["label"], "uri": key["uri"], "use": [use],
-                                                **({"cert": key["cert"]} if use == "vault" else {})}
+                                                **({"cert": key["cert"]} if use in ("vault", "decrypt") else {})}
         for portal in self.portals:
             conf[f'partner "{portal.partner}"'] = self.partner(portal)
             if portal.partner not in SHIPPED:

@@ -106,7 +106,7 @@ class SoftHsm:
         label = token["label"]
         usage = []
         if key.type.startswith("rsa"):
-            usage = ["--usage-decrypt"] if key.name.startswith("vault") else ["--usage-sign"]
+            usage = ["--usage-decrypt"] if key.name.startswith(("vault", "decrypt")) else ["--usage-sign"]
         elif key.name.startswith("vault"):
             usage = ["--usage-derive"]
         self.tool(label, "--keypairgen", "--key-type", KEY_TYPES[key.type], "--id", key.id,
@@ -130,6 +130,8 @@ class SoftHsm:
         state = next((o for o in key.options if o in ("expired", "not-yet")), "valid")
         if key.name.startswith("vault"):
             return pki.issue_vault(self.pki, public, state=state)
+        if key.name.startswith("decrypt"):
+            return pki.issue_vault(self.pki, public, common="Podatelna test commercial", state=state)
         usage = {"sign": "qualified", "jour": "signature"}.get(key.name[:4], "tls")
         if "wrong-usage" in key.options:
             usage = "encipherment"
