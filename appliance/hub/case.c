@@ -382,6 +382,16 @@ static void apply_closed(struct hub_case *each, const struct record *record)
 	apply_evidence(each, record);
 }
 
+static void apply_verified(struct hub_case *each, const struct record *record)
+{
+	each->result_valid = record_field_is(record, "result", "valid");
+	each->signed_reply_index = each->result_valid ? each->reply_index : 0;
+	each->sealer[0] = '\0';
+	if (!each->result_valid && record_field_is(record, "detail", CASE_UNKNOWN_SIGNER)) {
+		(void)record_field_string(record, "signer", each->sealer, sizeof each->sealer);
+	}
+}
+
 static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
 	switch (kind) {
@@ -436,12 +446,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		apply_reply(each, record, kind);
 		break;
 	case RECORD_VERIFIED:
-		each->result_valid = record_field_is(record, "result", "valid");
-		each->signed_reply_index = each->result_valid ? each->reply_index : 0;
-		each->sealer[0] = '\0';
-		if (!each->result_valid && record_field_is(record, "detail", CASE_UNKNOWN_SIGNER)) {
-			(void)record_field_string(record, "signer", each->sealer, sizeof each->sealer);
-		}
+		apply_verified(each, record);
 		break;
 	default:
 		break;

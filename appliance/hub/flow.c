@@ -284,6 +284,15 @@ static void next_signed(struct hub *hub, struct hub_case *of)
 	}
 }
 
+static void next_not_sent(struct hub *hub, struct hub_case *of)
+{
+	if (of->state == CASE_READY) {
+		next_ready(hub, of);
+	} else {
+		flow_not_sent(hub, of);
+	}
+}
+
 static void next_by_record(struct hub *hub, struct hub_case *of)
 {
 	switch (of->last) {
@@ -318,11 +327,7 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 		next_exchange(hub, of);
 		break;
 	case RECORD_NOT_SENT:
-		if (of->state == CASE_READY) {
-			next_ready(hub, of);
-		} else {
-			flow_not_sent(hub, of);
-		}
+		next_not_sent(hub, of);
 		break;
 	case RECORD_REPLY:
 		if (of->purpose == PURPOSE_POLL && of->settled == of->authorising) {
