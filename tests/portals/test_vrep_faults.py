@@ -303,3 +303,15 @@ def test_times_of_faults_and_bad_switches(vrep):
     for bad in ({"nic": "on"}, {"dis_103.poll": "on"}, {"seal_algorithm": "md5"}, {"polls": "x"}, {"dis_999": "once"}):
         with pytest.raises(ValueError):
             vrep.portal.switch(bad)
+
+
+def test_errors_that_name_an_identifier(vrep):
+    """With error_id the error of a submission names one: its own where it was taken all the same, otherwise one that nobody knows."""
+    vrep.portal.switch({"gateway_1000.submit": "once,take", "error_id": "on", "polls": 0})
+    answer = vrep.submit(nempri(note="taken"))
+    assert answer.number == 1000 and answer.correlation == last(vrep)["correlation"]
+    assert vrep.poll(answer.correlation).protocol is not None
+    vrep.portal.switch({"gateway_1000.submit": "once"})
+    answer = vrep.submit(nempri(note="not taken"))
+    assert answer.number == 1000 and len(answer.correlation) == 32 and len(vrep.portal.ledger("accepted")) == 1
+    assert vrep.poll(answer.correlation).number == 2000
