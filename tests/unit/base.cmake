@@ -2,6 +2,7 @@ podatelna_unit_test(base_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/base_test.c LI
 target_compile_definitions(base_test PRIVATE README_PATH="${CMAKE_SOURCE_DIR}/README.md")
 podatelna_unit_test(wire_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/wire_test.c LIBS podatelna_wire)
 podatelna_unit_test(hub_case_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_case_test.c LIBS podatelna_hub_core)
+podatelna_unit_test(hub_address SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_address.c LIBS podatelna_hub_core)
 podatelna_unit_test(hub_list_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_list_test.c LIBS podatelna_hub_core podatelna_cli)
 podatelna_unit_test(notify_test SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/notify_test.c ${CMAKE_SOURCE_DIR}/appliance/parent/notify.c LIBS podatelna_base)
 podatelna_unit_test(hub_overview SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/hub_overview.c LIBS podatelna_hub_core)
