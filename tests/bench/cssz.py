@@ -19,7 +19,7 @@ MANY, MANY_BYTES = 1500, 5 * 1000 * 1000
 ROUNDS, BOX_FILINGS, LOOP_FILINGS = {False: 3, True: 10}, {False: 15, True: 50}, {False: 8, True: 25}
 LIMIT_S, SETTLE_S, IDLE_S = 300, 1.0, 3.0
 PEAK_PAUSE_S = 0.002
-SETTINGS = {'partner "cssz"': {"poll_first": "100 ms", "poll_max": "500 ms"}}
+SETTINGS = {'partner "cssz"': {"poll_first": "100 ms", "poll_max": "500 ms", "poll_deferred": "100 ms"}}
 WORDS = ("smlouva", "pracovní", "poměr", "náměstí", "ulice", "zaměstnanec", "činnost", "datum", "nástup", "účet", "pojištění", "sídlo", "pobočka", "změna")
 
 

@@ -6,7 +6,7 @@ import common  # first: it tells where tests/lib is
 import cssz_forms
 
 SWITCHES = ("deferred=20", "polls=1")
-SETTINGS = {'partner "cssz"': {"poll_first": "200 ms", "poll_max": "600 ms", "interval": "0", "deadline": "20 s"}}
+SETTINGS = {'partner "cssz"': {"poll_first": "200 ms", "poll_max": "600 ms", "poll_deferred": "600 ms", "interval": "0", "deadline": "20 s"}}
 KINDS = {"regzec": 4, "nempri": 3, "pvpoj": 2, "deferred": 2, "many": 1}
 FAULTS = {"cut_after_request.submit": "p=0.06", "cut_midreply.submit": "p=0.02", "status500.submit": "p=0.02", "gateway_1000.submit": "p=0.02",
           "gateway_1020.submit": "p=0.03", "keepalive_then_close.submit": "p=0.05", "cut_after_request.poll": "p=0.02", "status500.poll": "p=0.02",
