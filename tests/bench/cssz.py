@@ -157,8 +157,8 @@ def memory(office, idle, fill):
     begun = time.monotonic()
     with Peaks(office.session) as peaks, accounts.Sampler(office.session) as seen:
         office.file([form])
-    above = {name: max(0, high - idle[name]["rss"]) for name, high in peaks.highest.items() if name in idle}
     held = {name: max(0, values["pss"] - idle[name]["pss"]) for name, values in seen.highest.items() if name in idle}
+    above = {name: max(held.get(name, 0), high - idle[name]["rss"]) for name, high in peaks.highest.items() if name in idle}
     return {"bytes": len(form[1]), "s": time.monotonic() - begun, "idle": {name: idle[name]["rss"] for name in idle}, "peak": peaks.highest, "above": above,
             "pss": held, "files": peaks.files, "samples": peaks.samples}
 

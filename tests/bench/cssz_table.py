@@ -43,14 +43,14 @@ def show(table, found):
 
 
 def show_memory(table, title, took):
-    table.heading(f"   {cssz.MANY} forms, {took['bytes'] / 1e6:.1f} MB, {title}", "idle, MiB", "peak", "above idle", "PSS above")
+    table.heading(f"   {cssz.MANY} forms, {took['bytes'] / 1e6:.1f} MB, {title}", "idle, MiB", "peak", "PSS above", "above idle")
     for name in accounts.PROGRAMS:
         if name in took["above"]:
-            table.row(name, *(number(took[part].get(name, 0) / MIB) for part in ("idle", "peak", "above", "pss")))
-    table.row("all together", "", "", number(sum(took["above"].values()) / MIB), number(sum(took["pss"].values()) / MIB))
-    table.row("memory files, all together", "", "", number(took["files"] / MIB))
-    table.note(f"RSS of the largest process of each program (VmHWM, looked at {took['samples']} times); together: the sum of all highest, though they come at different "
-               f"times; memory files pass content between programs; {took['s']:.1f} s from the drop to the closed submission")
+            table.row(name, *(number(took[part].get(name, 0) / MIB) for part in ("idle", "peak", "pss", "above")))
+    table.row("all together", "", "", number(sum(took["pss"].values()) / MIB), number(sum(took["above"].values()) / MIB))
+    table.row("memory files, all together", "", "", "", number(took["files"] / MIB))
+    table.note(f"RSS of the largest process of each program (VmHWM, looked at {took['samples']} times), PSS of all of its processes; above idle: the greater of both "
+               f"differences; together: the sum of the highest, though they come at different times; memory files pass content between programs; {took['s']:.1f} s from the drop to the closed submission")
 
 
 def targets(table, found):

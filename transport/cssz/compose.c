@@ -58,9 +58,8 @@ static int compose_content(struct job *job)
 
 /* What a message is made of. */
 struct parts {
-	struct deflated packed;
-	uint8_t *original, *signature, *certificates;
-	size_t original_length, signature_length, certificates_length;
+	uint8_t *content, *signature, *certificates;
+	size_t content_length, signature_length, certificates_length;
 	unsigned char *enveloped;
 	size_t enveloped_length;
 	struct cssz_facts facts;
@@ -69,8 +68,7 @@ struct parts {
 
 static void cleanup_parts(struct parts *parts)
 {
-	cleanup_deflated(&parts->packed);
-	free(parts->original);
+	free(parts->content);
 	free(parts->signature);
 	free(parts->certificates);
 	OPENSSL_free(parts->enveloped);
@@ -80,15 +78,21 @@ static void cleanup_parts(struct parts *parts)
 static int read_content(struct job *job, int original, struct parts *parts)
 {
 	char encoding[WORD_SIZE];
+	struct deflated packed = { 0 };
+	int err = ERR_INTERNAL;
 
 	(void)job_parameter(job, "option.encoding", "gzip", encoding, sizeof encoding);
 	parts->gzip = strcmp(encoding, "gzip") == 0;
 	if (!parts->gzip && strcmp(encoding, "raw") != 0) {
 		return job_fail(job, ERR_UNSUPPORTED, "the option encoding knows gzip and raw");
 	}
-	int err = parts->gzip ? deflate_fd(original, DEFLATE_GZIP, CSSZ_DATA_MAX_BYTES, &parts->packed)
-	                      : fd_read_all(original, CSSZ_DATA_MAX_BYTES, &parts->original, &parts->original_length);
-
+	if (parts->gzip) {
+		err = deflate_fd(original, DEFLATE_GZIP, CSSZ_DATA_MAX_BYTES, &packed);
+		parts->content = packed.data;
+		parts->content_length = packed.length;
+	} else {
+		err = fd_read_all(original, CSSZ_DATA_MAX_BYTES, &parts->content, &parts->content_length);
+	}
 	return err == 0 ? 0 : job_fail(job, err, err == ERR_LIMIT ? "the form is larger than ČSSZ takes (20 MiB)" : "the form cannot be read");
 }
 
@@ -105,8 +109,7 @@ static int envelop(struct job *job, struct parts *parts)
 	if (recipient == NULL) {
 		return job_fail(job, err, "%s", why);
 	}
-	err = encrypt_for(recipient, cipher, parts->gzip ? span_of(parts->packed.data, parts->packed.length) : span_of(parts->original, parts->original_length),
-	                  &parts->enveloped, &parts->enveloped_length);
+	err = encrypt_for(recipient, cipher, &parts->content, parts->content_length, &parts->enveloped, &parts->enveloped_length);
 	X509_free(recipient);
 	return err == 0 ? 0 : job_fail(job, err, err == ERR_UNSUPPORTED ? "the option cipher names none that is known" : "the form cannot be encrypted");
 }

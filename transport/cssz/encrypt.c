@@ -1,6 +1,7 @@
 #include "encrypt.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../appliance/base/cleanup.h"
@@ -65,13 +66,13 @@ static const EVP_CIPHER *cipher_by_name(const char *name)
 	return NULL;
 }
 
-int encrypt_for(X509 *recipient, const char *cipher, struct span content, unsigned char **ret_der, size_t *ret_length)
+int encrypt_for(X509 *recipient, const char *cipher, uint8_t **content, size_t length, unsigned char **ret_der, size_t *ret_length)
 {
 	const EVP_CIPHER *how = cipher_by_name(cipher);
 	_cleanup_(cleanup_certs) STACK_OF(X509) *recipients = sk_X509_new_null();
-	_cleanup_(cleanup_bio) BIO *from = content.length > INT_MAX ? NULL : BIO_new_mem_buf(content.data, (int)content.length);
+	_cleanup_(cleanup_bio) BIO *from = length > INT_MAX ? NULL : BIO_new_mem_buf(*content, (int)length);
 	_cleanup_(cleanup_cms) CMS_ContentInfo *cms = NULL;
-	int length = 0;
+	int der_length = 0;
 
 	if (how == NULL) {
 		return ERR_UNSUPPORTED;
@@ -83,8 +84,10 @@ int encrypt_for(X509 *recipient, const char *cipher, struct span content, unsign
 	if (cms == NULL) {
 		return ERR_INTERNAL;
 	}
+	free(*content);
+	*content = NULL;
 	*ret_der = NULL;
-	length = i2d_CMS_ContentInfo(cms, ret_der);
-	*ret_length = length > 0 ? (size_t)length : 0;
-	return length > 0 ? 0 : ERR_INTERNAL;
+	der_length = i2d_CMS_ContentInfo(cms, ret_der);
+	*ret_length = der_length > 0 ? (size_t)der_length : 0;
+	return der_length > 0 ? 0 : ERR_INTERNAL;
 }

@@ -9,7 +9,8 @@
  * RSA key that may encipher keys. Which one that is, the hub decides: nothing is encrypted for one that nobody approved. Free with X509_free; NULL with English
  * words in `*ret_why` when it cannot be had. */
 X509 *encrypt_choose(struct span file, const char *sha256, time_t now, const char **ret_why);
-/* `content` for that certificate; *ret_der is for OPENSSL_free. `cipher` as the option. 0, ERR_UNSUPPORTED (no such cipher), ERR_INTERNAL or ERR_MEMORY. */
-int encrypt_for(X509 *recipient, const char *cipher, struct span content, unsigned char **ret_der, size_t *ret_length);
+/* *content for that certificate; it is freed, and NULL then, as soon as it is encrypted, so that large ones are not held three times. *ret_der is for OPENSSL_free.
+ * `cipher` as the option. 0, ERR_UNSUPPORTED (no such cipher), ERR_INTERNAL or ERR_MEMORY: *content may be there still. */
+int encrypt_for(X509 *recipient, const char *cipher, uint8_t **content, size_t length, unsigned char **ret_der, size_t *ret_length);
 
 #endif
