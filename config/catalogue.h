@@ -66,6 +66,7 @@ struct catalogue_form {
 	enum config_approval approval; /* that of the partner where the form does not say */
 	bool zip;                      /* what is signed is a ZIP of the original */
 	struct config_list options;    /* "name=value" for the jobs, after those of the partner: the form has the last word */
+	struct catalogue_text later;   /* why a case waits whose partner took it in and is not asked any more; "": in general words */
 	char *refuse;                  /* "": taken. Otherwise a short word for the record: recognised, but never to be sent from here */
 	struct catalogue_text refuse_why, refuse_advice;
 };

@@ -61,6 +61,8 @@ static const struct schema_field form_fields[] = {
 	{ "approval",  SCHEMA_WORD,      false, F(approval),         "none", CONFIG_APPROVAL_WORDS, 0, 0 },
 	{ "zip",       SCHEMA_BOOL,      false, F(zip),              "false", NULL, 0, 0 },
 	{ "options",   SCHEMA_OPTION,    true,  F(options),          "", NULL, 0, 0 },
+	{ "later_cs",  SCHEMA_TEXT,      false, F(later.cs),         "", NULL, 0, 0 },
+	{ "later_en",  SCHEMA_TEXT,      false, F(later.en),         "", NULL, 0, 0 },
 	{ "refuse",    SCHEMA_NAME,      false, F(refuse),           "", NULL, 0, 0 },
 	{ "refuse_cs", SCHEMA_TEXT,      false, F(refuse_why.cs),    "", NULL, 0, 0 },
 	{ "refuse_en", SCHEMA_TEXT,      false, F(refuse_why.en),    "", NULL, 0, 0 },

@@ -89,6 +89,11 @@ bool case_claimed(const struct cases *cases, uint64_t claim)
 	return false;
 }
 
+bool case_is_asked_about(const struct hub_case *of)
+{
+	return of->stage[0] != '\0' && strcmp(of->stage, CASE_STAGE_NONE) != 0;
+}
+
 void case_label(const struct hub_case *of, enum case_state state, char ret[CASE_LABEL_SIZE])
 {
 	if (of->state != state || !(of->partial || of->warnings > 0) || (state != CASE_DONE && state != CASE_DATA_ERROR)) {

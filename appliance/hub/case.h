@@ -179,6 +179,10 @@ bool case_claimed(const struct cases *cases, uint64_t claim);
 enum record_kind record_kind_of(const char *type);
 /* A number for the server (host and port) of an address, the same for all addresses there. */
 uint32_t case_server(struct span url);
+/* The stage in which a partner is not asked: its final word comes another way. */
+#define CASE_STAGE_NONE "none"
+/* The partner knows the answer when it is asked for it. */
+bool case_is_asked_about(const struct hub_case *of);
 /* A copy that lives for ever; equal texts share one. For words of the box's own vocabulary and configuration, never for foreign text. NULL without memory. */
 const char *intern(const char *text);
 /* Takes closed cases off the list of open ones. */

@@ -12,12 +12,21 @@
 #include "errand.h"
 #include "flow.h"
 
+/* Its sealed word is stored, nothing more comes this way, and the case goes on waiting for one that comes another way. */
+static bool is_taken_in(const struct hub_case *of)
+{
+	return of->state == CASE_SENT && of->verified && of->last == RECORD_SENT && strcmp(of->stage, CASE_STAGE_NONE) == 0;
+}
+
 /* Closed by the partner's own word, about something it knows by the receipt that we hold. */
 static bool is_wanted(struct hub *hub, const struct hub_case *of)
 {
 	const struct hub_partner *partner = of->partner[0] == '\0' ? NULL : hub_partner_find(hub, of->partner);
 	bool by_partner = (of->state == CASE_DONE && of->verified) || of->state == CASE_DATA_ERROR;
 
+	if (partner != NULL && partner->catalogue->close && is_taken_in(of)) {
+		return of->has_receipt && of->erased == 0 && clock_utc_ms() - of->head_ms < HUB_CLOSE_LATEST_MS;
+	}
 	return partner != NULL && partner->catalogue->close && by_partner && of->last == RECORD_CLOSED && of->purpose != PURPOSE_TEST && of->has_receipt &&
 	       of->delivered && of->erased == 0 && clock_utc_ms() - of->closed_ms < HUB_CLOSE_LATEST_MS;
 }

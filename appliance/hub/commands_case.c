@@ -198,7 +198,7 @@ static void ask(struct hub *hub, struct hub_case *of)
 	if (of->state != CASE_UNCERTAIN) {
 		of->due_ms = 0;
 		of->asked = true; /* where no place is free: as soon as one is (flow_all) */
-		if (hub->works < HUB_WORKS_MAX && of->work == NULL && of->stage[0] != '\0' && hub_is_working(hub) &&
+		if (hub->works < HUB_WORKS_MAX && of->work == NULL && case_is_asked_about(of) && hub_is_working(hub) &&
 		    hub_partner_find(hub, of->partner) != NULL) {
 			flow_request(hub, of, PURPOSE_POLL);
 		}

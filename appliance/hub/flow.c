@@ -240,6 +240,10 @@ void flow_next_poll(struct hub *hub, struct hub_case *of)
 	const char *why = obstacle(hub, of);
 	int64_t due_utc = 0, now = clock_utc_ms();
 
+	if (why == NULL && of->state == CASE_SENT && strcmp(of->stage, CASE_STAGE_NONE) == 0) {
+		wait_for(of, flow_later_words(hub, of), WAIT_PERSON_MS);
+		return;
+	}
 	if (why != NULL || (of->stage[0] == '\0' && of->state != CASE_SENDING)) {
 		wait_for(of, why != NULL ? why : N_("waits for a confirmation that a person attaches"), WAIT_PERSON_MS);
 		return;

@@ -160,6 +160,8 @@ void flow_deliver(struct hub *hub, struct hub_case *of); /* deliver.c: papers to
 int64_t flow_duplicate_until(struct hub *hub, const struct hub_case *of);
 /* The first pause before the partner is asked for a result, and the longest one. */
 void flow_poll_pauses(const struct hub_partner *partner, const struct hub_case *of, uint64_t *ret_first, uint64_t *ret_most);
+/* What a case waits for whose partner took it in and is not asked; English for translation, or the catalogue's own words. */
+const char *flow_later_words(const struct hub *hub, const struct hub_case *of);
 #define CASE_WAITING_SIZE 512
 /* Why a case waits, and until when where that is known; translated, "" for nothing. */
 void case_waiting(const struct hub_case *of, char ret[CASE_WAITING_SIZE]);

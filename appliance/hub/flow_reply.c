@@ -176,12 +176,26 @@ static void settle_accepted(struct work *work)
 	}
 }
 
+/* The final word came another way, and the person who attached it answers for that. */
+static void settle_attached(struct work *work)
+{
+	if (is_taken_for_good(work)) {
+		append_closed(work, work_result(work, "verdict"), "person");
+	} else if (work_result_is(work, "verdict", "refused")) {
+		append_closed(work, "data-error", "person");
+	} else {
+		append_unclear(work, work_result(work, "reason"));
+	}
+}
+
 static void settle_file(struct work *work)
 {
 	bool person = work->of->last == RECORD_ATTACHED;
 
 	if (work_result_is(work, "verdict", "signed")) {
 		flow_verify(work);
+	} else if (person && strcmp(work->of->stage, CASE_STAGE_NONE) == 0 && work_result_is(work, "evidence", "person")) {
+		settle_attached(work);
 	} else if (person && needs_signature(work)) {
 		append_unclear(work, "the attached file is not a signed confirmation");
 	} else if (is_taken_for_good(work)) {

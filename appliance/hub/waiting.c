@@ -70,6 +70,18 @@ void flow_poll_pauses(const struct hub_partner *partner, const struct hub_case *
 	}
 }
 
+const char *flow_later_words(const struct hub *hub, const struct hub_case *of)
+{
+	const struct catalogue_partner *partner = catalogue_partner_find(hub->catalogue, of->partner);
+	const struct catalogue_form *form = catalogue_form_find(hub->catalogue, of->partner, of->form);
+	const char *words = form == NULL ? "" : catalogue_say(hub->catalogue, &form->later);
+
+	if (partner != NULL && partner->ask_person_after_ms != 0 && clock_utc_ms() - of->changed_ms > (int64_t)partner->ask_person_after_ms) {
+		return N_("no final word came for long: look on the partner's portal");
+	}
+	return words[0] != '\0' ? words : N_("taken in by the partner, which still has to process it");
+}
+
 void case_waiting(const struct hub_case *of, char ret[CASE_WAITING_SIZE])
 {
 	char when[PAPER_TIME_SIZE];

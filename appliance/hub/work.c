@@ -25,7 +25,9 @@ struct work *work_begin(struct hub *hub, struct hub_case *of)
 	hub->works++;
 	if (of != NULL) {
 		of->work = work;
-		of->waiting = "";
+		if (clock_expired(of->due_ms)) { /* otherwise it goes on waiting for the same, beside this errand */
+			of->waiting = "";
+		}
 	}
 	return work;
 }

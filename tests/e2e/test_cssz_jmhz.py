@@ -32,12 +32,42 @@ def row(box, case):
     return next(r for r in box.cases() if r["case"] == case)
 
 
+def closes(portal):
+    return [line for line in portal.ledger("close") if line["closed"]]
+
+
+def protocol(state, report=1, vs=cssz_forms.VS, month=4, mistakes=()):
+    """ProtokolOZpracovani as it comes to the data box (spec/cssz 8.3)."""
+    wrong = "".join(f"<chyba><id>{n}</id><typChyby>zpracovani</typChyby><castPodani>form</castPodani><idFormulare>{cssz_forms.guid(9)}</idFormulare>"
+                    f"<kod>40{n:03d}</kod><popis>{words}</popis></chyba>" for n, words in enumerate(mistakes, 1))
+    return (f'<?xml version="1.0" encoding="UTF-8"?><ProtokolOZpracovani xmlns="{cssz_forms.S}JMHZ/ProtokolOZpracovani/2026"><variabilniSymbol>{vs}</variabilniSymbol>'
+            f"<idPodani>{cssz_forms.guid(report)}</idPodani><mesic>{month}</mesic><rok>2026</rok><stavMH><kod>{state}</kod><nazev>stav</nazev>"
+            f"<datumZpracovani>2026-05-02T08:00:00</datumZpracovani></stavMH><protokoly><protokol><kod>1</kod><nazev>x</nazev><chybySeznam>{wrong}</chybySeznam>"
+            "</protokol></protokoly></ProtokolOZpracovani>").encode()
+
+
+def attach(box, case, name, content):
+    path = os.path.join(box.dir, name)
+    with open(path, "wb") as made:
+        made.write(content)
+    return box.cli("attach", case, path)[0]
+
+
+def attached(box, case, name, content):
+    """Attached, and found to be no final word on this report."""
+    before = len(records(box, case, "sent"))
+    assert attach(box, case, name, content) == 0
+    until(lambda: len(records(box, case, "sent")) > before, 30, "what was attached is not settled")
+    assert box.case(case)["state"] == "sent"
+    return records(box, case, "sent")[-1].fields["reason"]
+
+
 def overview(box):
     path = box.place("Prehled.html")
     return portal_files.read(box.share, "Prehled.html").decode() if os.path.exists(path) else ""
 
 
-FILED = "done"
+FILED = "sent"  # and taken in by DIS: the final word comes later
 
 
 def test_packages(vrep, box):
@@ -82,3 +112,38 @@ def test_refused(vrep, box, how, words):
     case = box.wait_state("vadne.xml", "refused", timeout=60)["case"]
     until(lambda: any(words in text for at, text in box.cards("Chyby").items() if case in at), 20, lambda: box.cards("Chyby"))
     assert not vrep.ledger("accepted")
+
+
+def test_two_stages(vrep, box):
+    """Taken in by DIS is not the end: lists say so, the gateway is told that its result is stored, and the protocol that a person attaches closes the case, when it is about
+    this very report. It bears no seal: the evidence is the person's word."""
+    case = file_one(box, "hlaseni.xml")
+    until(lambda: "přijato DIS, čeká na zpracování MPSV" in row(box, case)["reason"], 60, lambda: row(box, case))
+    until(lambda: "přijato DIS" in overview(box), 20, lambda: overview(box)[-3000:])
+    assert [r.fields["evidence"] for r in records(box, case, "sent")] == ["channel", "signed"]
+    until(lambda: closes(vrep), 30, "the submission was not closed")
+    assert "another report" in attached(box, case, "cizi.xml", protocol(1, report=2))
+    assert "another report" in attached(box, case, "jine-obdobi.xml", protocol(1, month=5))
+    assert "another report" in attached(box, case, "jina-firma.xml", protocol(1, vs="9900000002"))
+    assert "still being processed" in attached(box, case, "probiha.xml", protocol(5))
+    assert "not a signed confirmation" in attached(box, case, "cosi.xml", b"<cosi/>")
+    assert attach(box, case, "hotovo.xml", protocol(6, mistakes=["Neobvyklá výše příjmu"])) == 0
+    box.wait_state("hlaseni.xml", "done", timeout=60)
+    closed = records(box, case, "closed")[0].fields
+    assert (closed["verdict"], closed["evidence"], closed["warnings"]) == ("accepted", "person", "1")
+    with open(os.path.join(box.result(case), "protokol.txt"), encoding="utf-8") as text:
+        assert "[40001] Neobvyklá výše příjmu" in text.read()
+    assert not [r for r in records(box, case, "request")[2:] if r.fields["purpose"] == "file"] and len(vrep.ledger("accepted")) == 1
+
+
+def test_second_stage_refuses(vrep, box):
+    """The protocol may refuse what DIS took in; and what DIS itself refuses is the end at once."""
+    case = file_one(box, "hlaseni.xml")
+    until(lambda: "přijato DIS" in row(box, case)["reason"], 60, lambda: row(box, case))
+    assert attach(box, case, "ne.xml", protocol(3, mistakes=["Chybí formulář"])) == 0
+    box.wait_state("hlaseni.xml", "data-error", timeout=60)
+    assert records(box, case, "closed")[0].fields["evidence"] == "person"
+    vrep.switch(dis_103="once")
+    box.drop("nepodani.xml", cssz_forms.jmhz("refused by DIS", report=5))
+    refused = box.wait_state("nepodani.xml", "data-error", timeout=60)["case"]
+    assert records(box, refused, "closed")[0].fields["evidence"] == "signed"

@@ -60,7 +60,7 @@ def box(vrep, make_box):
 def test_state_of_a_report(vrep, box):
     """DZMH: recognised by its first line, asked as any filing is, its plain answer in words, as XML and as a page; asked again with the same bytes it is no duplicate."""
     box.drop("jmhz.xml", cssz_forms.FORMS["jmhz"]("asked about"))
-    box.wait_state("jmhz.xml", "done")
+    box.wait_state("jmhz.xml", "sent")
     vrep.post("/jmhz", {"state": 4, "errors": [{"part": "form", "code": 40101, "text": "Rodné číslo <neexistuje>"}]})
     question = asking("DZMH", vs=VS, month="04", year=2026)
     for name in ("stav.txt", "stav znovu.txt"):

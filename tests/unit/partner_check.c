@@ -211,11 +211,77 @@ static void test_no_report(void **state)
 	check_no_report(REPORT("<x>" HEAD("R", "1", "1") "</x>", PART("form")), "the report has no valid identifier (idPodani)", "idPodani");
 }
 
+/* --- the second stage --- */
+
+#define PROTOCOL(id, month, code)                                                                                                                              \
+	"<ProtokolOZpracovani xmlns='http://schemas.cssz.cz/JMHZ/ProtokolOZpracovani/2026'><variabilniSymbol> 9900000001 </variabilniSymbol><idPodani>" id     \
+	"</idPodani><mesic>" month "</mesic><rok>2026</rok><stavMH><kod>" code "</kod></stavMH><protokoly><protokol><kod>3</kod><chybySeznam><chyba>"          \
+	"<castPodani>souhrn</castPodani><kod>40022</kod><popis>Nesed\xc3\xad</popis></chyba></chybySeznam></protokol></protokoly></ProtokolOZpracovani>"
+#define ID "018F0000-0000-7000-8000-00000000000A"
+
+#define ANSWER(which)                                                                                                                                          \
+	"<DZMHOdpoved xmlns='http://schemas.cssz.cz/JMHZ/dotazNaStav/2025'><variabilniSymbol>9900000001</variabilniSymbol>" which                              \
+	"<stavMH><kod>1</kod></stavMH></DZMHOdpoved>"
+
+static void check_protocol(const char *protocol, const char *stage, const char *verdict, const char *evidence)
+{
+	struct try try;
+
+	try_begin(&try, "classify", "cssz");
+	try_set(&try, "purpose", "file");
+	try_set(&try, "stage", stage);
+	try_set(&try, "http-status", "200");
+	try_set(&try, "option.class", "CSSZ_JMHZ");
+	try_set(&try, "option.vs", "9900000001");
+	try_in_text(&try, protocol);
+	try_in_text(&try, REPORT(HEAD("R", "1", "1"), PART("souhrn") PART("PVPOJ") PART("form")));
+	try_in_text(&try, "");
+	try_out(&try);
+	try_out(&try);
+	assert_int_equal(try_run(&try), 0);
+	assert_result(&try, "verdict", verdict);
+	assert_result(&try, "evidence", evidence);
+	if (strcmp(verdict, "refused") == 0) {
+		size_t length = 0;
+		char *report = try_output(&try, 5, &length);
+
+		assert_result(&try, "report", "yes");
+		assert_result(&try, "errors", "1");
+		assert_string_equal(report, "souhrn: [40022] Nesed\xc3\xad\r\n");
+		free(report);
+	}
+	try_end(&try);
+}
+
+static void test_protocol(void **state)
+{
+	(void)state;
+	check_protocol(PROTOCOL(ID, "4", "1"), "none", "accepted", "person");
+	check_protocol(PROTOCOL(ID, "04", "6"), "none", "accepted", "person");
+	check_protocol(PROTOCOL(ID, "4", "2"), "none", "refused", "person");
+	check_protocol(PROTOCOL(ID, "4", "3"), "none", "refused", "person");
+	check_protocol(PROTOCOL(ID, "4", "4"), "none", "partial", "person");
+	check_protocol(PROTOCOL(ID, "4", "5"), "none", "unknown", "person");
+	check_protocol(PROTOCOL(ID, "4", "7"), "none", "unknown", "person");
+	check_protocol(PROTOCOL(ID, "5", "1"), "none", "mismatch", "person");
+	check_protocol(PROTOCOL("018F0000-0000-7000-8000-00000000000B", "4", "1"), "none", "mismatch", "person");
+	/* An answer to a question (DZMH) says as much, and may leave out one of the two that a report is known by. */
+	check_protocol(ANSWER("<mesic>4</mesic><rok>2026</rok>"), "none", "accepted", "person");
+	check_protocol(ANSWER("<idPodani>" ID "</idPodani>"), "none", "accepted", "person");
+	check_protocol(ANSWER("<idPodani>" ID "</idPodani><mesic>5</mesic><rok>2026</rok>"), "none", "mismatch", "person");
+	check_protocol(ANSWER("<idPodani>018F0000-0000-7000-8000-00000000000B</idPodani><mesic>4</mesic><rok>2026</rok>"), "none", "mismatch", "person");
+	check_protocol(ANSWER("<x><idPodani>" ID "</idPodani></x>"), "none", "mismatch", "person");
+	/* Nothing that answers a filing can pass for what a person attached. */
+	check_protocol(PROTOCOL(ID, "4", "1"), "", "unknown", "channel");
+	check_protocol(PROTOCOL(ID, "4", "1"), "result", "unknown", "channel");
+	check_protocol("<x/>", "none", "unknown", "channel");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_count),  cmocka_unit_test(test_symbol),    cmocka_unit_test(test_size),
-		cmocka_unit_test(test_report), cmocka_unit_test(test_no_report),
+		cmocka_unit_test(test_report), cmocka_unit_test(test_no_report), cmocka_unit_test(test_protocol),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

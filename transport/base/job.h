@@ -57,7 +57,8 @@
  *       unknown        nobody can tell from this; for purpose file this means an uncertain outcome
  *       mismatch       a confirmation, but not of what was sent
  *     arrived = yes | no: poll: the partner names the filing and says that it has it, or that it does not know it
- *     evidence = signed | channel ; receipt = yes | no (was [4] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
+ *     evidence = signed | channel | person (attached, and bound to the filing by what it says alone: only where the stage is none) ; receipt = yes | no (was [4] written) ; report = yes | no ; poll = next stage word (e.g. "state", "result"; "none": the final word comes another way, and is
+ *     classified when a person attaches it), reason = short English words, errors = number of stopping errors, warnings = number, unread = yes when content had parts not understood
  *     data = yes (they are in [6]), and then data-kind = plain | enveloped (CMS, for a key of ours)
  *
  * kind `open`        [1] data that came back, deciphered, [2] labels as for `render`, [3] out: one item as a page (a file), [4] out: the same as XML that stands alone (a file)

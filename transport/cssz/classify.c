@@ -2,6 +2,7 @@
  * when the seal was found good (purpose confirmation). */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../appliance/base/cleanup.h"
 #include "../../appliance/base/err.h"
@@ -9,6 +10,7 @@
 #include "../base/receipt.h"
 #include "facts.h"
 #include "isds.h"
+#include "jmhz_protocol.h"
 #include "numbers.h"
 #include "reply.h"
 #include "result.h"
@@ -158,7 +160,9 @@ static int classify_poll(struct job *job, const struct cssz_reply *reply, uint64
 
 int cssz_classify(struct job *job)
 {
-	char purpose[OPTION_SIZE];
+	char purpose[OPTION_SIZE], stage[OPTION_SIZE];
+	_cleanup_close_ int kept = -1;
+	bool found = false;
 	_cleanup_(cssz_reply_free) struct cssz_reply reply = { .inside = NULL };
 	uint64_t status = job_parameter_u64(job, "http-status", 0);
 	int err = ERR_INTERNAL;
@@ -175,7 +179,15 @@ int cssz_classify(struct job *job)
 	if (!isds_is_answer(job)) {
 		return tell(job, "mismatch", "an answer to another data message");
 	}
-	err = cssz_reply_read(job_input(job, CLASSIFY_REPLY), JOB_STREAM_MAX_BYTES, &reply);
+	(void)job_parameter(job, "stage", "", stage, sizeof stage);
+	if (strcmp(stage, "none") == 0 && purpose[0] == 'f') { /* attached while nobody is asked: the final word, or once more what came before */
+		err = job_keep(job_input(job, CLASSIFY_REPLY), CSSZ_DATA_MAX_BYTES, &kept);
+		err = err != 0 ? job_fail(job, err, "the file cannot be read") : jmhz_protocol_classify(job, kept, &found);
+		if (err != 0 || found) {
+			return err;
+		}
+	}
+	err = cssz_reply_read(kept >= 0 && lseek(kept, 0, SEEK_SET) == 0 ? kept : job_input(job, CLASSIFY_REPLY), JOB_STREAM_MAX_BYTES, &reply);
 	if (err != 0) {
 		return job_fail(job, err, "the reply cannot be read");
 	}

@@ -9,6 +9,7 @@
  *   forms-max    so many forms may be in one filing; default 1500
  *   deferred-from so many forms and more ČSSZ processes only in the evening; default 300, 0: never (7, item 2)
  *   report       jmhz: a monthly report of an employer; its header says what belongs together (8.3)
+ *   second-stage yes: an accepted filing is only taken in by it, and the final word is a protocol that a person attaches (8.3)
  *   request-max  bytes of a request as it is sent, at most; default 20 MiB (2)
  *   partial      yes: the service takes good forms and refuses bad ones (7, item 4)
  *   echoes       what the result repeats of the form and is compared with it, words with '|' between them: count (of forms), number (Item/@sqnr stands in the form),

@@ -241,7 +241,7 @@ static int tell_answered(struct result *result)
 /* 6.2 */
 static int judge(struct result *result)
 {
-	char class_name[CSSZ_CLASS_SIZE], partial[4];
+	char class_name[CSSZ_CLASS_SIZE], partial[4], second[4];
 	bool says_ok = strcmp(result->verdict, "OK") == 0, says_error = strcmp(result->verdict, "ERROR") == 0;
 	const char *foreign = NULL;
 	int err = 0;
@@ -269,6 +269,11 @@ static int judge(struct result *result)
 	}
 	if (says_ok) {
 		lines_set_u64(&result->job->result, "warnings", result->warnings);
+		(void)job_parameter(result->job, "option.second-stage", "no", second, sizeof second);
+		if (strcmp(second, "yes") == 0) { /* taken in; what ČSSZ says of its content comes another way (8.3) */
+			lines_set(&result->job->result, "poll", "none");
+			return tell(result, "taken", NULL);
+		}
 		return tell_answered(result);
 	}
 	if (result->whole_bad || result->good == 0) {
