@@ -74,6 +74,10 @@ static void test_duplicates(void **state)
 	assert_int_equal(until(), 0);
 	first->partial = true;
 	assert_int_equal(until(), first->sending_ms + 48 * HOUR_MS);
+	/* A question may be put again and again. */
+	bench.of->kind = "query";
+	assert_int_equal(until(), 0);
+	bench.of->kind = "filing";
 	/* Nobody knows yet whether it will be sent. */
 	first->sending_ms = 0;
 	first->state = CASE_SIGNING;
