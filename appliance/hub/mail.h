@@ -30,7 +30,7 @@ void mail_begin(struct mail *mail);
 uint64_t mail_cursor(const struct mail *mail);
 /* Writes the state file, so that its cursor is that of now. 0 or ERR_SYSTEM. */
 int mail_settle(struct mail *mail);
-/* A token told of its keys: their certificates may be near their end. */
+/* A token told of its keys, or certificates of a partner were read: they may be near their end, or wait for approval. */
 void mail_keys(struct mail *mail);
 /* The box stops: waits for the message under way, so that an ordinary stop doubles none, and writes the state file. */
 void mail_stop(struct mail *mail);

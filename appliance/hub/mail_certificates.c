@@ -108,9 +108,27 @@ bool mail_certificates_pass(struct mail *mail, int64_t now_ms)
 	return any;
 }
 
-char *mail_certificates_subject(void)
+/* Does it concern keys of ours, or the stamps? */
+static bool is_own(const struct mail *mail, int64_t now_ms)
 {
-	return strdup(_("Podatelna: a certificate comes to its end"));
+	struct fact_key key;
+	uint32_t threshold = NOT_YET;
+	int64_t ends_ms = 0;
+	size_t token = 0, n = 0;
+
+	return stamps_end(mail->hub, now_ms, &ends_ms, &threshold) || next_key(mail->hub, now_ms, &token, &n, &key, &threshold);
+}
+
+char *mail_certificates_subject(const struct mail *mail, int64_t now_ms)
+{
+	static struct partner_cert_trouble troubles[PARTNER_CERT_TROUBLES_MAX];
+	size_t count = partner_certs_troubles(mail->hub, now_ms, troubles);
+	bool ends = is_own(mail, now_ms) || count == 0;
+
+	for (size_t i = 0; i < count; i++) {
+		ends = ends || troubles[i].threshold != PARTNER_CERT_NEWS;
+	}
+	return strdup(ends ? _("Podatelna: a certificate comes to its end") : _("Podatelna: a certificate of a partner waits for approval"));
 }
 
 char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
@@ -150,9 +168,11 @@ char *mail_certificates_body(const struct mail *mail, int64_t now_ms)
 			(void)fprintf(to, "%s\n", announce);
 		}
 	}
-	(void)fprintf(
-	    to, "\n%s\n%s\n", _("What to do:"),
-	    _("Have the certificate renewed while it is valid, and put the new one on the token (podatelna token import-cert) or into the configuration."));
+	if (is_own(mail, now_ms)) { /* what to do about those of partners, their sentences say */
+		(void)fprintf(to, "\n%s\n%s\n", _("What to do:"),
+		              _("Have the certificate renewed while it is valid, and put the new one on the token (podatelna token import-cert) or into the "
+		                "configuration."));
+	}
 	(void)fprintf(to, "\n%s\n", _("This message was written by Podatelna itself. It is no evidence of a filing, and nobody reads an answer to it."));
 	if (fclose(to) != 0) {
 		free(text);

@@ -74,7 +74,7 @@ uint32_t mail_today(int64_t utc_ms, unsigned *ret_minutes);
 
 /* mail_certificates.c: notes which thresholds were passed; true when there is one that nobody was told of. The text names all certificates near their end. */
 bool mail_certificates_pass(struct mail *mail, int64_t now_ms);
-char *mail_certificates_subject(void);
+char *mail_certificates_subject(const struct mail *mail, int64_t now_ms);
 char *mail_certificates_body(const struct mail *mail, int64_t now_ms);
 
 /* mail_disks.c: notes which disks came to a level; true when there is one that nobody was told of. The text names all disks. */

@@ -95,7 +95,7 @@ static char *write_letter(const struct sending *sending, size_t *ret_length)
 	size_t ignored = 0;
 	_cleanup_free_ char *subject = item->kind == MAIL_CASE           ? mail_case_subject(mail, item)
 	                               : item->kind == MAIL_DIGEST       ? mail_digest_subject(item->time_ms)
-	                               : item->kind == MAIL_CERTIFICATES ? mail_certificates_subject()
+	                               : item->kind == MAIL_CERTIFICATES ? mail_certificates_subject(mail, clock_utc_ms())
 	                               : item->kind == MAIL_DISKS        ? mail_disks_subject()
 	                                                                 : mail_test_subject();
 	_cleanup_free_ char *body = item->kind == MAIL_CASE           ? mail_case_body(mail, item, sending->file)

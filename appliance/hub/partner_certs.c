@@ -11,6 +11,7 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "flow.h"
+#include "mail.h"
 
 void partner_certs_begin(struct hub_partner *partner)
 {
@@ -119,6 +120,7 @@ static void on_read(struct work *work)
 		}
 	}
 	work_end(work);
+	mail_keys(hub->mail);
 	wake(hub);
 	flow_all(hub);
 }
@@ -165,6 +167,7 @@ void partner_certs_propose(struct hub *hub, const struct hub_case *of, const str
 	known = add(partner, &cert);
 	if (known != NULL) {
 		(void)snprintf(known->number, sizeof known->number, "%s", of->number);
+		mail_keys(hub->mail);
 	}
 }
 

@@ -10,6 +10,7 @@ import cssz_forms
 import journal
 import pki
 from box import until
+from mailsink import MailSink
 
 pytestmark = pytest.mark.usefixtures("vrep")
 CSSZ = 'partner "cssz"'
@@ -204,3 +205,25 @@ def test_reminder_to_announce(vrep, make_box):
     done = box.run_cli("cssz", "announce-cert", new_certificate(box, "late", qualified=True))
     assert done.returncode == 4 and "pozdě" in done.stderr.decode(), done
     assert not vrep.ledger("accepted")
+
+
+def test_a_proposal_is_mailed_once(vrep, make_box, work, pki_dir):
+    """Who looks after the box learns of a proposed certificate by e-mail: all that is to be compared; not again after a restart."""
+    sink = MailSink(os.path.join(work, "sink-certs"), pki_dir).start()
+    try:
+        box = make_box(vrep, start=False)
+        box.set(CSSZ, encrypt_to=bundle(box, "dis", "dis-next"), encrypt_to_sha256=[print_of(box, "dis")])
+        box.set("mail", url=sink.smtps, to=["office@firma.example"], ca_file=os.path.join(box.pki, "ca.pem"), interval="10 ms",
+                state_dir=os.path.join(box.dir, "mail"), events=["none"], **{"from": "podatelna@firma.example"})
+        box.start()
+        until(sink.messages, 60, "nobody was told")
+        (message,) = sink.messages()
+        assert "čeká na schválení" in message.subject and print_of(box, "dis-next") in "".join(message.body.split()), message.body
+        assert "import-cert" not in message.body
+        box.restart()
+        box.wait_token()
+        until(lambda: states(box).get(print_of(box, "dis-next")) == "proposed", 60, "the file was not read")
+        assert box.cli("partner", "approve-cert", "cssz", print_of(box, "dis-next"), "--reason", "web")[0] == 0
+        assert len(sink.messages()) == 1
+    finally:
+        sink.stop()
