@@ -22,6 +22,7 @@
 #define CONFIG_KEYS_MAX 64
 #define CONFIG_PARTNERS_MAX 32
 #define CONFIG_TSAS_MAX 8
+#define CONFIG_QUERIES_MAX 16
 #define CONFIG_USERS_MAX 256
 #define CONFIG_LIST_MAX 64
 #define CONFIG_SIGN_KEYS_MAX 8 /* of one partner */
@@ -177,6 +178,16 @@ struct config_user {
 	char *mail; /* address for what concerns their own files, "": none */
 };
 
+/* `query "name" { }`: what the box asks a partner for by itself, once a day */
+struct config_query {
+	char *name;
+	char *partner;
+	char *what;    /* as the catalogue calls it: root of a form with format = query */
+	char *vs;      /* "": that of the partner's options */
+	char *at;      /* "06:30", Czech time */
+	uint64_t days; /* how many, today the last of them */
+};
+
 /* Users that the programs run as when the box is started by root. */
 struct config_users {
 	char *hub, *store, *token, *partner, *transport;
@@ -237,6 +248,8 @@ struct config {
 	size_t partner_count;
 	struct config_tsa *tsas;
 	size_t tsa_count;
+	struct config_query *queries;
+	size_t query_count;
 	struct config_user *user_list;
 	size_t user_count;
 	struct config_proxy proxy;

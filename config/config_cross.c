@@ -170,6 +170,21 @@ static void check_tsas(struct reading *reading, struct config *config)
 	}
 }
 
+static void check_queries(struct reading *reading, const struct config *config)
+{
+	for (size_t i = 0; i < config->query_count; i++) {
+		const struct config_query *query = &config->queries[i];
+
+		check_title(reading, "query", i, query->name);
+		if (query->partner[0] != '\0' && config_partner_find(config, query->partner) == NULL) {
+			COMPLAIN(reading, config_reading_line(reading, "query", i, "partner"), _("there is no partner \"%s\""), query->partner);
+		}
+		if (query->at[0] == '\0') {
+			COMPLAIN(reading, config_reading_line(reading, "query", i, "at"), _("\"at\" says no time"));
+		}
+	}
+}
+
 static void check_users(struct reading *reading, struct config *config)
 {
 	for (size_t i = 0; i < config->user_count; i++) {
@@ -244,6 +259,7 @@ void config_cross_check(struct reading *reading, struct config *config)
 	check_keys(reading, config);
 	check_partners(reading, config);
 	check_tsas(reading, config);
+	check_queries(reading, config);
 	check_users(reading, config);
 	config_network_check(reading, config);
 	config_stamps_check(reading, config);

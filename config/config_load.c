@@ -75,6 +75,9 @@ static int fill(struct reading *reading, struct config *config)
 		r = fill_array(reading, SECTION_TSA, sizeof *config->tsas, &config->tsas, &config->tsa_count);
 	}
 	if (r == 0) {
+		r = fill_array(reading, SECTION_QUERY, sizeof *config->queries, &config->queries, &config->query_count);
+	}
+	if (r == 0) {
 		r = fill_array(reading, SECTION_USER, sizeof *config->user_list, &config->user_list, &config->user_count);
 	}
 	return r;
@@ -185,6 +188,7 @@ void config_free(struct config *config)
 	free_array(SECTION_KEY, sizeof *config->keys, config->keys, config->key_count);
 	free_array(SECTION_PARTNER, sizeof *config->partners, config->partners, config->partner_count);
 	free_array(SECTION_TSA, sizeof *config->tsas, config->tsas, config->tsa_count);
+	free_array(SECTION_QUERY, sizeof *config->queries, config->queries, config->query_count);
 	free_array(SECTION_USER, sizeof *config->user_list, config->user_list, config->user_count);
 	free(config->file);
 	free(config);

@@ -166,6 +166,14 @@ static const struct schema_field tsa_fields[] = {
 	{ "crl_urls",      SCHEMA_TEXT,     true,  AT(config_tsa, crl_urls),      "", NULL, 0, 0 },
 };
 
+static const struct schema_field query_fields[] = {
+	{ "partner", SCHEMA_NAME,  false, AT(config_query, partner), NULL, NULL, 0, 0 },
+	{ "what",    SCHEMA_TEXT,  false, AT(config_query, what),    NULL, NULL, 0, 0 },
+	{ "vs",      SCHEMA_TEXT,  false, AT(config_query, vs),      "", NULL, 0, 0 },
+	{ "at",      SCHEMA_TIME,  false, AT(config_query, at),      "06:30", NULL, 0, 0 },
+	{ "days",    SCHEMA_COUNT, false, AT(config_query, days),    "7", NULL, 1, 366 },
+};
+
 static const struct schema_field user_fields[] = {
 	{ "rights",   SCHEMA_FLAGS, true,  AT(config_user, rights),   NULL, "file|read|send|approve|token|admin|erase", 0, 0 },
 	{ "sign_key", SCHEMA_NAME,  false, AT(config_user, sign_key), "", NULL, 0, 0 },
@@ -184,6 +192,7 @@ static const struct schema_section sections[SECTION_COUNT] = {
 	[SECTION_KEY]     = { "key",     true, CONFIG_KEYS_MAX, key_fields, COUNT_OF(key_fields) },
 	[SECTION_PARTNER] = { "partner", true, CONFIG_PARTNERS_MAX, partner_fields, COUNT_OF(partner_fields) },
 	[SECTION_TSA]     = { "tsa",     true, CONFIG_TSAS_MAX, tsa_fields, COUNT_OF(tsa_fields) },
+	[SECTION_QUERY]   = { "query",   true, CONFIG_QUERIES_MAX, query_fields, COUNT_OF(query_fields) },
 	[SECTION_USER]    = { "user",    true, CONFIG_USERS_MAX, user_fields, COUNT_OF(user_fields) },
 };
 

@@ -6,6 +6,7 @@
 
 #include "../base/err.h"
 #include "../base/text.h"
+#include "query_timer.h"
 
 #define INTERNED_MAX 4096
 
@@ -399,9 +400,12 @@ static void apply_verified(struct hub_case *each, const struct record *record)
 
 static void apply_facts(struct hub_case *each, const struct record *record, enum record_kind kind)
 {
+	char source[CASE_WORD_MAX_BYTES + 1];
+
 	switch (kind) {
 	case RECORD_RECEIVED:
 		each->claim = number_field(record, "claim", 0);
+		each->timer = record_field_string(record, "source", source, sizeof source) ? query_timer_id(source) : 0;
 		(void)record_field_string(record, "seen", each->seen, sizeof each->seen);
 		break;
 	case RECORD_RECOGNISED:

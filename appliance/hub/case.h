@@ -116,6 +116,7 @@ struct hub_case {
 	bool partial;        /* of the last `closed`: some parts were taken, others were not */
 	uint32_t warnings;   /* of the last `closed`: what the partner took with reservations */
 
+	uint32_t timer;        /* which daily question (query_timer.h) began it; 0: none */
 	uint64_t data_index;   /* of the `closed` with data that came back; 0: none did */
 	uint64_t opened_index; /* of the `delivered` with these deciphered; 0: not yet */
 	uint64_t items;        /* so many items of theirs stand in Dosle for good */

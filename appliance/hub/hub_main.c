@@ -26,6 +26,7 @@
 #include "metrics.h"
 #include "overview.h"
 #include "partner_certs.h"
+#include "query_timer.h"
 #include "share.h"
 #include "stamps.h"
 #include "trust.h"
@@ -490,6 +491,7 @@ static void on_sweep(void *context, uint32_t events)
 	partner_certs_look(hub);
 	closing_look(hub);
 	stamps_update(hub);
+	query_timer_look(hub);
 	trust_update(hub);
 	led_update(hub);
 	metrics_update(hub);

@@ -1,5 +1,6 @@
 """Queries of ČSSZ: a request file in the inbox becomes a signed query, what comes back stands in Dosle, each notification once."""
 
+import datetime
 import glob
 import os
 import re
@@ -223,3 +224,27 @@ def test_asked_by_command(vrep, asker):
     code, rows = asker.cli("cssz", "dzmh", "--month", "4")
     refused = next(row["value"] for row in rows if row.get("name") == "case")
     until(lambda: "refused" in asker.types(refused), 30, lambda: asker.types(refused))
+
+
+def test_once_a_day(vrep, make_box, commercial):
+    """By the clock, without anybody: one query a day whatever is started anew, today the last of its days, in the name of the box."""
+    box = make_box(vrep, tokens=commercial, settings={'partner "cssz"': {"answer_key": ["decrypt"]},
+                                                      'query "notifications"': {"partner": "cssz", "what": "DZDPN", "at": "00:00", "days": 3}})
+    box.wait_token(label="answers")
+    vrep.switch(notifications=2)
+    case = until(lambda: box.rows("list", kind="case"), 60, lambda: box.log_tail())[0]["case"]
+    until(lambda: len(arrived(box, ".html")) == 2, 60, lambda: box.log_tail())
+    received = records(box, case, "received")[0].fields
+    assert (received["kind"], received["source"], received["by"]) == ("query", "timer.notifications", "box")
+    wait_papers(box, case)
+    lines = dict(line.split(": ", 1) for line in paper(box, case, "DZDPN.txt").splitlines() if ": " in line)
+    assert (datetime.date.fromisoformat(lines["to"]) - datetime.date.fromisoformat(lines["from"])).days == 2
+    box.kill("hub")
+    box.wait_ready()
+    box.stop()
+    box.start()
+    box.wait_token(label="answers")
+    other = ask_days(box, "rucne.txt", "2026-02-01")  # the clock has been looked at meanwhile
+    wait_papers(box, other)
+    today = [r for r in journal.read(box.data) if r.type == "received" and r.fields["source"].startswith("timer.")]
+    assert len({r.time[:10] for r in today}) == len(today)

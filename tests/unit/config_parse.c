@@ -414,13 +414,15 @@ static void test_example(void **state)
 		char *mark = strstr(line, "# ");
 		const char *rest = mark == NULL ? "" : mark + 2;
 		size_t word = strspn(rest, " abcdefghijklmnopqrstuvwxyz0123456789_");
-		bool key = mark != NULL && (rest[0] == '}' ||
-		                            (word > 0 && (strncmp(rest + word, "= ", 2) == 0 || strncmp(rest + word, "{", 1) == 0 ||
-		                                          (strncmp(rest, "tsa \"", 5) == 0) || strncmp(rest, "user \"", 6) == 0)) ||
-		                            strncmp(rest, "    }", 5) == 0);
+		bool key = mark != NULL &&
+		           (rest[0] == '}' ||
+		            (word > 0 && (strncmp(rest + word, "= ", 2) == 0 || strncmp(rest + word, "{", 1) == 0 || (strncmp(rest, "tsa \"", 5) == 0) ||
+		                          strncmp(rest, "query \"", 7) == 0 || strncmp(rest, "user \"", 6) == 0)) ||
+		            strncmp(rest, "    }", 5) == 0);
 
 		/* "user" of the example is no user of this machine. */
 		rest = strncmp(rest, "user \"", 6) == 0 ? "user \"4711\" {\n" : rest;
+		rest = strstr(rest, "partner = \"cssz\"") != NULL ? "    partner = \"epo\"\n" : rest; /* the only partner of the example */
 		/* An empty user and an empty password file go together. */
 		length += (size_t)snprintf(text + length, sizeof text - length, "%s", key && strstr(rest, "/etc/opensc") == NULL ? rest : line);
 		assert_true(length < sizeof text);
