@@ -214,6 +214,8 @@ static void on_copy_key(void *context, int err, struct key *key)
 	if (err == 0) {
 		err = server_outflow_start(stream->server, key, &stream->ref, take_fd(&stream->fd), stream->deadline_ms, on_copied, stream, &stream->outflow);
 	}
+	/* ERR_GONE would say that the reader wanted no more, which the hub takes for no fault: a token that died while it opened the key is one. */
+	err = err == ERR_GONE ? ERR_TOKEN : err;
 	if (err != 0) {
 		fail_stream(stream, err, words_of(err));
 	}

@@ -9,6 +9,7 @@ import pytest
 
 import cssz_forms
 from box import until
+from test_cssz_query import arrived, asker, asking, commercial  # noqa: F401  pylint: disable=unused-import
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "crash"))
 import common  # noqa: E402
@@ -43,16 +44,39 @@ def test_answers_to_queries(vrep, make_box):
     until(lambda: all("delivered" in box.types(n) for n in answered), 60, box.log_tail)
     said = [open(path, encoding="utf-8").read() for n in answered for path in glob.glob(os.path.join(box.share, "Dosle", "*", f"*{n}*.xml"))]
     assert said and all(common.MARKER in text for text in said), "the answers are there for people"
+    nowhere_else(box, began, common.MARKER)
+
+
+def test_notifications(vrep, asker):  # noqa: F811
+    """The same of notifications, which the token opens: names of people, who are in no form of ours."""
+    began, name = time.time(), "Příkladná"
+    vrep.switch(notifications=12)
+    asker.drop("dotaz.txt", asking("DZDPN", **{"vs": cssz_forms.VS, "from": "2026-02-01", "to": "2026-03-03"}))
+    for count, program in ((1, "hub"), (3, "partner"), (6, "store"), (9, "token")):
+        until(lambda n=count: len(arrived(asker, ".xml")) >= n, 60, asker.log_tail)
+        asker.kill(program)
+    case = asker.wait_state("dotaz.txt", "done", timeout=60)["case"]
+    until(lambda: len(arrived(asker, ".html")) == 12 and os.path.exists(os.path.join(asker.result(case), "stav.txt")), 60, asker.log_tail)
+    said = [open(path, encoding="utf-8").read() for path in arrived(asker, ".xml")]
+    assert len(said) == 12 and all(name in text for text in said), "they are there for people, each once"
+    nowhere_else(asker, began, name)
+
+
+class Checks:
+    """What plaintext.prove() tells."""
+
+    def __init__(self):
+        self.failed = []
+
+    def check(self, good, what, detail=""):
+        if not good:
+            self.failed.append((what, detail))
+
+
+def nowhere_else(box, began, marker):
     box.stop()
-    lying = plaintext.search(box, since=began)
+    lying = plaintext.search(box, (marker,), since=began)
     assert not lying, lying
-
-    class Checks:
-        failed = []
-
-        def check(self, good, what, detail=""):
-            if not good:
-                self.failed.append((what, detail))
-
-    plaintext.prove(box, Checks())
-    assert not Checks.failed
+    checks = Checks()
+    plaintext.prove(box, checks, marker)
+    assert not checks.failed, "the search finds what is planted"

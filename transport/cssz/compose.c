@@ -155,6 +155,9 @@ static int compose_file(struct job *job)
 	if (err != 0) {
 		return job_fail(job, err, err == ERR_LIMIT ? "the form is larger than ČSSZ takes (20 MiB)" : "signature, form or certificates cannot be read");
 	}
+	if (parts.signature_length == 0) {
+		return job_fail(job, ERR_FORMAT, "there is no signature");
+	}
 	fault = cssz_facts_read(job, original, &parts.facts, &err);
 	if (fault != NULL) {
 		return job_fail(job, err == 0 ? ERR_FORMAT : err, "%s", fault);
