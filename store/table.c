@@ -45,7 +45,7 @@ static const struct table_rule rules[] = {
 	{ "signed", CASE, S, "algorithm intent object-signed signer", "serial", "intent", 0 },
 	{ "stamped", CASE, S | H, "sha256 tsa", "off-ms policy serial time", "signed", 0 },
 	{ "request", CASE, H, "attempt env object-request purpose url", "content-type headers-n method",
-	  "attached not-sent reply request sent signed stamped tested unclear verified", 0 },
+	  "abandoned approved attached not-sent reply request sent signed stamped tested unclear verified", 0 },
 	{ "tested", CASE, H, "evidence verdict", "errors", "not-sent reply request", 0 },
 	{ "sending", CASE, H, "attempt env object-request url", "content-type headers-n method", "request", 0 },
 	{ "not-sent", CASE, S | H, "answers error far", REPORT, "request sending", FORCED },

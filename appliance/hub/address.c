@@ -104,3 +104,17 @@ const char *address_fallen_over(const struct hub_partner *partner)
 
 	return next == 0 ? NULL : url_of(partner, next);
 }
+
+uint32_t case_server(struct span url)
+{
+	uint32_t hash = 2166136261U;
+	size_t slashes = 0;
+
+	for (size_t i = 0; i < url.length && (slashes += url.data[i] == '/' ? 1 : 0) < 3; i++) {
+		uint8_t letter = url.data[i];
+
+		letter = letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter + 'a' - 'A') : letter;
+		hash = (hash ^ letter) * 16777619U;
+	}
+	return hash;
+}

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../base/err.h"
-#include "../base/text.h"
 #include "query_timer.h"
 
 #define INTERNED_MAX 4096
@@ -88,22 +87,6 @@ bool case_claimed(const struct cases *cases, uint64_t claim)
 		}
 	}
 	return false;
-}
-
-bool case_is_asked_about(const struct hub_case *of)
-{
-	return of->stage[0] != '\0' && strcmp(of->stage, CASE_STAGE_NONE) != 0;
-}
-
-void case_label(const struct hub_case *of, enum case_state state, char ret[CASE_LABEL_SIZE])
-{
-	if (of->state != state || !(of->partial || of->warnings > 0) || (state != CASE_DONE && state != CASE_DATA_ERROR)) {
-		(void)snprintf(ret, CASE_LABEL_SIZE, "%s", state_label(state));
-	} else if (of->partial) {
-		(void)snprintf(ret, CASE_LABEL_SIZE, "%s", state_partial_label());
-	} else {
-		(void)snprintf(ret, CASE_LABEL_SIZE, _("%s, with reservations (%u)"), state_label(state), of->warnings);
-	}
 }
 
 static void enter_all(struct cases *cases, struct hub_case *added)
@@ -239,7 +222,10 @@ static uint64_t number_field(const struct record *record, const char *name, uint
 
 static enum case_purpose purpose_of(const struct record *record)
 {
-	return record_field_is(record, "purpose", "test") ? PURPOSE_TEST : record_field_is(record, "purpose", "poll") ? PURPOSE_POLL : PURPOSE_FILE;
+	return record_field_is(record, "purpose", "test")    ? PURPOSE_TEST
+	       : record_field_is(record, "purpose", "poll")  ? PURPOSE_POLL
+	       : record_field_is(record, "purpose", "check") ? PURPOSE_CHECK
+	                                                     : PURPOSE_FILE;
 }
 
 static enum case_state closed_state(const struct record *record)
@@ -255,6 +241,12 @@ static enum case_state closed_state(const struct record *record)
 static bool is_about_filing(const struct hub_case *each, const struct record *record)
 {
 	return each->purpose == PURPOSE_FILE || (each->sending_index != 0 && number_field(record, "answers", 0) == each->sending_index);
+}
+
+/* A question about a form before it is signed: ready, signing, testing (once answered), and ready again or, with `closed` in the same batch, the end. */
+static enum case_state state_of_check(enum record_kind kind, const struct record *record)
+{
+	return kind == RECORD_REPLY || (kind == RECORD_TESTED && record_field_is(record, "verdict", "failed")) ? CASE_TESTING : CASE_READY;
 }
 
 /* The state that a record leads to (README, table of states). */
@@ -278,11 +270,14 @@ static enum case_state state_after(const struct hub_case *before, enum record_ki
 	case RECORD_STAMPED:
 		return CASE_SIGNING;
 	case RECORD_REQUEST:
-		return purpose_of(record) == PURPOSE_TEST ? CASE_TESTING : before->state;
+		return purpose_of(record) == PURPOSE_TEST ? CASE_TESTING : purpose_of(record) == PURPOSE_CHECK ? CASE_SIGNING : before->state;
 	case RECORD_SENDING:
 		return CASE_SENDING;
+	case RECORD_REPLY:
+	case RECORD_TESTED:
+		return before->purpose == PURPOSE_CHECK ? state_of_check(kind, record) : before->state;
 	case RECORD_NOT_SENT:
-		return before->state == CASE_SENDING && is_about_filing(before, record) ? CASE_READY : before->state;
+		return before->purpose == PURPOSE_CHECK || (before->state == CASE_SENDING && is_about_filing(before, record)) ? CASE_READY : before->state;
 	case RECORD_SENT:
 		return CASE_SENT;
 	case RECORD_UNCLEAR:
@@ -294,20 +289,6 @@ static enum case_state state_after(const struct hub_case *before, enum record_ki
 	default:
 		return before->state;
 	}
-}
-
-uint32_t case_server(struct span url)
-{
-	uint32_t hash = 2166136261U;
-	size_t slashes = 0;
-
-	for (size_t i = 0; i < url.length && (slashes += url.data[i] == '/' ? 1 : 0) < 3; i++) {
-		uint8_t letter = url.data[i];
-
-		letter = letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter + 'a' - 'A') : letter;
-		hash = (hash ^ letter) * 16777619U;
-	}
-	return hash;
 }
 
 static void apply_request(struct hub_case *each, const struct record *record, enum record_kind kind)
@@ -388,6 +369,27 @@ static void apply_closed(struct hub_case *each, const struct record *record)
 	apply_evidence(each, record);
 }
 
+static void apply_tested(struct hub_case *each, const struct record *record)
+{
+	bool passed = record_field_is(record, "verdict", "passed");
+
+	if (each->purpose == PURPOSE_CHECK) {
+		each->checked = passed;
+		each->unchecked += passed ? 0 : 1;
+	} else {
+		each->tested_passed = passed;
+		each->tested_ms = passed ? record->utc_ms : 0;
+	}
+}
+
+static void apply_approved(struct hub_case *each, const struct record *record)
+{
+	each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
+	each->tests = each->sign_failures = each->unchecked = 0;
+	each->checked = false;
+	each->sealer[0] = '\0';
+}
+
 static void apply_verified(struct hub_case *each, const struct record *record)
 {
 	each->result_valid = record_field_is(record, "result", "valid");
@@ -419,9 +421,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		apply_evidence(each, record);
 		break;
 	case RECORD_APPROVED:
-		each->duplicate_cleared = each->duplicate_cleared || !record_field_is(record, "by", "box");
-		each->tests = each->sign_failures = 0;
-		each->sealer[0] = '\0';
+		apply_approved(each, record);
 		break;
 	case RECORD_ABANDONED:
 		each->sign_failures++;
@@ -442,8 +442,7 @@ static void apply_facts(struct hub_case *each, const struct record *record, enum
 		apply_request(each, record, kind);
 		break;
 	case RECORD_TESTED:
-		each->tested_passed = record_field_is(record, "verdict", "passed");
-		each->tested_ms = each->tested_passed ? record->utc_ms : 0;
+		apply_tested(each, record);
 		break;
 	case RECORD_SENT:
 		each->polls = 0;
@@ -468,6 +467,9 @@ static void apply_limits(struct hub_case *each, const struct record *record, enu
 {
 	if (kind == RECORD_NOT_SENT && is_about_filing(each, record)) {
 		each->sending_ms = 0;
+	}
+	if (kind == RECORD_NOT_SENT && each->purpose == PURPOSE_CHECK) {
+		each->unchecked++;
 	}
 	if (kind == RECORD_HELD || kind == RECORD_APPROVED) {
 		each->forms = number_field(record, "forms", each->forms);

@@ -49,7 +49,7 @@ enum record_kind {
 	RECORD_KIND_COUNT,
 };
 
-enum case_purpose { PURPOSE_NONE, PURPOSE_TEST, PURPOSE_FILE, PURPOSE_POLL };
+enum case_purpose { PURPOSE_NONE, PURPOSE_TEST, PURPOSE_FILE, PURPOSE_POLL, PURPOSE_CHECK };
 
 /* What a filing is to the others of its report. */
 enum case_act { ACT_REGULAR, ACT_CORRECTION, ACT_CANCELLATION };
@@ -108,6 +108,8 @@ struct hub_case {
 	char sealer[65];     /* SHA-256 of the certificate that nobody had approved when it sealed the last reply; "" */
 	bool tested_passed;  /* verdict of the last `tested` */
 	bool reply_complete; /* of the last `reply`: far is reply-done */
+	bool checked;        /* the partner found nothing wrong with the form before it was signed (flow_precheck.c) */
+	uint32_t unchecked;  /* questions about that without a result, since the last `approved` */
 	bool stamped;        /* the last signature carries a time stamp */
 	bool deferred;       /* the partner processes so many forms later, and is asked less often */
 	uint64_t forms;      /* in the filing, as its partner counts them; 0: not known */

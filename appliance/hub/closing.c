@@ -27,8 +27,8 @@ static bool is_wanted(struct hub *hub, const struct hub_case *of)
 	if (partner != NULL && partner->catalogue->close && is_taken_in(of)) {
 		return of->has_receipt && of->erased == 0 && clock_utc_ms() - of->head_ms < HUB_CLOSE_LATEST_MS;
 	}
-	return partner != NULL && partner->catalogue->close && by_partner && of->last == RECORD_CLOSED && of->purpose != PURPOSE_TEST && of->has_receipt &&
-	       of->delivered && of->erased == 0 && clock_utc_ms() - of->closed_ms < HUB_CLOSE_LATEST_MS;
+	return partner != NULL && partner->catalogue->close && by_partner && of->last == RECORD_CLOSED && of->purpose != PURPOSE_TEST &&
+	       of->purpose != PURPOSE_CHECK && of->has_receipt && of->delivered && of->erased == 0 && clock_utc_ms() - of->closed_ms < HUB_CLOSE_LATEST_MS;
 }
 
 static void add(struct hub *hub, struct hub_case *of)

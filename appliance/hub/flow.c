@@ -189,7 +189,7 @@ static void next_ready(struct hub *hub, struct hub_case *of)
 		of->waiting = hub_partner_waiting(partner);
 		of->due_ms = partner->not_before_ms;
 	} else {
-		flow_sign(hub, of);
+		flow_precheck(hub, of);
 	}
 }
 
@@ -317,7 +317,13 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 		next_signed(hub, of);
 		break;
 	case RECORD_STAMPED:
+		flow_next_send(hub, of);
+		break;
 	case RECORD_TESTED:
+		if (of->state == CASE_READY) {
+			next_ready(hub, of);
+			break;
+		}
 		flow_next_send(hub, of);
 		break;
 	case RECORD_REQUEST:

@@ -128,7 +128,8 @@ void flow_check(struct work *work, const struct decision *decision);
 enum config_approval flow_approval(const struct hub_partner *partner, const struct catalogue_form *form);
 /* The evidence that the partner owes for a filing it accepts: the value of `owes` in `recognised` (FORMAT.txt, section 6). */
 const char *flow_owes(const struct hub_partner *partner);
-void flow_sign(struct hub *hub, struct hub_case *of);                               /* flow_sign.c: ready -> signed */
+void flow_precheck(struct hub *hub, struct hub_case *of); /* flow_precheck.c: ready; asks about the form first, where that is wanted, or signs it */
+void flow_sign(struct hub *hub, struct hub_case *of);     /* flow_sign.c: ready -> signed */
 void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpose); /* flow_send.c: -> request [-> sending] -> session */
 /* The answer to a filing does not say whether it arrived, but how to ask (verdict `ask`): puts the first question. The receipt is the first output of the work. The
  * case stays `sending` until the partner's answers settle it. */

@@ -188,6 +188,18 @@ static void settle_attached(struct work *work)
 	}
 }
 
+/* A form that was asked about before it is signed. What is no result leaves it as it was: flow_precheck says how often it is asked again. */
+static void settle_check(struct work *work)
+{
+	if (work_result_is(work, "verdict", "passed")) {
+		append_tested(work, "passed");
+	} else if (work_result_is(work, "verdict", "refused")) {
+		append_tested_and_closed(work, "data-error");
+	} else {
+		append_tested(work, "unavailable");
+	}
+}
+
 static void settle_file(struct work *work)
 {
 	bool person = work->of->last == RECORD_ATTACHED;
@@ -300,7 +312,7 @@ static void give_up(struct work *work)
 	log_warning("%s: jobs die on the reply", work->of->number);
 	if (work->of->purpose == PURPOSE_FILE) {
 		append_unclear(work, "the reply cannot be read by the partner's program");
-	} else if (work->of->purpose == PURPOSE_TEST) {
+	} else if (work->of->purpose == PURPOSE_TEST || work->of->purpose == PURPOSE_CHECK) {
 		append_tested(work, "unavailable");
 	} else {
 		ask_again(work, false);
@@ -317,6 +329,9 @@ static void on_classified(struct work *work)
 	case PURPOSE_TEST:
 		settle_test(work);
 		break;
+	case PURPOSE_CHECK:
+		settle_check(work);
+		break;
 	case PURPOSE_POLL:
 		settle_poll(work);
 		break;
@@ -327,7 +342,7 @@ static void on_classified(struct work *work)
 
 static const char *purpose_word(const struct hub_case *of)
 {
-	return of->purpose == PURPOSE_TEST ? "test" : of->purpose == PURPOSE_POLL ? "poll" : "file";
+	return of->purpose == PURPOSE_TEST ? "test" : of->purpose == PURPOSE_POLL ? "poll" : of->purpose == PURPOSE_CHECK ? "check" : "file";
 }
 
 /* A reply that broke off: for a filing nobody knows, for the rest it is asked again. */
@@ -335,6 +350,8 @@ static void settle_incomplete(struct work *work)
 {
 	if (work->of->purpose == PURPOSE_FILE) {
 		append_unclear(work, "the connection broke off before the reply was whole");
+	} else if (work->of->purpose == PURPOSE_CHECK) {
+		append_tested(work, "unavailable");
 	} else if (work->of->purpose == PURPOSE_TEST) {
 		hub_partner_result(work->hub, work->of, false);
 		append_tested(work, "unavailable");

@@ -15,7 +15,7 @@
 
 static const char *purpose_name(enum case_purpose purpose)
 {
-	return purpose == PURPOSE_TEST ? "test" : purpose == PURPOSE_POLL ? "poll" : "file";
+	return purpose == PURPOSE_TEST ? "test" : purpose == PURPOSE_POLL ? "poll" : purpose == PURPOSE_CHECK ? "check" : "file";
 }
 
 static void on_sending(struct work *work)
@@ -130,8 +130,8 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 {
 	const struct hub_partner *partner = hub_partner_find(hub, of->partner);
 	struct work *work = work_begin(hub, of);
-	bool poll = purpose == PURPOSE_POLL;
-	struct work_input inputs[3] = { { .role = poll ? "receipt" : "signed" }, { .role = flow_basis(of) }, { .fd = -1 } };
+	bool poll = purpose == PURPOSE_POLL, check = purpose == PURPOSE_CHECK;
+	struct work_input inputs[3] = { { .role = poll ? "receipt" : check ? "original" : "signed" }, { .role = flow_basis(of) }, { .fd = -1 } };
 	_cleanup_lines_ struct lines parameters = { 0 };
 
 	if (work == NULL) {
@@ -151,14 +151,14 @@ void flow_request(struct hub *hub, struct hub_case *of, enum case_purpose purpos
 	}
 	if (poll) {
 		lines_set(&parameters, "stage", of->stage);
-	} else {
+	} else if (!check) {
 		const struct partner_cert *recipient = partner_certs_used(hub, partner, clock_utc_ms());
 
 		lines_set(&parameters, "encrypt-sha256", recipient != NULL ? recipient->sha256 : NULL);
 		inputs[2].fd = fd_memfd_sealed("encrypt-to", partner->encrypt_to != NULL ? (const void *)partner->encrypt_to : "", partner->encrypt_to_length);
 	}
 	work_output_add(work, "request", "same=no", REQUEST_LIMIT_BYTES);
-	work_job(work, "compose", of->partner, &parameters, inputs, poll ? 1 : 3, on_composed);
+	work_job(work, "compose", of->partner, &parameters, inputs, poll || check ? 1 : 3, on_composed);
 	cleanup_close(&inputs[2].fd);
 }
 
@@ -196,6 +196,8 @@ void flow_lost(struct hub *hub, struct hub_case *of)
 		/* A test run or a question files nothing: it is asked anew, under a record of its own. */
 		if (of->purpose == PURPOSE_TEST) {
 			flow_next_send(hub, of);
+		} else if (of->purpose == PURPOSE_CHECK) {
+			flow_precheck(hub, of);
 		} else {
 			flow_next_poll(hub, of);
 		}

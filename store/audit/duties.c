@@ -168,6 +168,19 @@ static void check_approval(struct chain *chain, const struct fact *fact, const s
 	}
 }
 
+/* Before there is a signature only a question about the form may go out, and that only with the approval that the filing needs. */
+static void check_request(struct chain *chain, const struct fact *fact, const struct audit_case *state)
+{
+	if (state->has_signature) {
+		return;
+	}
+	if (fact_is(fact, FIELD_PURPOSE, "check")) {
+		check_approval(chain, fact, state);
+	} else {
+		duty(chain, fact, N_("requested without a signature"));
+	}
+}
+
 static void check_sending(struct chain *chain, const struct fact *fact, const struct audit_case *state)
 {
 	struct content_id sent = content_of(fact, FIELD_OBJECT_REQUEST);
@@ -308,6 +321,8 @@ void duties_check(struct chain *chain, const struct fact *fact, struct audit_cas
 		check_intent_index(chain, fact, state);
 	} else if (is(chain, fact, TYPE_INTENT)) {
 		check_approval(chain, fact, state);
+	} else if (is(chain, fact, TYPE_REQUEST)) {
+		check_request(chain, fact, state);
 	} else if (is(chain, fact, TYPE_SENDING)) {
 		check_sending(chain, fact, state);
 	} else if (is(chain, fact, TYPE_APPROVED)) {

@@ -1,12 +1,16 @@
 """What the partner `cssz` rests on when it closes a case, and what it does when the gateway has no answer: told by the gateway's ledger, the journal and the cards."""
 
+import json
+import os
 import re
+import subprocess
 
 import pytest
 
 import cssz_forms
 import journal
 from box import until
+from conftest import BIN
 
 pytestmark = pytest.mark.usefixtures("vrep")
 
@@ -99,3 +103,60 @@ def test_reservations_are_counted(vrep, make_box):
     assert "výhrady protistrany: 3" in box.text("list")
     page = until(lambda: "s výhrad" in open(box.place("Prehled.html"), encoding="utf-8").read(), 20, "the overview does not say it")
     assert page
+
+
+# --- the validator ---
+
+
+def asking(make_box, portal, *options):
+    box = make_box(portal, settings={'partner "cssz"': {"options": ["vs=" + cssz_forms.VS, "check=yes", *options]}})
+    box.wait_token()
+    return box
+
+
+def test_asked_before_it_is_signed(vrep, make_box):
+    """What the validator passes is signed and filed; the question is a record before the intent. Forms that it does not know are not shown to it."""
+    box = asking(make_box, vrep)
+    box.drop("podani.xml", cssz_forms.regzec("asked", forms=2))
+    case = box.wait_state("podani.xml")["case"]
+    asked = vrep.ledger("validate")
+    assert len(asked) == 1 and asked[0]["codes"] == [] and not asked[0]["reason"]
+    kinds = box.types(case)
+    assert kinds.index("request") < kinds.index("tested") < kinds.index("intent")
+    assert records(box, case, "request")[0].fields["purpose"] == "check" and records(box, case, "tested")[0].fields["verdict"] == "passed"
+    box.drop("pvpoj.xml", cssz_forms.pvpoj("not asked"))
+    box.wait_state("pvpoj.xml")
+    assert len(vrep.ledger("validate")) == 1
+    # The auditor finds nothing wrong with a journal in which a question came before the signature.
+    said = subprocess.run([os.path.join(BIN, "podatelna-audit"), "verify", box.data, "--json"], stdout=subprocess.PIPE, check=False)
+    assert said.returncode in (0, 1) and not [f for f in json.loads(said.stdout)["findings"] if f["weight"] == "damaged"], said.stdout
+
+
+def test_found_wrong_before_it_is_signed(vrep, make_box):
+    """Errors: nothing is signed, nothing is sent, and the protocol says which."""
+    box = asking(make_box, vrep)
+    vrep.switch(validate_error="once")
+    box.drop("podani.xml", cssz_forms.regzec("wrong", forms=2))
+    case = box.wait_state("podani.xml", "data-error")["case"]
+    assert not {"intent", "signed", "sending"} & set(box.types(case)) and not vrep.ledger("accepted")
+    folder = box.result(case)
+    with open(f"{folder}/protokol.txt", encoding="utf-8") as file:
+        text = file.read()
+    assert all(str(code) in text for code in vrep.ledger("validate")[0]["codes"]) and vrep.ledger("validate")[0]["codes"], text
+
+
+def test_validator_is_away(vrep, make_box):
+    """No result: it waits; where the configuration says so, it is signed all the same after some questions, and the journal tells that."""
+    box = asking(make_box, vrep, "check-unreachable=skip", "check-tries=2")
+    vrep.switch(**{"status503.validate": "on"})
+    box.drop("podani.xml", cssz_forms.regzec("away"))
+    case = box.wait_state("podani.xml", timeout=60)["case"]
+    assert [r.fields["verdict"] for r in records(box, case, "tested")] == ["unavailable", "unavailable"]
+    vrep.switch(**{"status503.validate": "off"})
+    waits = asking(make_box, vrep)
+    vrep.switch(**{"status503.validate": "on"})
+    waits.drop("ceka.xml", cssz_forms.regzec("waits"))
+    until(lambda: waits.case("ceka.xml") and len(records(waits, waits.case("ceka.xml")["case"], "tested")) >= 3, 60, "not asked again")
+    assert not records(waits, waits.case("ceka.xml")["case"], "intent")
+    vrep.switch(**{"status503.validate": "off"})
+    waits.wait_state("ceka.xml", timeout=60)

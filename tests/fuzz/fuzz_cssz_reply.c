@@ -12,6 +12,7 @@ static const char *const purposes[] = {
 	"http-status: 200\n" SERVICE "purpose: poll\nstage: result\n",
 	SERVICE "purpose: confirmation\n",
 	"language: en\n" SERVICE "purpose: confirmation\n",
+	SERVICE "purpose: check\n",
 };
 
 static void classify(const char *parameters, const uint8_t *data, size_t size)

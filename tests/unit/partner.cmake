@@ -5,6 +5,7 @@ podatelna_unit_test(partner_query SOURCES partner_query.c partner_help.c partner
 podatelna_unit_test(partner_certificates SOURCES partner_certificates.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz SOURCES partner_cssz.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz_road SOURCES partner_cssz_road.c partner_help.c partner_pki.c LIBS podatelna_partner_core)
+podatelna_unit_test(partner_cssz_validator SOURCES partner_cssz_validator.c partner_help.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz_binding SOURCES partner_cssz_binding.c partner_help.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_cssz_isds SOURCES partner_cssz_isds.c partner_help.c LIBS podatelna_partner_core)
 podatelna_unit_test(partner_verify SOURCES partner_verify.c partner_help.c partner_pki.c LIBS podatelna_partner_core)

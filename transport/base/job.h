@@ -33,6 +33,7 @@
  *       It is what is signed, and stands where `original` is said below and in `classify`.
  *     test, file: [1] signed, [2] original, [3] certificates that the partner wants messages encrypted for (PEM, may be empty), [4] out. With `encrypt-sha256`: the one of [3] that is approved and to be used;
  *     a partner that encrypts encrypts for no other. Result `same: yes` (body = the signed object) or `same: no`, and the request's outside (below).
+ *     check: [1] original, [2] out body: asks the partner about a form before it is signed (catalogue option checkable). Result the request's outside.
  *     poll: [1] latest receipt object (secret), [2] out body. Result the request's outside.
  *     close: as poll; tells the partner, where its catalogue says so, that its final word is stored here. Nothing depends on the answer.
  *     isds: [1] original. For a partner that takes filings by data box too: what its message is made of. `reference`: our mark on it. Result `same: yes` (the

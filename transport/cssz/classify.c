@@ -14,6 +14,7 @@
 #include "numbers.h"
 #include "reply.h"
 #include "result.h"
+#include "validator.h"
 
 #define OPTION_SIZE 33
 #define NUMBER_NOT_KNOWN "2000" /* the gateway knows no such CorrelationID: wrong, closed already, or too old (4.2) */
@@ -172,6 +173,9 @@ int cssz_classify(struct job *job)
 	lines_set(&job->result, "report", "no");
 	if (strcmp(purpose, "confirmation") == 0) {
 		return cssz_classify_result(job);
+	}
+	if (strcmp(purpose, "check") == 0) {
+		return cssz_classify_check(job);
 	}
 	if (strcmp(purpose, "file") != 0 && strcmp(purpose, "poll") != 0) {
 		return job_fail(job, ERR_UNSUPPORTED, "no such purpose");

@@ -16,6 +16,7 @@
 #include "isds.h"
 #include "query.h"
 #include "road.h"
+#include "validator.h"
 
 #define SIGNATURE_MAX_BYTES (UINT64_C(1) << 20) /* a detached CMS with its chain */
 #define CERTIFICATES_MAX_BYTES (UINT64_C(1) << 20)
@@ -219,6 +220,9 @@ int cssz_compose(struct job *job)
 	}
 	if (strcmp(what, "file") == 0) {
 		return compose_file(job);
+	}
+	if (strcmp(what, "check") == 0) {
+		return cssz_compose_check(job);
 	}
 	if (strcmp(what, "isds") == 0) {
 		return cssz_compose_isds(job);

@@ -15,6 +15,9 @@
  *   echoes       what the result repeats of the form and is compared with it, words with '|' between them: count (of forms), number (Item/@sqnr stands in the form),
  *                person (the first part of Item/@identifier does); absent: nothing
  *   subtypes     words that Item/@subtype may be, '|' between them; absent: any
+ *   check        yes: the partner's validator is asked about the form before it is signed, where `checkable` says that it knows it. Not asked otherwise
+ *   check-path   of the validator, behind the address of the configuration; default /ePodaniValidace.svc
+ *   check-unreachable   wait (default): not signed before there is a result; skip: after `check-tries` questions without one (default 3) it is signed all the same
  *   cipher       aes-256-cbc (default), aes-128-cbc, aes-192-cbc, des-ede3-cbc
  *   encoding     gzip (default), raw
  *   key-type     of the key that carries the variable symbol; default vars
