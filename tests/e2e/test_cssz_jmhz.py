@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import auditor
 import cssz_forms
 import journal
 import portal_files
@@ -134,6 +135,9 @@ def test_two_stages(vrep, box):
     with open(os.path.join(box.result(case), "protokol.txt"), encoding="utf-8") as text:
         assert "[40001] Neobvyklá výše příjmu" in text.read()
     assert not [r for r in records(box, case, "request")[2:] if r.fields["purpose"] == "file"] and len(vrep.ledger("accepted")) == 1
+    box.stop()
+    verdict = auditor.verify(box.bin, box.data)
+    assert verdict.code == auditor.YES, verdict
 
 
 def test_second_stage_refuses(vrep, box):

@@ -7,6 +7,7 @@ import zoneinfo
 
 import pytest
 
+import auditor
 import cssz_forms
 import journal
 import portal_files
@@ -77,6 +78,9 @@ def test_unfit_by_a_persons_word(vrep, box):
     assert kinds == ["recognised", "held", "rejected"]
     until(lambda: [text for at, text in box.cards("Chyby").items() if case in at and "žádný formulář" in text], 20, "no card")
     assert not box.cards("Nezname") and not box.cards("KeSchvaleni")
+    box.stop()
+    verdict = auditor.verify(box.bin, box.data)
+    assert verdict.code == auditor.YES, verdict
 
 
 def overview(box):
