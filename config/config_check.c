@@ -131,11 +131,51 @@ static void check_network(const struct config *config, struct config_report *rep
 	}
 }
 
+/* Can the partner be asked that for a range of days? max-days as the catalogue says it, unless the partner's options do. */
+static bool query_is_known(const struct config *config, const struct config_query *query, const struct catalogue *catalogue, uint64_t *ret_most)
+{
+	const struct config_partner *partner = config_partner_find(config, query->partner);
+
+	for (size_t i = 0; i < catalogue->form_count; i++) {
+		const struct catalogue_form *form = &catalogue->forms[i];
+		const char *most = partner == NULL ? NULL : config_option(&partner->options, "max-days");
+
+		if (strcmp(form->partner, query->partner) != 0 || strcmp(form->format, "query") != 0 || strcmp(form->root, query->what) != 0) {
+			continue;
+		}
+		most = most == NULL ? config_option(&form->options, "max-days") : most;
+		if (most == NULL || !span_parse_u64(span_of_string(most), ret_most)) {
+			*ret_most = UINT64_MAX;
+		}
+		return config_option(&form->options, "range") != NULL;
+	}
+	return false;
+}
+
+static void check_queries(const struct config *config, const struct catalogue *catalogue, struct config_report *report)
+{
+	for (size_t i = 0; i < config->query_count; i++) {
+		const struct config_query *query = &config->queries[i];
+		uint64_t most = UINT64_MAX;
+
+		if (!query_is_known(config, query, catalogue, &most)) {
+			COMPLAIN(report, config, _("query \"%s\": the catalogue has no query \"%s\" of that partner for a range of days"), query->name,
+			         query->what);
+		} else if (query->days > most) {
+			COMPLAIN(report, config, _("query \"%s\": \"days\" is more than may be asked for at once (%llu)"), query->name,
+			         (unsigned long long)most);
+		}
+	}
+}
+
 static void check_partners(const struct config *config, struct config_report *report)
 {
 	_cleanup_catalogue_ struct catalogue *catalogue = NULL;
 	int r = catalogue_load(&config->catalogue_dirs, config->language, &catalogue, report);
 
+	if (r == 0) {
+		check_queries(config, catalogue, report);
+	}
 	for (size_t i = 0; i < config->partner_count; i++) {
 		const struct config_partner *partner = &config->partners[i];
 		const struct catalogue_partner *known = r < 0 ? NULL : catalogue_partner_find(catalogue, partner->name);

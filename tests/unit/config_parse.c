@@ -479,7 +479,9 @@ static void test_check(void **state)
 	        "key \"v\" { token = \"t\" uri = \"pkcs11:id=%%01\" use = { \"vault\" } }\nkey \"s\" { token = \"t\" uri = \"pkcs11:id=%%02\" use = { \"sign\" "
 	        "} }\n"
 	        "partner \"epo\" { url = \"https://a\" env = test sign_key = \"s\" }\npartner \"cssz\" { url = \"https://a\" env "
-	        "= test sign_key = \"s\" encrypt_to = \"%s/dis.pem\" }\npartner \"nobody\" { url = \"https://a\" env = test sign_key = \"s\" }\n",
+	        "= test sign_key = \"s\" encrypt_to = \"%s/dis.pem\" }\npartner \"nobody\" { url = \"https://a\" env = test sign_key = \"s\" }\n"
+	        "query \"good\" { partner = \"cssz\" what = \"DZDPN\" days = 31 }\nquery \"long\" { partner = \"cssz\" what = \"DZDPN\" days = 32 }\n"
+	        "query \"state\" { partner = \"cssz\" what = \"DZMH\" }\nquery \"other\" { partner = \"epo\" what = \"DZDPN\" }\n",
 	        folder, folder, SOURCE_DIR, folder, folder, folder, folder) > 0);
 	assert_int_equal(parse(conf, &config, &report), 0);
 	assert_int_equal(config_check(config, &report), ERR_FORMAT);
@@ -492,6 +494,10 @@ static void test_check(void **state)
 	assert_non_null(strstr(text, "warning: token \"t\": "));
 	assert_non_null(strstr(text, "error: partner \"nobody\": the catalogue does not know it"));
 	assert_non_null(strstr(text, "error: partner \"epo\" signs its receipts"));
+	assert_null(strstr(text, "query \"good\""));
+	assert_non_null(strstr(text, "error: query \"long\": \"days\" is more than may be asked for at once (31)"));
+	assert_non_null(strstr(text, "error: query \"state\": the catalogue has no query"));
+	assert_non_null(strstr(text, "error: query \"other\": the catalogue has no query"));
 	assert_null(strstr(text, "error: partner \"cssz\" signs its receipts")); /* a person may approve what stands in its file */
 	free(text);
 	free(conf);
