@@ -15,6 +15,7 @@ FAULTS = {"cut_after_request.submit": "p=0.06", "cut_midreply.submit": "p=0.02",
           "slow_ms.submit": "60"}
 # After these nobody can tell from the answer to a submission what became of it, or a result is not to be believed.
 UNKNOWN = {"cut_after_request", "cut_midreply", "status500", "gateway_1000"}
+REFUSALS = (103, 604)  # of the switches: any other number would say that the box sent something that is not sound
 DOUBTFUL = {"seal_wrong_key", "seal_altered_result"}
 
 
@@ -39,7 +40,8 @@ class Form(common.Filing):
     def expect(self, lines):
         """Taken as a whole: done. Refused by the office, or a part of it: an error in the data."""
         whole = [line for line in lines if line["kind"] == "accepted" and line["state"] == "ok"]
-        self.states = ("done",) if lines and len(whole) == len(lines) else ("data-error",) if lines else ()
+        unsound = [line for line in lines if line["kind"] == "refused" and line["number"] not in REFUSALS]
+        self.states = () if unsound or not lines else ("done",) if len(whole) == len(lines) else ("data-error",)
 
     def faults(self, ledger, start, end):
         """Those that make its outcome unknown. A submission that was turned away at the door leaves no digest: then the time says which it was."""
