@@ -503,8 +503,9 @@ void flow_confirm(struct hub *hub, struct hub_case *of)
 		append_unclear(work, "the confirmation's signature is not valid; it is kept and can be checked again");
 		return;
 	}
-	if (flow_dies_always(hub, of)) {
-		give_up(work);
+	if (flow_dies_always(hub, of)) { /* to ask again would bring the same words under the same seal */
+		log_warning("%s: jobs die on the content of a verified reply", of->number);
+		append_unclear(work, "the reply is under a valid seal, and the partner's program cannot read it");
 		return;
 	}
 	flow_job_parameters(hub, of, &parameters);

@@ -145,6 +145,28 @@ static void test_partial_signed(void **state)
 	bench_close(&final);
 }
 
+/* A verified reply whose content kills every job is a matter for a person: it is neither looked at for ever nor asked for again. */
+static void test_deadly_content(void **state)
+{
+	size_t looked_at = 0;
+
+	(void)state;
+	to_final(PARTNER FORM);
+	bench_record(&final, "verified", "evidence: signed\nobject-confirmation: 5 1 aa bb\nresult: valid\n");
+	final.job_result = NULL;
+	final.hub.partner_epoch = 1; /* the program itself lives on */
+	while (bench_count(&final, "unclear") == 0) {
+		final.of->due_ms = 0;
+		flow_confirm(&final.hub, final.of);
+		bench_settle(&final);
+		assert_true(++looked_at <= FLOW_DEATHS_MAX + 1);
+	}
+	assert_int_equal(final.jobs, FLOW_DEATHS_MAX);
+	assert_int_equal(final.of->state, CASE_UNCERTAIN);
+	assert_int_equal(bench_count(&final, "request"), 2);
+	bench_close(&final);
+}
+
 /* The channel says so: enough where the partner signs nothing, or signed before; else nobody knows. */
 static void test_partial_by_channel(void **state)
 {
@@ -243,7 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options),        cmocka_unit_test(test_request),
 		                            cmocka_unit_test(test_nobody),         cmocka_unit_test(test_signature),
 		                            cmocka_unit_test(test_partial_signed), cmocka_unit_test(test_partial_by_channel),
-		                            cmocka_unit_test(test_reservations) };
+		                            cmocka_unit_test(test_reservations),   cmocka_unit_test(test_deadly_content) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
