@@ -11,17 +11,13 @@
 #include "../base/fdio.h"
 #include "../base/text.h"
 #include "announce.h"
+#include "begin.h"
 #include "control_private.h"
-
-#define MESSAGE_MAX_BYTES (1024U * 1024)
-#define NAME_MAX_BYTES 8192
 
 struct announcement {
 	struct caller *caller;
 	const struct hub_partner *partner;
 	const struct catalogue_form *form;
-	char number[CASE_NUMBER_SIZE];
-	int message; /* memfd, -1 */
 };
 
 const struct catalogue_form *announce_form(const struct hub *hub, const char *partner)
@@ -83,118 +79,57 @@ bool announce_due(const struct hub *hub, const struct fact_key *key, int64_t now
 	return false;
 }
 
-static void end(struct work *work, int exit_code, const char *text)
+static void tell(struct announcement *announcement, int exit_code, const char *text)
 {
-	struct announcement *announcement = work->context;
 	struct caller *caller = announcement->caller;
 
 	if (exit_code != COMMAND_YES) {
 		caller->exit_code = exit_code;
 	}
 	(void)snprintf(caller->text, sizeof caller->text, "%s", text);
-	cleanup_close(&announcement->message);
 	free(announcement);
-	work_end(work);
 	caller_settle(caller);
+}
+
+static void end(struct work *work, int exit_code, const char *text)
+{
+	struct announcement *announcement = work->context;
+
+	work_end(work);
+	tell(announcement, exit_code, text);
 }
 
 /* --- it becomes a case --- */
 
-static void on_received(struct work *work)
+static void on_begun(void *context, int err, const char *why, const char *number)
 {
-	struct announcement *announcement = work->context;
 	char text[CASE_REASON_MAX_BYTES];
 
-	if (work->err != 0) {
-		end(work, COMMAND_NO, _("the journal does not take records"));
+	(void)why; /* which of the store's steps it was helps nobody */
+	if (err != 0) {
+		tell(context, COMMAND_NO, _("the journal does not take records"));
 		return;
 	}
 	(void)snprintf(text, sizeof text, _("case %s: it waits for approval; what the authority wants in it is not known for certain, so look at it first"),
-	               announcement->number);
-	end(work, COMMAND_YES, text);
-}
-
-static void on_taken(struct work *work)
-{
-	static char text[LINES_BODY_MAX + 32];
-	static const uint8_t none[RECORD_HASH_BYTES];
-	struct announcement *announcement = work->context;
-	struct wire_message message;
-	int head = snprintf(text, sizeof text, "received\n");
-	int length = 0;
-
-	if (work->err != 0) {
-		end(work, COMMAND_NO, _("the store does not take files"));
-		return;
-	}
-	lines_set(&work->record, "case", announcement->number);
-	lines_set(&work->record, "kind", announcement->form->kind);
-	lines_set(&work->record, "source", "person");
-	lines_set(&work->record, "by", announcement->caller->by);
-	lines_set(&work->record, "object-original", work->outputs[0].ref);
-	lines_set(&work->record, "object-name", work->outputs[1].ref);
-	length = lines_finish(&work->record, text + head, sizeof text - (size_t)head);
-	work->done = on_received;
-	work_pend(work);
-	if (length < 0) {
-		work_fail(work, length, "the record does not fit");
-	} else {
-		wire_begin(&message, WIRE_STORE_APPEND, 0, CLOCK_NEVER_MS);
-		wire_put_string(&message, WIRE_F_CASE, announcement->number);
-		wire_put_bytes(&message, WIRE_F_PREV, span_of(none, sizeof none));
-		wire_put_bytes(&message, WIRE_F_RECORD, span_of(text, (size_t)head + (size_t)length));
-		work_request(work, &message);
-	}
-	work_settle(work);
-}
-
-static int name_object(const struct announcement *announcement)
-{
-	_cleanup_lines_ struct lines lines = { 0 };
-	char text[NAME_MAX_BYTES];
-	int length = 0;
-
-	lines_setf(&lines, "file", "%s.xml", announcement->form->id);
-	lines_set(&lines, "folder", "");
-	lines_set(&lines, "owner", announcement->caller->by);
-	length = lines_finish(&lines, text, sizeof text);
-	return length < 0 ? length : fd_memfd_sealed("name", text, (size_t)length);
-}
-
-static void on_number(void *context, int err, struct wire_message *message)
-{
-	struct work *work = context;
-	struct announcement *announcement = work->context;
-	_cleanup_close_ int name = name_object(announcement);
-
-	if (err != 0 || message->type == WIRE_ERROR || !wire_string(message, WIRE_F_CASE, announcement->number, sizeof announcement->number)) {
-		end(work, COMMAND_NO, _("the journal does not take records"));
-		return;
-	}
-	lines_free(&work->record);
-	work->done = on_taken;
-	work->output_count = 2;
-	work_pend(work);
-	if (name < 0 || fd_seal(announcement->message) != 0 || lseek(announcement->message, 0, SEEK_SET) != 0) {
-		work_fail(work, ERR_SYSTEM, "no memory file");
-	} else {
-		work_take(work, announcement->number, "original", announcement->message, MESSAGE_MAX_BYTES, &work->outputs[0]);
-		work_take(work, announcement->number, "name", name, NAME_MAX_BYTES, &work->outputs[1]);
-	}
-	work_settle(work);
+	               number);
+	tell(context, COMMAND_YES, text);
 }
 
 static void begin_case(struct work *work)
 {
 	struct announcement *announcement = work->context;
-	struct wire_message message;
+	_cleanup_close_ int message = take_fd(&work->outputs[0].memfd);
+	char file[CASE_WORD_MAX_BYTES + sizeof ".xml"];
+	struct begin_wish wish = { .kind = announcement->form->kind, .source = "cli", .by = announcement->caller->by, .folder = "", .file = file };
+	struct hub *hub = work->hub;
 
-	announcement->message = take_fd(&work->outputs[0].memfd);
-	wire_begin(&message, WIRE_STORE_CASE_NEW, 0, CLOCK_NEVER_MS);
-	wire_put_string(&message, WIRE_F_KIND, announcement->form->kind);
-	if (work->hub->store == NULL || channel_request(work->hub->store, &message, HUB_STORE_TIMEOUT_MS, on_number, work, NULL) != 0) {
-		end(work, COMMAND_NO, _("the journal does not take records"));
+	(void)snprintf(file, sizeof file, "%s.xml", announcement->form->id);
+	if (message < 0 || fd_seal(message) != 0 || lseek(message, 0, SEEK_SET) != 0) {
+		end(work, COMMAND_NO, _("no memory"));
+		return;
 	}
+	work_end(work);
+	case_begin(hub, message, &wish, on_begun, announcement);
 }
 
 /* --- what is wrong with the certificate --- */
@@ -290,7 +225,7 @@ void command_partner_announce(struct caller *caller)
 		caller_finish(caller, COMMAND_NO, _("the certificate could not be looked at"));
 		return;
 	}
-	*announcement = (struct announcement){ .caller = caller, .partner = partner, .form = form, .message = -1 };
+	*announcement = (struct announcement){ .caller = caller, .partner = partner, .form = form };
 	work->context = announcement;
 	caller_pend(caller);
 	about.partner = partner->config->name;

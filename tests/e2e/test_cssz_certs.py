@@ -124,7 +124,7 @@ def test_an_unknown_seal_waits_for_a_person(vrep, make_box):
     assert "DIS.TEST.3" in row["subject"] and row["case"] == case and row["until"]
     told = box.text("status")
     assert new in told.replace("\n", "").replace(" ", ""), told
-    until(lambda: new in open(box.place("Prehled.html"), encoding="utf-8").read(), 30, "the overview does not show the proposal")
+    until(lambda: new in box.overview(), 30, "the overview does not show the proposal")
     polls = len(vrep.ledger("poll"))
     kinds = box.types(case)
     assert kinds.count("verified") == 1 and box.case(case)["state"] == "uncertain"
@@ -188,7 +188,7 @@ def test_reminder_to_announce(vrep, make_box):
     box.wait_token()
     command = "announce-cert cssz"
     until(lambda: command in box.text("status"), 30, "status does not remind")
-    until(lambda: command in open(box.place("Prehled.html"), encoding="utf-8").read(), 30, "the overview does not remind")
+    until(lambda: command in box.overview(), 30, "the overview does not remind")
     done = box.run_cli("partner", "announce-cert", "cssz", new_certificate(box, "new", qualified=True))
     assert done.returncode == 0, done
     box.wait_state("USRCERT.xml", "held")

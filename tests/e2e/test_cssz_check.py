@@ -101,7 +101,7 @@ def test_reservations_are_counted(vrep, make_box):
     box.wait_state("podani.xml")
     assert box.case("podani.xml")["warnings"] == "3"
     assert "výhrady protistrany: 3" in box.text("list")
-    page = until(lambda: "s výhrad" in open(box.place("Prehled.html"), encoding="utf-8").read(), 20, "the overview does not say it")
+    page = until(lambda: "s výhrad" in box.overview(), 20, "the overview does not say it")
     assert page
 
 

@@ -7,7 +7,6 @@ import pytest
 import auditor
 import cssz_forms
 import journal
-import portal_files
 from box import until
 
 pytestmark = pytest.mark.usefixtures("vrep")
@@ -63,11 +62,6 @@ def attached(box, case, name, content):
     return records(box, case, "sent")[-1].fields["reason"]
 
 
-def overview(box):
-    path = box.place("Prehled.html")
-    return portal_files.read(box.share, "Prehled.html").decode() if os.path.exists(path) else ""
-
-
 FILED = "sent"  # and taken in by DIS: the final word comes later
 
 
@@ -80,7 +74,7 @@ def test_packages(vrep, box):
     words = row(box, first)["together"]
     assert "balík 1 z 3" in words and third in words and "chybí balíky 2" in words, words
     assert "together" not in row(box, alone)
-    until(lambda: "chybí balíky 2" in overview(box), 20, "the overview does not say what is missing")
+    until(lambda: "chybí balíky 2" in box.overview(), 20, "the overview does not say what is missing")
     assert "chybí balíky 2" in box.run_cli("show", third).stdout.decode()
     second = file_one(box, "druhy.xml", package=2, packages=3, parts=("form",))
     words = row(box, third)["together"]
@@ -120,7 +114,7 @@ def test_two_stages(vrep, box):
     this very report. It bears no seal: the evidence is the person's word."""
     case = file_one(box, "hlaseni.xml")
     until(lambda: "přijato DIS, čeká na zpracování MPSV" in row(box, case)["reason"], 60, lambda: row(box, case))
-    until(lambda: "přijato DIS" in overview(box), 20, lambda: overview(box)[-3000:])
+    until(lambda: "přijato DIS" in box.overview(), 20, lambda: box.overview()[-3000:])
     assert [r.fields["evidence"] for r in records(box, case, "sent")] == ["channel", "signed"]
     until(lambda: closes(vrep), 30, "the submission was not closed")
     assert "another report" in attached(box, case, "cizi.xml", protocol(1, report=2))

@@ -10,7 +10,6 @@ import pytest
 import auditor
 import cssz_forms
 import journal
-import portal_files
 from box import until
 
 pytestmark = pytest.mark.usefixtures("vrep")
@@ -83,11 +82,6 @@ def test_unfit_by_a_persons_word(vrep, box):
     assert verdict.code == auditor.YES, verdict
 
 
-def overview(box):
-    path = box.place("Prehled.html")
-    return portal_files.read(box.share, "Prehled.html").decode() if os.path.exists(path) else ""
-
-
 def reason(box, name):
     return (box.case(name) or {"reason": ""})["reason"]
 
@@ -105,7 +99,7 @@ def test_deferred(vrep, make_box):
     box.wait_state("jeden.xml", timeout=60)  # asked and answered meanwhile
     assert not [r for r in records(box, case, "request") if r.fields["purpose"] == "poll"]
     assert records(box, case, "approved")[0].fields["forms"] == "300" and records(box, case, "approved")[0].fields["deferred"] == "yes"
-    until(lambda: "ve večerním zpracování" in overview(box), 20, "the overview does not say it")
+    until(lambda: "ve večerním zpracování" in box.overview(), 20, "the overview does not say it")
     vrep.post("/release", {})
     until(lambda: box.cli("poll", case) and box.case(case)["state"] == "done", 60, lambda: box.case(case), step=1)
     with open(os.path.join(box.result(case), "stav.txt"), encoding="utf-8") as text:

@@ -9,7 +9,6 @@ import subprocess
 import pytest
 
 import forms
-import portal_files
 from box import USERS, is_root, until
 from mailsink import MailSink
 
@@ -88,10 +87,6 @@ def level(box):
     return {r["disk"]: r["level"] for r in box.rows("status", kind="disk")}.get("data")
 
 
-def page(box):
-    return portal_files.read(box.share, "Prehled.html").decode()
-
-
 def read(led, name):
     with open(os.path.join(led, name), encoding="utf-8") as f:
         return f.read()
@@ -109,23 +104,23 @@ def test_told_at_two_levels(disk_box):
     disk.fill(89)
     assert level(box) == "good"
     until(lambda: read(led, "trigger").startswith("none"), 20, "a steady LED")
-    assert "se plní" not in page(box) and sink.messages() == []
+    assert "se plní" not in box.overview() and sink.messages() == []
 
     disk.fill(90)
     assert level(box) == "warn"
     assert any(r["name"] == "disk" and "90 %" in r["value"] for r in box.rows("status", kind="field"))
-    until(lambda: "Disk krabice se plní (90" in page(box), 20, lambda: page(box)[-3000:])
+    until(lambda: "Disk krabice se plní (90" in box.overview(), 20, lambda: box.overview()[-3000:])
     until(lambda: read(led, "trigger").startswith("timer") and read(led, "delay_on").startswith("1000"), 20, "a LED that blinks slowly")
     until(lambda: len(sink.messages()) == 1, 60, sink.story)
 
     disk.fill(95)
     assert level(box) == "urgent"
-    until(lambda: "Disk krabice je téměř plný (95" in page(box), 20, lambda: page(box)[-3000:])
+    until(lambda: "Disk krabice je téměř plný (95" in box.overview(), 20, lambda: box.overview()[-3000:])
     until(lambda: len(sink.messages()) == 2, 60, sink.story)
 
     disk.clear()
     assert level(box) == "good"
-    until(lambda: "se plní" not in page(box) and "téměř plný" not in page(box), 20, lambda: page(box)[-3000:])
+    until(lambda: "se plní" not in box.overview() and "téměř plný" not in box.overview(), 20, lambda: box.overview()[-3000:])
     until(lambda: read(led, "trigger").startswith("none"), 20, "a steady LED")
 
 

@@ -7,7 +7,6 @@ import time
 
 import browser
 import forms
-import portal_files
 import pytest
 from box import is_root, until
 from conftest import BIN
@@ -111,13 +110,8 @@ def test_says_by_words(pages):
 # --- a box that works -----------------------------------------------------------------------------------------------------
 
 
-def read(box):
-    path = box.place("Prehled.html")
-    return portal_files.read(box.share, "Prehled.html").decode() if os.path.exists(path) else ""
-
-
 def wait_page(box, *words, timeout=30):
-    return until(lambda: all(w in read(box) for w in words) and read(box), timeout, lambda: f"{words} in {read(box)}\n{box.log_tail()}")
+    return until(lambda: all(w in box.overview() for w in words) and box.overview(), timeout, lambda: f"{words} in {box.overview()}\n{box.log_tail()}")
 
 
 def stamp(page):
@@ -143,7 +137,7 @@ def test_page_of_a_box(epo, make_box):
     assert re.search(r"Certifikát klíče sign</dt><dd>platí do \d+\. \d+\. \d{4} \d\d:\d\d, zbývá dnů: \d+", page)
     assert not [n for n in os.listdir(box.share) if n.startswith(".")], "a temporary file is left"
     box.stop()
-    assert "Krabice byla vypnuta." in read(box)
+    assert "Krabice byla vypnuta." in box.overview()
 
 
 @needs_browser
@@ -172,8 +166,8 @@ def test_written_when_due(epo, make_box):
     quiet.stop()
     lively = make_box(epo, settings={"share": {"overview_heartbeat": "6 s"}})
     first = stamp(wait_page(lively, "Krabice pracuje."))
-    until(lambda: stamp(read(lively)) != first, 60, "the page's time goes on")
-    assert "starší než 1 minut" in read(lively)
+    until(lambda: stamp(lively.overview()) != first, 60, "the page's time goes on")
+    assert "starší než 1 minut" in lively.overview()
 
 
 def test_stuck_in_the_inbox(epo, make_box):
@@ -186,7 +180,7 @@ def test_stuck_in_the_inbox(epo, make_box):
     os.chmod(box.place("Podat", "mzdy"), 0o755)
     wait_page(box, "nelze použít ani odložit (1)", "verdict soon")
     os.rmdir(box.place("Podat", "mzdy", "2026"))
-    until(lambda: "verdict good" in read(box), 30, lambda: f"{read(box)}\n{box.log_tail()}")
+    until(lambda: "verdict good" in box.overview(), 30, lambda: f"{box.overview()}\n{box.log_tail()}")
 
 
 def test_no_page(epo, make_box):

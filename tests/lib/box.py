@@ -488,6 +488,14 @@ class Box:
     def place(self, *parts):
         return os.path.join(self.share, *parts)
 
+    def overview(self):
+        """The page for everybody as it is now; "" while there is none."""
+        try:
+            with open(self.place("Prehled.html"), encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
     def drop(self, name, data, folder="", mode=0o660):
         """A file that appears whole (copied elsewhere, renamed into Podat/). name: text or bytes. Returns its path."""
         staged = os.path.join(self.stage, f"drop-{time.monotonic_ns()}")
