@@ -15,36 +15,14 @@ static const char *const purposes[] = {
 	SERVICE "purpose: check\n",
 };
 
-static void classify(const char *parameters, const uint8_t *data, size_t size)
-{
-	struct job job = { .kind = "classify", .partner = "cssz", .parameters = span_of_string(parameters) };
-
-	fuzz_in(&job, data, size);
-	fuzz_in(&job, ORIGINAL, sizeof ORIGINAL - 1);
-	fuzz_in(&job, RECEIPT, sizeof RECEIPT - 1);
-	fuzz_out(&job);
-	fuzz_out(&job);
-	fuzz_run(&job, "verdict");
-}
-
-static void verify(const uint8_t *data, size_t size)
-{
-	struct job job = { .kind = "verify", .partner = "cssz", .parameters = span_of_string("signer-cn: \n") };
-
-	fuzz_in(&job, data, size);
-	fuzz_in(&job, NULL, 0);
-	fuzz_out(&job);
-	fuzz_run(&job, "result");
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t count = sizeof purposes / sizeof purposes[0], choice = size == 0 ? 0 : data[0] % (count + 1);
 
 	if (size > 0 && choice == count) {
-		verify(data + 1, size - 1);
+		fuzz_verify("cssz", data + 1, size - 1);
 	} else {
-		classify(purposes[choice], size == 0 ? data : data + 1, size == 0 ? 0 : size - 1);
+		fuzz_classify("cssz", purposes[choice], size == 0 ? data : data + 1, size == 0 ? 0 : size - 1, ORIGINAL, RECEIPT);
 	}
 	return 0;
 }

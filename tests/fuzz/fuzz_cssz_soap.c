@@ -13,33 +13,11 @@
 	"</BodyBase64XML><Class>CSSZ_REGZEC</Class><CorrelationID>0A1B2C3D4E5F60718293A4B5C6D7E8F9</CorrelationID><Function>submit</Function>"                 \
 	"<Qualifier>response</Qualifier></PollResult></PollResponse></s:Body></s:Envelope>"
 
-static void classify(const char *parameters, const uint8_t *data, size_t size)
-{
-	struct job job = { .kind = "classify", .partner = "cssz", .parameters = span_of_string(parameters) };
-
-	fuzz_in(&job, data, size);
-	fuzz_in(&job, "<a/>", 4);
-	fuzz_in(&job, RECEIPT, sizeof RECEIPT - 1);
-	fuzz_out(&job);
-	fuzz_out(&job);
-	fuzz_run(&job, "verdict");
-}
-
-static void verify(const uint8_t *data, size_t size)
-{
-	struct job job = { .kind = "verify", .partner = "cssz", .parameters = span_of_string("signer-cn: \n") };
-
-	fuzz_in(&job, data, size);
-	fuzz_in(&job, NULL, 0);
-	fuzz_out(&job);
-	fuzz_run(&job, "result");
-}
-
 static void all(const uint8_t *data, size_t size)
 {
-	classify(SERVICE "purpose: file\n", data, size);
-	classify(SERVICE "purpose: poll\nstage: result\n", data, size);
-	verify(data, size);
+	fuzz_classify("cssz", SERVICE "purpose: file\n", data, size, "<a/>", RECEIPT);
+	fuzz_classify("cssz", SERVICE "purpose: poll\nstage: result\n", data, size, "<a/>", RECEIPT);
+	fuzz_verify("cssz", data, size);
 }
 
 static void inside(const uint8_t *data, size_t size)

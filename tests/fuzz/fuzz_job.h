@@ -3,6 +3,7 @@
 #define TESTS_FUZZ_FUZZ_JOB_H
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "appliance/base/fdio.h"
@@ -43,6 +44,31 @@ static inline void fuzz_run(struct job *job, const char *must)
 		(void)close(job->fds[i]);
 	}
 	lines_free(&job->result);
+}
+
+/* `classify` of a partner on these bytes, with all its outputs; `original` and `receipt` are texts. */
+static inline void fuzz_classify(const char *partner, const char *parameters, const void *data, size_t size, const char *original, const char *receipt)
+{
+	struct job job = { .kind = "classify", .partner = partner, .parameters = span_of_string(parameters) };
+
+	fuzz_in(&job, data, size);
+	fuzz_in(&job, original, strlen(original));
+	fuzz_in(&job, receipt, strlen(receipt));
+	fuzz_out(&job);
+	fuzz_out(&job);
+	fuzz_out(&job);
+	fuzz_run(&job, "verdict");
+}
+
+/* `verify` of a partner, without anchors. */
+static inline void fuzz_verify(const char *partner, const void *data, size_t size)
+{
+	struct job job = { .kind = "verify", .partner = partner, .parameters = span_of_string("signer-cn: \n") };
+
+	fuzz_in(&job, data, size);
+	fuzz_in(&job, NULL, 0);
+	fuzz_out(&job);
+	fuzz_run(&job, "result");
 }
 
 #endif

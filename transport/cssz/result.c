@@ -287,20 +287,13 @@ static int judge(struct result *result)
 	return strcmp(partial, "yes") == 0 ? tell_partial(result) : tell_refused(result);
 }
 
-int cssz_classify_result(struct job *job)
+static int classify(struct job *job)
 {
 	static const struct xml_handler events = { .start = on_start, .text = on_text, .end = on_end };
 	struct result result = { .job = job, .report = { .fd = job_fd(job, CLASSIFY_REPORT_OUT) }, .data = { .fd = job_fd(job, CLASSIFY_DATA_OUT) } };
 	struct xml_outcome outcome;
-	_cleanup_close_ int message = -1;
-	int err = cssz_asks(job) ? job_keep(job_input(job, CLASSIFY_ORIGINAL), QUERYFORM_MAX_BYTES, &message) : 0;
+	int err = 0;
 
-	if (err != 0) {
-		return job_fail(job, err, "the query cannot be read");
-	}
-	if (message >= 0) { /* a pipe is read once, and it is looked at more than once */
-		job->fds[CLASSIFY_ORIGINAL - 1] = message;
-	}
 	(void)job_parameter(job, "language", "cs", result.language, sizeof result.language);
 	binding_begin(job, &result.binding);
 	err = xmlwalk_read(job_input(job, CLASSIFY_REPLY), MESSAGE_MAX_BYTES, &events, &result, &outcome);
@@ -325,4 +318,23 @@ int cssz_classify_result(struct job *job)
 	}
 	lines_set(&job->result, "report", result.report.lines > 0 ? "yes" : "no");
 	return err == 0 && result.report.err != 0 ? job_fail(job, result.report.err, "the report cannot be written") : err;
+}
+
+int cssz_classify_result(struct job *job)
+{
+	int original = job_fd(job, CLASSIFY_ORIGINAL);
+	_cleanup_close_ int message = -1;
+	int err = 0;
+
+	if (!cssz_asks(job)) {
+		return classify(job);
+	}
+	err = job_keep(job_input(job, CLASSIFY_ORIGINAL), QUERYFORM_MAX_BYTES, &message);
+	if (err != 0) {
+		return job_fail(job, err, "the query cannot be read");
+	}
+	job->fds[CLASSIFY_ORIGINAL - 1] = message; /* a pipe is read once, and it is looked at more than once */
+	err = classify(job);
+	job->fds[CLASSIFY_ORIGINAL - 1] = original;
+	return err;
 }
