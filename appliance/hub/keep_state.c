@@ -223,9 +223,9 @@ static bool is_text(const char *text, size_t size)
 static bool is_sound(const struct hub_case *of)
 {
 	return is_text(of->number, sizeof of->number) && of->number[0] != '\0' && is_text(of->form, sizeof of->form) && is_text(of->stage, sizeof of->stage) &&
-	       is_text(of->group, sizeof of->group) && (unsigned)of->act <= ACT_CANCELLATION && is_text(of->seen, sizeof of->seen) &&
-	       is_text(of->keep_until, sizeof of->keep_until) && (unsigned)of->state < CASE_STATE_COUNT && (unsigned)of->last < RECORD_KIND_COUNT &&
-	       (unsigned)of->purpose <= PURPOSE_CHECK && (unsigned)of->times.counted < CASE_STATE_COUNT;
+	       is_text(of->group, sizeof of->group) && is_text(of->sealer, sizeof of->sealer) && (unsigned)of->act <= ACT_CANCELLATION &&
+	       is_text(of->seen, sizeof of->seen) && is_text(of->keep_until, sizeof of->keep_until) && (unsigned)of->state < CASE_STATE_COUNT &&
+	       (unsigned)of->last < RECORD_KIND_COUNT && (unsigned)of->purpose <= PURPOSE_CHECK && (unsigned)of->times.counted < CASE_STATE_COUNT;
 }
 
 static bool take_case(struct span *from, struct cases *cases)
