@@ -319,7 +319,7 @@ const struct cli_command cli_commands[] = {
 	{ "partner",  "approve-cert", "PARTNER SHA256 --reason TEXT", N_("let a proposed certificate count, after its fingerprint was compared by another way"), 2, 2, REASON | BIT(CLI_O_FROM), REASON, run_approve_cert },
 	{ "partner",  "announce-cert", "PARTNER FILE", N_("announce our new signing certificate to a partner, while the old one is still valid and signs it"), 2, 2, 0, 0, run_announce },
 	{ "partner",  "revoke-cert", "PARTNER SHA256 --reason TEXT", N_("let a certificate no longer count"), 2, 2, REASON, REASON, run_plain },
-	{ "cssz",     "announce-cert", "FILE",         N_("the same for ČSSZ: partner announce-cert cssz FILE"), 1, 1, 0, 0, run_announce },
+	{ "cssz",     "announce-cert", "FILE",         N_("the same for the social security: partner announce-cert cssz FILE"), 1, 1, 0, 0, run_announce },
 	{ "clock",    "accept",     "--reason TEXT",   N_("accept the time of the clock"), 0, 0, REASON, REASON, run_plain },
 	{ "mail",     "test",       "[ADDRESS]",       N_("send an e-mail now and say what became of it"), 0, 1, 0, 0, run_plain },
 	{ "backup",   NULL,         "FILE",            N_("write one consistent file of the whole box, while it works"), 1, 1, WITH_KEYS, 0, cli_backup },

@@ -38,6 +38,7 @@ def paper(box, case, name):
         return text.read()
 
 
+@pytest.mark.sanitized
 def test_accepted(vrep, box):
     """Signed, compressed, encrypted, enveloped; acknowledged, asked for, the seal verified, closed: and the gateway found nothing odd in any request."""
     document = cssz_forms.regzec("accepted", forms=3)
@@ -85,6 +86,7 @@ def test_refused(vrep, box, number, words):
     assert number in text and words in text, text
 
 
+@pytest.mark.sanitized
 def test_partial(vrep, box):
     """One of three forms refused: neither accepted nor to be sent again as a whole; people read which form it is."""
     vrep.switch(partial="once", refuse_forms="2", form_text="Číslo účtu neexistuje")

@@ -108,6 +108,7 @@ def test_one_that_is_over_is_not_used(vrep, make_box):
     assert states(box) == {print_of(box, "dis-old"): "over"}
 
 
+@pytest.mark.sanitized
 def test_an_unknown_seal_waits_for_a_person(vrep, make_box):
     """ČSSZ changed its key before anybody said so: the answer proves nothing and is kept, also over a restart; once its certificate is approved it is verified by
     itself, and nothing was asked or sent again."""
@@ -142,6 +143,7 @@ def new_certificate(box, name, **options):
     return path
 
 
+@pytest.mark.sanitized
 def test_announcement_of_a_new_certificate(vrep, make_box):
     """A new qualified certificate is announced under the old signature, after a person approved the message; the gateway's register knows it then."""
     box = started(vrep, make_box, ["dis"], ["dis"])

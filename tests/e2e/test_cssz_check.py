@@ -114,6 +114,7 @@ def asking(make_box, portal, *options):
     return box
 
 
+@pytest.mark.sanitized
 def test_asked_before_it_is_signed(vrep, make_box):
     """What the validator passes is signed and filed; the question is a record before the intent. Forms that it does not know are not shown to it."""
     box = asking(make_box, vrep)

@@ -109,6 +109,7 @@ def test_refused(vrep, box, how, words):
     assert not vrep.ledger("accepted")
 
 
+@pytest.mark.sanitized
 def test_two_stages(vrep, box):
     """Taken in by DIS is not the end: lists say so, the gateway is told that its result is stored, and the protocol that a person attaches closes the case, when it is about
     this very report. It bears no seal: the evidence is the person's word."""

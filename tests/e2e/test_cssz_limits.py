@@ -44,6 +44,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.sanitized
 def test_unfit(vrep, make_box):
     """Refused at intake, with a card that says why in Czech; nothing of them is signed or sent, and what came with them goes out."""
     box = make_box(vrep)

@@ -58,6 +58,7 @@ def box(vrep, make_box):
     return box
 
 
+@pytest.mark.sanitized
 def test_state_of_a_report(vrep, box):
     """DZMH: recognised by its first line, asked as any filing is, its plain answer in words, as XML and as a page; asked again with the same bytes it is no duplicate."""
     box.drop("jmhz.xml", cssz_forms.FORMS["jmhz"]("asked about"))
@@ -107,6 +108,7 @@ def wait_papers(box, case):
     until(lambda: os.path.exists(os.path.join(box.result(case), "stav.txt")), 30, lambda: f"no papers of {case}:\n{box.log_tail()}")
 
 
+@pytest.mark.sanitized
 def test_notifications_once(vrep, asker):
     """Encrypted for our certificate, opened by the token, unpacked, taken apart; what an overlapping query brings again stays away, also after a restart."""
     vrep.switch(notifications=3)

@@ -94,6 +94,7 @@ def test_ws_doubtful_seal(vrep, over_ws):
 
 
 @pytest.mark.parametrize("style", ["fault", "data"])
+@pytest.mark.sanitized
 def test_ws_errors_of_the_gateway(vrep, over_ws, style):
     """1020 comes before the message is taken: the box files it itself, once more. 1000 says nothing of that: a person must look. On a poll neither ends anything."""
     vrep.switch(**{"ws_errors": style, "gateway_1020.submit": "once", "gateway_2000.poll": "2"})
@@ -169,6 +170,7 @@ def test_falls_over_when_not_sent(vrep, second, two_ways):
     assert len(vrep.ledger("accepted")) == 1 and len(second.ledger("accepted")) == 1
 
 
+@pytest.mark.sanitized
 def test_falls_over_when_nothing_was_filed(vrep, second, two_ways):
     """An error that the gateway makes before it takes a message: so it says itself."""
     vrep.switch(**{"gateway_1020.submit": "once"})

@@ -34,6 +34,7 @@ E2E_PARTS = (("test_filing.py", "test_people.py", "test_toy.py", "test_rights.py
 TAIL_LINES = 60
 FAILED_LINE = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)|^\s+\d+ - (\S+) \((?:Failed|Timeout|SEGFAULT|Subprocess aborted|Not Run|SIG\w+|Child killed|Exception: \S+)\)", re.M)
 FAILED_NAMES_MAX = 40
+PYTEST_NOTHING = 5  # its exit code when a mark or a name leaves no test
 GOOD_LINE = re.compile(r"^ +Start +\d+: |Test +#\d+: .* Passed |^\[ +(RUN|OK) +\] ")  # not worth showing when something failed
 SHOWN = ("bench",)  # groups whose output is worth reading when nothing failed, too
 FUZZ_SHORT_S, FUZZ_LONG_S = 10, 600
@@ -134,6 +135,8 @@ class Runner:
             bad += int(suite.get("errors"))
         except (OSError, ElementTree.ParseError, AttributeError, TypeError):
             return Result(name, failed=1, note=f"pytest ended with {code}", log=log)
+        if total == 0 and code == PYTEST_NOTHING:
+            return Result(name, skipped=1, note="none of these tests is meant for it", log=log)
         return Result(name, total - bad - skipped, max(bad, int(code != 0)), skipped, log=log)
 
     def fuzz_target(self, path):
