@@ -297,6 +297,25 @@ static void next_not_sent(struct hub *hub, struct hub_case *of)
 	}
 }
 
+/* Before it was signed, or after. */
+static void next_tested(struct hub *hub, struct hub_case *of)
+{
+	if (of->state == CASE_READY) {
+		next_ready(hub, of);
+	} else {
+		flow_next_send(hub, of);
+	}
+}
+
+static void next_reply(struct hub *hub, struct hub_case *of)
+{
+	if (of->purpose == PURPOSE_POLL && of->settled == of->authorising) {
+		flow_next_poll(hub, of);
+	} else {
+		flow_classify(hub, of);
+	}
+}
+
 static void next_by_record(struct hub *hub, struct hub_case *of)
 {
 	switch (of->last) {
@@ -320,11 +339,7 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 		flow_next_send(hub, of);
 		break;
 	case RECORD_TESTED:
-		if (of->state == CASE_READY) {
-			next_ready(hub, of);
-			break;
-		}
-		flow_next_send(hub, of);
+		next_tested(hub, of);
 		break;
 	case RECORD_REQUEST:
 		if (of->purpose == PURPOSE_FILE) {
@@ -340,11 +355,7 @@ static void next_by_record(struct hub *hub, struct hub_case *of)
 		next_not_sent(hub, of);
 		break;
 	case RECORD_REPLY:
-		if (of->purpose == PURPOSE_POLL && of->settled == of->authorising) {
-			flow_next_poll(hub, of);
-		} else {
-			flow_classify(hub, of);
-		}
+		next_reply(hub, of);
 		break;
 	case RECORD_ATTACHED:
 		flow_classify(hub, of);

@@ -65,6 +65,12 @@ def office(work, pki_dir):
 
 
 @pytest.fixture(scope="session")
+def commercial(work, pki_dir):
+    """The office token, and another one with the commercial key that opens answers."""
+    return Tokens(os.path.join(work, "tokens-commercial"), {"office": ["sign", "vault"], "answers": ["decrypt"]}, pki_dir)
+
+
+@pytest.fixture(scope="session")
 def running_epo(work, pki_dir):
     with Simulator("epo", os.path.join(work, "epo"), pki_dir, seed=7) as portal:
         yield portal
@@ -170,6 +176,15 @@ def finish(boxes, failed):
         if not (failed and os.environ.get("PODATELNA_KEEP")):
             shutil.rmtree(box.dir, ignore_errors=True)
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def asker(vrep, make_box, commercial):
+    """A box that can put queries to ČSSZ and open what comes back."""
+    box = make_box(vrep, tokens=commercial, settings={'partner "cssz"': {"answer_key": ["decrypt"]}})
+    box.wait_token(label="answers")
+    box.wait_token(label="office")
+    return box
 
 
 @pytest.fixture

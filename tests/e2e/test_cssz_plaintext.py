@@ -9,7 +9,7 @@ import pytest
 
 import cssz_forms
 from box import until
-from test_cssz_query import arrived, asker, asking, commercial  # noqa: F401  pylint: disable=unused-import
+from test_cssz_query import arrived, asking
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "crash"))
 import common  # noqa: E402

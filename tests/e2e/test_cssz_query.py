@@ -10,7 +10,7 @@ import pytest
 import cssz_forms
 import journal
 
-from box import Tokens, until
+from box import until
 
 pytestmark = pytest.mark.usefixtures("vrep")
 VS = cssz_forms.VS
@@ -35,20 +35,6 @@ def text(path):
 
 def paper(box, case, name):
     return text(os.path.join(box.result(case), name))
-
-
-@pytest.fixture(scope="session")
-def commercial(work, pki_dir):
-    """The office token, and another one with the commercial key that opens answers."""
-    return Tokens(os.path.join(work, "tokens-commercial"), {"office": ["sign", "vault"], "answers": ["decrypt"]}, pki_dir)
-
-
-@pytest.fixture
-def asker(vrep, make_box, commercial):
-    box = make_box(vrep, tokens=commercial, settings={'partner "cssz"': {"answer_key": ["decrypt"]}})
-    box.wait_token(label="answers")
-    box.wait_token(label="office")
-    return box
 
 
 @pytest.fixture
