@@ -273,7 +273,7 @@ def run_groups(runner, groups):
         add(runner.coverage)
     # Killing and cards wait for what comes back, fuzzing computes: side by side they fill the machine, and kills meet processes at more places.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(timed, runner.script, group, 7200 if runner.long else 900) for group in ("crash", "card") if group in wanted and plain]
+        waiting = [pool.submit(timed, runner.script, group, 7200 if runner.long else 1800) for group in ("crash", "card") if group in wanted and plain]
         if "fuzz" in wanted:
             results += runner.fuzz(max(1, CPUS - 1) if waiting else CPUS)
         results += [w.result() for w in waiting]
